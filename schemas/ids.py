@@ -1,0 +1,57 @@
+"""The identifiers that are computed from content, never drawn at random.
+
+All are 16 bytes of BLAKE2b over length-prefixed fields, so that no two lists of fields meet in
+the same bytes by moving a character from one field to the next. On the wire they are 32 hex
+digits. None of them may ever be computed another way: every table and topic is keyed by them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NewType
+
+EventIdentity = NewType("EventIdentity", bytes)
+"""What "the same event" means: of (tenant, source, record id)."""
+
+ChargeId = NewType("ChargeId", str)
+"""32 hex digits; the key by which every reader of the ledger recognises a charge."""
+
+ID_BYTES = 16
+
+
+def digest_of(*fields: bytes) -> bytes:
+    """Return the 16-byte BLAKE2b digest of the length-prefixed ``fields``."""
+    digest = hashlib.blake2b(digest_size=ID_BYTES)
+    for field in fields:
+        digest.update(len(field).to_bytes(4, "big"))
+        digest.update(field)
+    return digest.digest()
+
+
+def event_identity(*, tenant: str, source: str, record_id: str) -> EventIdentity:
+    """Return the 16-byte identity of an event; equal fields give equal bytes.
+
+    Each field is length-prefixed, so ("a-b", "c") and ("a", "b-c") differ.
+    """
+    return EventIdentity(digest_of(tenant.encode(), source.encode(), record_id.encode()))
+
+
+def usage_charge_id(*, identity: bytes, run: str, rating_key: str) -> ChargeId:
+    """Return the id of the charge for one event, one run and one rating key."""
+    return ChargeId(digest_of(b"usage", identity, run.encode(), rating_key.encode()).hex())
+
+
+def limit_reached_id(*, crossing_charge_id: str) -> str:
+    """Return the id of the ``limit_reached`` record that follows a charge: one per crossing."""
+    return digest_of(b"limit_reached", bytes.fromhex(crossing_charge_id)).hex()
+
+
+def period_closed_id(*, rating_key: str, period_start_ms: int) -> str:
+    """Return the id of the close of one period of one rating key."""
+    return digest_of(b"period_closed", rating_key.encode(), str(period_start_ms).encode()).hex()
+
+
+def suspense_id(*, stage: str, partition: int, offset: int, index: int, run: str) -> str:
+    """Return the id of a suspended record: of where it lay, so that a repeat is the same."""
+    position = f"{partition}:{offset}:{index}"
+    return digest_of(b"suspense", stage.encode(), position.encode(), run.encode()).hex()

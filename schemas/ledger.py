@@ -1,0 +1,147 @@
+"""The ledger (`usage.rated.v1`): the public contract for invoicing systems, JSON.
+
+Readers use `isolation.level=read_committed`, skip kinds they do not know and recognise a charge
+by `charge_id`. Fields are added, never renamed.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from schemas.decimals import DecimalText
+from schemas.proof import Proof
+
+ExplanationStep = tuple[str, ...]
+"""A step's code and what it found: ``("prefix", "4930", "Germany Berlin")``."""
+
+
+class CounterAfter(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One counter bucket after the record; the newest word on a bucket is its state.
+
+    Counters: ``product:<code>`` per account; ``tier:<subscription>:<price id>`` and
+    ``allowance:<subscription>:<allowance id>`` for what a price must know of earlier usage.
+    """
+
+    counter: str
+    period_start_ms: int
+    records: int
+    quantity: DecimalText
+    amount: DecimalText
+    unbilled_records: int
+    unbilled_amount: DecimalText
+
+
+class Charge(msgspec.Struct, frozen=True, tag_field="kind", tag="usage", kw_only=True):
+    """The charge for one usage event."""
+
+    tenant: str
+    rating_key: str
+    sequence: int  # per rating key, from 1, no gaps
+    charge_id: str
+    run: str
+    identity: str
+    account_id: str
+    subscription_id: str
+    product: str
+    product_type: str
+    usage_kind: str
+    source: str
+    record_id: str
+    started_at_ms: int
+    origin: str | None
+    destination: str | None
+    used: DecimalText
+    billed: DecimalText
+    free: DecimalText
+    unit: str
+    amount: DecimalText
+    currency: str
+    usage_period_ms: int
+    bill_period_ms: int
+    catalogue_version: int
+    price_id: str
+    explanation: tuple[ExplanationStep, ...]
+    counters_after: tuple[CounterAfter, ...]
+    source_partition: int
+    source_offset: int
+    raw: tuple[int, int, int]  # partition, offset and index of the raw item
+    tax_code: str | None = None
+    recycles: str | None = None
+    corrects: str | None = None
+    job_id: str | None = None
+    attributes: dict[str, str] = {}
+
+
+class LimitHit(msgspec.Struct, frozen=True, kw_only=True):
+    """One limit that the crossing record reached."""
+
+    limit_id: str
+    scope: str  # "account", "product:<code>" or "product_type:<code>"
+    by: str  # "amount" or "records"
+    threshold: DecimalText
+    before: DecimalText
+    after: DecimalText
+
+
+class LimitReached(
+    msgspec.Struct, frozen=True, tag_field="kind", tag="limit_reached", kw_only=True
+):
+    """Unbilled usage reached a limit: invoice now what is unbilled up to ``invoice_up_to``."""
+
+    tenant: str
+    rating_key: str
+    sequence: int
+    limit_reached_id: str
+    account_id: str
+    crossing_charge_id: str
+    limits: tuple[LimitHit, ...]
+    invoice_up_to: int  # a sequence; the crossing record's is the last one in
+    invoice_scope: str  # "account", "product:<code>" or "product_type:<code>"
+    currency: str
+    occurred_at_ms: int  # event time of the crossing record
+    bill_period_ms: int
+    counters_after: tuple[CounterAfter, ...]
+    source_partition: int
+    source_offset: int
+
+
+class PeriodClosed(
+    msgspec.Struct, frozen=True, tag_field="kind", tag="period_closed", kw_only=True
+):
+    """A period of an account is closed: later usage of it is billed in the first open period."""
+
+    tenant: str
+    rating_key: str
+    sequence: int
+    period_closed_id: str
+    account_id: str
+    period_start_ms: int
+    period_end_ms: int
+    first_open_period_ms: int
+    counters_after: tuple[CounterAfter, ...]
+    source_partition: int
+    source_offset: int
+
+
+StateRecord = Charge | LimitReached | PeriodClosed
+LedgerRecord = Charge | LimitReached | PeriodClosed | Proof
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[LedgerRecord] = msgspec.json.Decoder(LedgerRecord)
+
+
+def to_wire(record: LedgerRecord) -> bytes:
+    """Return the JSON of a ledger record."""
+    return _encoder.encode(record)
+
+
+def from_wire(value: bytes) -> LedgerRecord:
+    """Return the ledger record; `msgspec.ValidationError` where its kind is not known."""
+    return _decoder.decode(value)
+
+
+KIND_HEADER = "kind"
+KIND_USAGE = b"usage"
+KIND_LIMIT_REACHED = b"limit_reached"
+KIND_PERIOD_CLOSED = b"period_closed"
+KIND_PROOF = b"proof"
