@@ -1,0 +1,49 @@
+.DEFAULT_GOAL := help
+.PHONY: help venv demo fmt lint types layers test check lock jars
+
+PYTHON ?= python3
+UV ?= uv
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+help:    ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(INSTALLED)  ## Install everything into .venv, as the lock says
+
+# --clear: an environment that an interrupted install left half full is of no use.
+$(INSTALLED): requirements.lock
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: venv  ## Start everything on this machine and show one rated hour
+	$(BIN)/ratemill demo
+
+fmt: venv  ## Write the one format and the safe fixes
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: venv  ## Fail on a file that is not in the format or breaks a rule
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: venv  ## Fail on a type error
+	$(BIN)/mypy
+
+layers: venv  ## Fail on an import against the direction of the data
+	$(BIN)/lint-imports
+
+test: venv  ## Run every test; starts a Kafka and a PostgreSQL of its own
+	$(BIN)/pytest -q
+
+check: lint types layers test  ## Exactly what CI runs
+
+lock:    ## Resolve requirements.lock again (needs uv)
+	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
+		--custom-compile-command "make lock" --extra embedded --group dev \
+		pyproject.toml --output-file requirements.lock
+
+jars: venv  ## Resolve pipeline/embedded/jars.txt again
+	$(BIN)/python deploy/resolve_jars.py
