@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import msgspec
 
 TENANT = "tenant"
@@ -14,21 +16,36 @@ SOURCE_FILE = "source_file"
 SOURCE_SEQUENCE = "source_sequence"
 FILE_ID = "file_id"  # one attempt to read one file
 BLOCK = "block"  # number of the block in the file, from 0
-FIRST_LINE = "first_line"  # number of the block's first line in the file, from 1
+FIRST_LINE = "first_line"  # number of the block's first line (or item) in the file, from 1
+CONTENT_TYPE = "content_type"  # how the items lie in the value; absent: one item per line
+OVERSIZE_BYTES = "oversize_bytes"  # the value is only the head of one item of this many bytes
+OVERSIZE_DIGEST = "oversize_digest"  # 32 hex digits of BLAKE2b-16 over that whole item
 COMMAND_ID = "command_id"
 
-MAX_RECORD_BYTES = 256 * 1024  # larger ones are refused as too_large, not cut
+CLOUDEVENT = "application/cloudevents+json"  # the value is one item
+CLOUDEVENTS_BATCH = "application/cloudevents-batch+json"  # a JSON array of items
+
+MAX_RECORD_BYTES = 256 * 1024  # of a value; a larger item is refused as too_large
 MAX_RECORD_ITEMS = 1000
+OVERSIZE_HEAD_BYTES = 16 * 1024  # what is kept of an item that is too large, to recognise it by
 MAX_LEDGER_RECORD_BYTES = 900_000  # encoded, with its headers: below the topic's batch limit
 
 
+DIGEST_BYTES = 16
+NO_BLOCKS = bytes(DIGEST_BYTES)  # the chain of digests before the first block
+
+
 class FileEnd(msgspec.Struct, frozen=True, kw_only=True):
-    """The end record of a file: what was cut into blocks, so that a lost block shows."""
+    """The end record of a file: what was cut into blocks, so that a lost block shows.
+
+    An item that is too large counts as a block of one item, with the bytes and the digest that its
+    headers state. ``items`` of a file of lines are its lines, empty ones included.
+    """
 
     blocks: int
     items: int
     bytes: int
-    digest: str  # 32 hex digits of BLAKE2b-16 over the bytes of all blocks
+    digest: str  # 32 hex digits: `chain_block` over the digests of all blocks, from `NO_BLOCKS`
 
 
 class ClosePeriodCommand(msgspec.Struct, frozen=True, tag_field="command", tag="close_period"):
@@ -38,6 +55,16 @@ class ClosePeriodCommand(msgspec.Struct, frozen=True, tag_field="command", tag="
     account_id: str
     period_start_ms: int
     period_end_ms: int
+
+
+def digest_block(value: bytes) -> bytes:
+    """Return the 16-byte digest of the bytes of one block."""
+    return hashlib.blake2b(value, digest_size=DIGEST_BYTES).digest()
+
+
+def chain_block(previous: bytes, digest: bytes) -> bytes:
+    """Return the chain of digests after one more block; a reader needs no block but the last."""
+    return hashlib.blake2b(previous + digest, digest_size=DIGEST_BYTES).digest()
 
 
 def command_to_json(command: ClosePeriodCommand) -> bytes:
