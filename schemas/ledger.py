@@ -16,19 +16,32 @@ ExplanationStep = tuple[str, ...]
 
 
 class CounterAfter(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One counter bucket after the record; the newest word on a bucket is its state.
+    """One usage counter after the record; the newest word on a (counter, period) is its state.
 
-    Counters: ``product:<code>`` per account; ``tier:<subscription>:<price id>`` and
+    ``product:<code>:<unit>:<currency>`` per rating key, since quantities add up in one unit and
+    amounts in one currency only; ``tier:<subscription>:<price id>`` and
     ``allowance:<subscription>:<allowance id>`` for what a price must know of earlier usage.
     """
 
     counter: str
-    period_start_ms: int
+    period_start_ms: int  # of the usage's own period
     records: int
-    quantity: DecimalText
+    quantity: DecimalText  # used
     amount: DecimalText
-    unbilled_records: int
-    unbilled_amount: DecimalText
+
+
+class Unbilled(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Charges of one product that no invoice holds yet, by the period that will bill them.
+
+    It has nothing to say about usage periods: late usage is unbilled in the first open one.
+    """
+
+    product: str
+    product_type: str
+    bill_period_ms: int
+    currency: str
+    records: int  # zero-priced ones included
+    amount: DecimalText
 
 
 class Charge(msgspec.Struct, frozen=True, tag_field="kind", tag="usage", kw_only=True):
@@ -65,6 +78,8 @@ class Charge(msgspec.Struct, frozen=True, tag_field="kind", tag="usage", kw_only
     source_partition: int
     source_offset: int
     raw: tuple[int, int, int]  # partition, offset and index of the raw item
+    first_open_period_ms: int = 0  # of the rating key; 0: none was ever closed
+    unbilled: tuple[Unbilled, ...] = ()  # all of the rating key, after this record
     tax_code: str | None = None
     recycles: str | None = None
     corrects: str | None = None
@@ -100,9 +115,12 @@ class LimitReached(
     currency: str
     occurred_at_ms: int  # event time of the crossing record
     bill_period_ms: int
-    counters_after: tuple[CounterAfter, ...]
+    counters_after: tuple[CounterAfter, ...]  # none: usage counters are not reset by an invoice
     source_partition: int
     source_offset: int
+    first_open_period_ms: int = 0
+    invoiced: tuple[Unbilled, ...] = ()  # what the invoice must come to
+    unbilled: tuple[Unbilled, ...] = ()  # all that is left of the rating key
 
 
 class PeriodClosed(
@@ -118,9 +136,11 @@ class PeriodClosed(
     period_start_ms: int
     period_end_ms: int
     first_open_period_ms: int
-    counters_after: tuple[CounterAfter, ...]
+    counters_after: tuple[CounterAfter, ...]  # none: usage counters are not reset by a close
     source_partition: int
     source_offset: int
+    closed: tuple[Unbilled, ...] = ()  # what the bill run of the period must come to
+    unbilled: tuple[Unbilled, ...] = ()  # all that is left of the rating key
 
 
 StateRecord = Charge | LimitReached | PeriodClosed
