@@ -50,6 +50,8 @@ class ReferenceData:
         self.version = -1
         self.accounts: dict[str, Account] = {}
         self._by_identifier: dict[tuple[str, str], list[tuple[Account, Subscription]]] = {}
+        # By account and subscription: an account may have a hundred thousand devices.
+        self._by_subscription: dict[tuple[str, str], list[tuple[Account, Subscription]]] = {}
 
     def apply(self, accounts: Iterable[Account], *, version: int) -> None:
         """Add or replace accounts whole; the data is then of ``version``."""
@@ -60,6 +62,8 @@ class ReferenceData:
             for entry in account.subscriptions:
                 key = (account.tenant, entry.identifier)
                 self._by_identifier.setdefault(key, []).append((account, entry))
+                key = (account.account_id, entry.subscription_id)
+                self._by_subscription.setdefault(key, []).append((account, entry))
         self.version = version
 
     def _remove(self, account_id: str) -> None:
@@ -70,6 +74,7 @@ class ReferenceData:
             key = (old.tenant, entry.identifier)
             left = [pair for pair in self._by_identifier[key] if pair[0].account_id != account_id]
             self._by_identifier[key] = left
+            self._by_subscription.pop((account_id, entry.subscription_id), None)
 
     def find(
         self, *, tenant: str, identifier: str, at_ms: int
@@ -84,12 +89,9 @@ class ReferenceData:
         self, *, account_id: str, subscription_id: str, at_ms: int
     ) -> tuple[Account, Subscription] | None:
         """Return the account and the entry of one of its subscriptions at an instant."""
-        account = self.accounts.get(account_id)
-        if account is None:
-            return None
-        for entry in account.subscriptions:
-            if entry.subscription_id == subscription_id and entry.covers(at_ms):
-                return account, entry
+        for pair in self._by_subscription.get((account_id, subscription_id), ()):
+            if pair[1].covers(at_ms):
+                return pair
         return None
 
 
