@@ -1,0 +1,105 @@
+"""What goes into one batch: how much, and which records are suspected of breaking the step."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from pipeline.clock import Clock
+from pipeline.errors import Halted
+from schemas.flow import SourceRecord
+
+_HOUR_S = 3_600
+
+
+class BatchSize:
+    """The number of records that make about ``work_ms`` of work, learnt from the batches before."""
+
+    def __init__(self, *, most_records: int, work_ms: int, clock: Clock) -> None:
+        self._most = most_records
+        self._work_ms = work_ms
+        self._clock = clock
+        self.records = min(64, most_records)
+
+    @contextlib.contextmanager
+    def timing(self, records: int) -> Iterator[None]:
+        """Measure the work on ``records`` and set the next batch's size by it."""
+        start = self._clock.monotonic_ns()
+        yield
+        took_us = max(1, (self._clock.monotonic_ns() - start) // 1000)
+        fitting = records * self._work_ms * 1000 // took_us
+        self.records = max(1, min(self._most, fitting, self.records * 2))
+
+    def take(
+        self, fetched: deque[SourceRecord], *, most_bytes: int, suspects: Suspects
+    ) -> list[SourceRecord]:
+        """Return the next batch from the head of ``fetched``; one record at least if there is one.
+
+        Records of a range in which the step failed are taken one by one.
+        """
+        taken: list[SourceRecord] = []
+        size = 0
+        while fetched and len(taken) < self.records:
+            record = fetched[0]
+            size += len(record.value)
+            if taken and (size > most_bytes or suspects.alone(record.offset)):
+                break
+            taken.append(fetched.popleft())
+            if suspects.alone(record.offset):
+                break
+        return taken
+
+
+class _Memory(msgspec.Struct):
+    ranges: list[tuple[int, int]] = []
+    refused: list[int] = []
+    refused_at_s: list[int] = []
+
+
+class Suspects:
+    """Where the step failed, remembered by position in a file, across restarts of the process.
+
+    The first failure marks the batch's range: its records are then tried one by one. A record
+    that fails alone goes to suspense as an internal error; more than a few of those an hour are
+    a bug that must be looked at, and the partition halts.
+    """
+
+    def __init__(self, path: Path, *, most_per_hour: int, clock: Clock) -> None:
+        self._path = path
+        self._most_per_hour = most_per_hour
+        self._clock = clock
+        self._memory = _Memory()
+        with contextlib.suppress(FileNotFoundError, msgspec.MsgspecError):
+            self._memory = msgspec.json.decode(path.read_bytes(), type=_Memory)
+
+    def alone(self, offset: int) -> bool:
+        """Return whether a record must be a batch of its own."""
+        return any(first <= offset < end for first, end in self._memory.ranges)
+
+    def refused(self, first: int, next_offset: int) -> frozenset[int]:
+        """Return the offsets in a range that must go to suspense unread."""
+        return frozenset(o for o in self._memory.refused if first <= o < next_offset)
+
+    def remember(self, first: int, next_offset: int) -> None:
+        """Note a failure; `Halted` when there were too many within an hour."""
+        if next_offset - first == 1 and self.alone(first):
+            now_s = int(self._clock.now().timestamp())
+            recent = [at for at in self._memory.refused_at_s if now_s - at < _HOUR_S]
+            if len(recent) >= self._most_per_hour:
+                raise Halted(
+                    f"{len(recent)} records within an hour broke the step; the next is at offset "
+                    f"{first}. Operator action: stop the worker, report the traces in its log, "
+                    "start a version that has the cure; nothing is lost meanwhile."
+                )
+            self._memory.refused.append(first)
+            self._memory.refused_at_s = [*recent, now_s]
+        else:
+            self._memory.ranges.append((first, next_offset))
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = self._path.with_suffix(".tmp")
+        scratch.write_bytes(msgspec.json.encode(self._memory))
+        scratch.replace(self._path)

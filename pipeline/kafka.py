@@ -1,0 +1,117 @@
+"""How the pipeline's clients of Kafka are made: one place for what all of them share."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from pipeline.errors import BrokerUnavailable
+from pipeline.topics import MAX_BATCH_BYTES
+
+# A batch is closed at this size, so that one record of the largest size still fits behind it.
+PRODUCER_BATCH_BYTES = MAX_BATCH_BYTES // 2
+_REQUEST_TIMEOUT_MS = 10_000
+_STOP_S = 2.0  # a client's stop() may wait for ever on a broker that is gone
+
+
+def partition_consumer(
+    bootstrap: str, *, client_id: str, committed: bool = True
+) -> AIOKafkaConsumer:
+    """Return a consumer to be `assign`ed one partition; it belongs to no group."""
+    return AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        client_id=client_id,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="none",  # a position that is gone is an error, never "start elsewhere"
+        isolation_level="read_committed" if committed else "read_uncommitted",
+        fetch_max_wait_ms=50,
+        max_partition_fetch_bytes=4 * 1024 * 1024,
+        request_timeout_ms=_REQUEST_TIMEOUT_MS,
+    )
+
+
+def transactional_producer(
+    bootstrap: str, *, transactional_id: str, transaction_timeout_ms: int
+) -> AIOKafkaProducer:
+    """Return a producer whose start fences every earlier one of the same transactional id."""
+    return AIOKafkaProducer(
+        bootstrap_servers=bootstrap,
+        client_id=transactional_id,
+        transactional_id=transactional_id,
+        transaction_timeout_ms=transaction_timeout_ms,
+        max_batch_size=PRODUCER_BATCH_BYTES,
+        max_request_size=2 * MAX_BATCH_BYTES,
+        request_timeout_ms=_REQUEST_TIMEOUT_MS,
+    )
+
+
+def idempotent_producer(bootstrap: str, *, client_id: str) -> AIOKafkaProducer:
+    """Return a producer for what comes from outside: no transaction, no doubles by retries."""
+    return AIOKafkaProducer(
+        bootstrap_servers=bootstrap,
+        client_id=client_id,
+        acks="all",
+        enable_idempotence=True,
+        max_batch_size=PRODUCER_BATCH_BYTES,
+        max_request_size=2 * MAX_BATCH_BYTES,
+        linger_ms=5,
+        request_timeout_ms=30_000,
+    )
+
+
+async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer within a bounded time."""
+    with contextlib.suppress(KafkaError, TimeoutError, OSError):
+        await asyncio.wait_for(consumer.stop(), _STOP_S)
+
+
+@contextlib.asynccontextmanager
+async def reading(
+    bootstrap: str, partition: TopicPartition, *, client_id: str, committed: bool = True
+) -> AsyncIterator[AIOKafkaConsumer]:
+    """Yield a started consumer that is assigned one partition, with no position yet."""
+    consumer = partition_consumer(bootstrap, client_id=client_id, committed=committed)
+    try:
+        await consumer.start()
+        consumer.assign([partition])
+        yield consumer
+    finally:
+        await stop_consumer(consumer)
+
+
+@contextlib.asynccontextmanager
+async def admin_client(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Yield a started admin client; `BrokerUnavailable` when no broker answers."""
+    client = AIOKafkaAdminClient(
+        bootstrap_servers=bootstrap, request_timeout_ms=_REQUEST_TIMEOUT_MS
+    )
+    try:
+        await client.start()
+    except KafkaError as error:
+        await _close(client)
+        raise BrokerUnavailable(
+            f"No Kafka broker answers at {bootstrap} ({error}). Operator action: start the broker, "
+            "or correct RATEMILL_KAFKA_BOOTSTRAP; `ratemill up` starts an embedded one."
+        ) from error
+    try:
+        yield client
+    finally:
+        await _close(client)
+
+
+async def _close(client: AIOKafkaAdminClient) -> None:
+    with contextlib.suppress(KafkaError, TimeoutError, OSError):
+        await asyncio.wait_for(client.close(), _STOP_S)
+
+
+async def cluster_id(bootstrap: str) -> str:
+    """Return the id that the broker's cluster got when its storage was formatted."""
+    async with admin_client(bootstrap) as admin:
+        description = await admin.describe_cluster()
+    return str(description["cluster_id"])

@@ -1,0 +1,159 @@
+"""Which partitions this process works on: a consumer group that decides ownership, nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Protocol
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from pipeline.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+_POLL_MS = 250
+_SHOW_EVERY_S = 5.0
+_STOP_S = 5.0
+
+
+class OwnedPartition(Protocol):
+    """What works on one partition for as long as it is assigned."""
+
+    @property
+    def position(self) -> int | None:
+        """Return the next source offset, for display; None before it is known."""
+        ...
+
+    async def run(self) -> None:
+        """Work until cancelled; return when the partition is given up."""
+        ...
+
+
+class Ownership:
+    """Runs one task for each partition that the group assigns to this member.
+
+    All partitions of the group consumer stay paused and it is polled always, so the membership
+    does not depend on how long a batch or a restore takes. A task goes on through a rebalance
+    until the new assignment takes its partition away. Committed offsets are for display, and for
+    `prove`; no position is ever read from them.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        bootstrap: str,
+        group: str,
+        topics: list[str],
+        own: Callable[[TopicPartition], OwnedPartition],
+        instance_id: str | None,
+    ) -> None:
+        self._own = own
+        self._topics = topics
+        self._running: dict[TopicPartition, tuple[OwnedPartition, asyncio.Task[None]]] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        # aiokafka's sticky assignor keeps the member's assignment on the class: two consumers of
+        # one process would share it.
+        assignor = type("_StickyAssignor", (StickyPartitionAssignor,), {"member_assignment": None})
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=bootstrap,
+            client_id=instance_id or group,
+            group_id=group,
+            group_instance_id=instance_id,
+            partition_assignment_strategy=(assignor,),
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",  # it never fetches; without a reset it would complain
+            session_timeout_ms=settings.session_timeout_ms,
+            heartbeat_interval_ms=settings.heartbeat_interval_ms,
+            max_poll_interval_ms=settings.max_poll_interval_ms,
+            max_partition_fetch_bytes=1,
+            request_timeout_ms=max(40_000, settings.session_timeout_ms + 5_000),
+        )
+
+    async def run(self) -> None:
+        """Join the group and run the owned partitions until cancelled, then leave."""
+        await self._consumer.start()
+        show = asyncio.create_task(self._show_positions())
+        try:
+            self._consumer.subscribe(self._topics, listener=_Listener(self._assigned))
+            while True:
+                # Everything is paused: what comes in the moment before that is not looked at.
+                await self._consumer.getmany(timeout_ms=_POLL_MS)
+                self._raise_failures()
+        finally:
+            show.cancel()
+            await self._stop(list(self._running))
+            with contextlib.suppress(KafkaError, TimeoutError, OSError):
+                await asyncio.wait_for(self._consumer.stop(), _STOP_S)
+
+    async def prove(self, partition: TopicPartition, *, position: int) -> bool:
+        """Return whether this member still owns the partition, by the group coordinator's word.
+
+        The commit is sent now, under the member id and generation held now: that of a zombie is
+        refused. Two owners that fenced each other at once would do so for ever without it.
+        """
+        try:
+            await self._consumer.commit({partition: OffsetAndMetadata(position, "")})
+        except (CommitFailedError, IllegalStateError):
+            return False
+        return True
+
+    async def _assigned(self, assigned: set[TopicPartition]) -> None:
+        if assigned:
+            self._consumer.pause(*assigned)
+        await self._stop([held for held in self._running if held not in assigned])
+        for partition in sorted(assigned):
+            running = self._running.get(partition)
+            if running is None or running[1].done():
+                owner = self._own(partition)
+                task = asyncio.create_task(
+                    owner.run(), name=f"{partition.topic}/{partition.partition}"
+                )
+                self._running[partition] = (owner, task)
+        _log.info("assigned", partitions=[f"{p.topic}/{p.partition}" for p in sorted(assigned)])
+
+    async def _stop(self, partitions: list[TopicPartition]) -> None:
+        tasks = [self._running.pop(partition)[1] for partition in partitions]
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                _log.error("partition_stopped_badly", error=repr(result))
+
+    def _raise_failures(self) -> None:
+        """Raise what a partition's task could not handle: the process must not go on without it."""
+        for _, task in self._running.values():
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+    async def _show_positions(self) -> None:
+        while True:
+            await asyncio.sleep(_SHOW_EVERY_S)
+            for partition, position in self._positions().items():
+                with contextlib.suppress(KafkaError):
+                    await self.prove(partition, position=position)
+
+    def _positions(self) -> Mapping[TopicPartition, int]:
+        return {
+            partition: owner.position
+            for partition, (owner, task) in self._running.items()
+            if owner.position is not None and not task.done()
+        }
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(
+        self, assigned: Callable[[set[TopicPartition]], Coroutine[Any, Any, None]]
+    ) -> None:
+        self._assigned = assigned
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """Do nothing: whoever holds a partition goes on until the new assignment is known."""
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        await self._assigned(set(assigned))

@@ -1,0 +1,136 @@
+"""Catching up: fold what the changelog holds past the position that the state remembers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from aiokafka import TopicPartition
+
+from pipeline.errors import BrokenChain, Halted, WrongInstallation
+from pipeline.kafka import reading
+from pipeline.proofs import LastProof
+from pipeline.state import FORMAT, Folded, StateStore
+from schemas.flow import SourceRecord, StateChange
+from schemas.proof import Proof, is_sealed
+
+_POLL_MS = 200
+_POLL_RECORDS = 2_000
+_WRITE_CHANGES = 20_000
+_STALL_S = 30.0
+_NO_CHAIN = "0" * 32
+
+
+@dataclass(frozen=True, slots=True)
+class Changelog:
+    """The topic partition that a state is a fold of, and how to read it."""
+
+    bootstrap: str
+    partition: TopicPartition
+    client_id: str
+    fold: Callable[[bytes], Iterable[StateChange]]
+    proof_of: Callable[[SourceRecord], Proof | None]
+
+
+async def catch_up(
+    store: StateStore,
+    changelog: Changelog,
+    *,
+    upto: LastProof,
+    progress: Callable[[int], None],
+) -> None:
+    """Bring the state up to the last committed proof, checking the chain of proofs on the way.
+
+    A state of another installation is an error, not something to overwrite. ``progress`` is told
+    how many changelog records were folded.
+    """
+    folded = _checked(store, changelog, upto)
+    if folded.next_offset > upto.offset:
+        return
+    partition = changelog.partition
+    name = f"{partition.topic}/{partition.partition}"
+    position, chain, done = folded.next_offset, folded.chain, 0
+    pending: list[StateChange] = []
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _STALL_S
+    async with reading(changelog.bootstrap, partition, client_id=changelog.client_id) as consumer:
+        consumer.seek(partition, position)
+        while position <= upto.offset:
+            fetched = await consumer.getmany(
+                partition, timeout_ms=_POLL_MS, max_records=_POLL_RECORDS
+            )
+            for raw in fetched.get(partition, ()):
+                if raw.offset > upto.offset:
+                    break
+                record = SourceRecord(
+                    partition.partition,
+                    raw.offset,
+                    raw.timestamp,
+                    raw.key,
+                    raw.value or b"",
+                    tuple(raw.headers),
+                )
+                proof = changelog.proof_of(record)
+                if proof is not None:
+                    chain = _next_chain(chain, proof, name=name, offset=raw.offset)
+                pending.extend(changelog.fold(record.value))
+                position = raw.offset + 1
+                done += 1
+                deadline = loop.time() + _STALL_S
+                if proof is not None and len(pending) >= _WRITE_CHANGES:
+                    store.write(pending, _folded(upto.proof, position, chain))
+                    pending = []
+            progress(done)
+            if loop.time() > deadline:
+                raise Halted(
+                    f"{name}: the changelog gave nothing past offset {position} for "
+                    f"{_STALL_S:.0f} s. Operator action: check the broker; it tries again."
+                )
+            # Folding is work on the event loop: let the group's heartbeat run in between.
+            await asyncio.sleep(0)
+    if chain != upto.proof.chain:
+        raise BrokenChain(
+            f"{name}: the chain folded so far does not end at the last proof. Operator action: run "
+            "`ratemill verify`; then delete the state folder of this partition, it is rebuilt."
+        )
+    store.write(pending, _folded(upto.proof, position, chain))
+
+
+def _checked(store: StateStore, changelog: Changelog, upto: LastProof) -> Folded:
+    """Return how far the state is folded; an empty one, or one of an old format, starts over."""
+    folded = store.folded
+    proof = upto.proof
+    name = f"{changelog.partition.topic}/{changelog.partition.partition}"
+    if folded is None:
+        store.clear()
+        return Folded(FORMAT, proof.cluster_id, proof.genesis_id, 0, _NO_CHAIN)
+    if (folded.cluster_id, folded.genesis_id) != (proof.cluster_id, proof.genesis_id):
+        raise WrongInstallation(
+            f"The state of {name} was built on cluster {folded.cluster_id}, genesis "
+            f"{folded.genesis_id}; the broker has cluster {proof.cluster_id}, genesis "
+            f"{proof.genesis_id}. Operator action: check RATEMILL_KAFKA_BOOTSTRAP; if the broker "
+            "was emptied on purpose, delete the data folder's state and start again."
+        )
+    if folded.next_offset > upto.offset + 1 or (
+        folded.next_offset == upto.offset + 1 and folded.chain != proof.chain
+    ):
+        raise BrokenChain(
+            f"The state of {name} holds records up to {folded.next_offset}, which the broker does "
+            f"not have (last proof at {upto.offset}). Operator action: the broker lost data; run "
+            "`ratemill verify` and restore the topic before anything is started."
+        )
+    return folded
+
+
+def _next_chain(chain: str, proof: Proof, *, name: str, offset: int) -> str:
+    if proof.previous != chain or not is_sealed(proof):
+        raise BrokenChain(
+            f"{name}: the proof at offset {offset} does not follow the one before it. Operator "
+            "action: run `ratemill verify`, which names the range; do not delete anything before."
+        )
+    return proof.chain
+
+
+def _folded(proof: Proof, position: int, chain: str) -> Folded:
+    return Folded(FORMAT, proof.cluster_id, proof.genesis_id, position, chain)

@@ -1,0 +1,72 @@
+"""The settings of one installation, from the environment (`RATEMILL_...`) or the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_HOUR_MS = 3_600_000
+_DAY_MS = 24 * _HOUR_MS
+
+
+class Settings(BaseSettings):
+    """Everything that differs between installations; each field is ``RATEMILL_<FIELD>``."""
+
+    model_config = SettingsConfigDict(env_prefix="RATEMILL_", frozen=True, extra="ignore")
+
+    installation: str = Field(
+        default="ratemill",
+        description="Prefix of every topic, group, transactional id, schema and folder.",
+    )
+    data: Path = Field(default=Path(".ratemill"), description="Data folder.")
+    kafka_bootstrap: str | None = Field(
+        default=None, description="Brokers, host:port,...; none: the embedded broker."
+    )
+    postgres_dsn: str | None = Field(
+        default=None, description="postgresql://...; none: the embedded database."
+    )
+    raw_partitions: int = Field(default=4, ge=1, le=256)
+    rating_partitions: int = Field(default=4, ge=1, le=256)
+    replication_factor: int = Field(default=1, ge=1, le=7)
+
+    slot: int | None = Field(default=None, description="Instance slot of a supervised worker.")
+    metrics_port: int = Field(default=0, description="0: a free port; -1: no metrics server.")
+
+    session_timeout_ms: int = Field(default=10_000, ge=1_000)
+    heartbeat_interval_ms: int = Field(default=1_000, ge=100)
+    max_poll_interval_ms: int = Field(default=60_000, ge=1_000)
+    transaction_timeout_ms: int = Field(default=10_000, ge=1_000)
+    open_transaction_wait_ms: int = Field(
+        default=60_000, description="How long a start waits for an earlier transaction to end."
+    )
+    batch_work_ms: int = Field(default=100, ge=1, description="Work aimed at in one batch.")
+    batch_records: int = Field(default=2_000, ge=1, description="Source records of one batch.")
+    batch_bytes: int = Field(default=1_000_000, ge=1_000, description="Source bytes of one batch.")
+    load_batch_records: int = Field(default=10_000, ge=1)
+
+    dedup_horizon_ms: int = Field(default=62 * _DAY_MS, ge=_DAY_MS)
+    future_ms: int = Field(default=_DAY_MS, ge=0)
+    internal_errors_per_hour: int = Field(default=5, ge=0)
+
+    @field_validator("installation")
+    @classmethod
+    def _installation_is_a_name(cls, value: str) -> str:
+        """Return a prefix that is legal as topic, group, schema and folder name alike."""
+        legal = value.replace("_", "").isalnum() and value.isascii() and value.islower()
+        if not (legal and value[0].isalpha() and len(value) <= 40):
+            raise ValueError("1 to 40 lower-case letters, digits and _, the first a letter")
+        return value
+
+    def state_folder(self) -> Path:
+        """Return the folder of the workers' RocksDB state."""
+        return self.data / "state" / self.installation
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that give a child process these same settings."""
+        return {
+            f"RATEMILL_{name.upper()}": str(value)
+            for name, value in self.model_dump().items()
+            if value is not None
+        }

@@ -1,0 +1,302 @@
+"""The transactional stage: one machine, used by normalise and by rate with another pure step."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+
+from pipeline.backoff import Backoff
+from pipeline.batch import BatchSize, Suspects
+from pipeline.clock import Clock
+from pipeline.errors import BrokenChain, Halted, RatemillError, StepFailed
+from pipeline.kafka import reading
+from pipeline.metrics import StageMetrics
+from pipeline.ownership import Ownership
+from pipeline.proofs import LastProof, read_last_proof, wait_until_closed
+from pipeline.restore import Changelog, catch_up
+from pipeline.settings import Settings
+from pipeline.state import FORMAT, Folded, StateStore
+from pipeline.state_folder import open_state
+from pipeline.transaction import Transaction
+from schemas.flow import Append, Channel, SourceRecord, Step
+from schemas.proof import Proof, Versions
+
+_log = structlog.get_logger(__name__)
+
+_POLL_MS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class StageSpec:
+    """What makes the machine normalise or rate."""
+
+    step: Step[Any]
+    source_topic: str
+    changelog_topic: str  # where the proofs lie, and what the state is a fold of
+    topics: Mapping[Channel, str]
+    proof_channel: Channel
+    encode_proof: Callable[[Proof], bytes]
+    decode_proof: Callable[[bytes], Proof]
+    is_proof: Callable[[SourceRecord], bool]
+    proof_headers: tuple[tuple[str, bytes], ...]
+    wait_for_versions: Callable[[Versions], Awaitable[None]]
+
+
+class StagePartition:
+    """One source partition of a stage, from its fence to the loss of it."""
+
+    def __init__(
+        self,
+        spec: StageSpec,
+        settings: Settings,
+        *,
+        bootstrap: str,
+        cluster_id: str,
+        ownership: Ownership,
+        partition: TopicPartition,
+        folder: Path,
+        clock: Clock,
+        metrics: StageMetrics,
+    ) -> None:
+        self._spec = spec
+        self._settings = settings
+        self._bootstrap = bootstrap
+        self._cluster_id = cluster_id
+        self._ownership = ownership
+        self._partition = partition
+        self._number = partition.partition
+        self._changelog = TopicPartition(spec.changelog_topic, self._number)
+        self._name = f"{settings.installation}.{spec.step.stage}.{partition.topic}.{self._number}"
+        self._folder = folder / f"{spec.step.stage}-{self._number}"
+        self._metrics = metrics
+        self._size = BatchSize(
+            most_records=settings.batch_records,
+            work_ms=settings.batch_work_ms,
+            clock=clock,
+        )
+        self._suspects = Suspects(
+            folder / f"{spec.step.stage}-{self._number}.suspects.json",
+            most_per_hour=settings.internal_errors_per_hour,
+            clock=clock,
+        )
+        self.position: int | None = None
+
+    async def run(self) -> None:
+        """Own the partition until cancelled or until the group says that it is another's.
+
+        Any doubt ends a session (`_session`); the next one starts from the last committed proof,
+        and only after the group has confirmed the ownership anew (`Ownership.prove`).
+        """
+        backoff = Backoff()
+        in_doubt = False
+        while True:
+            try:
+                # A position of 0 is as good as any other here: the commit is a question.
+                if in_doubt and not await self._ownership.prove(
+                    self._partition, position=self.position or 0
+                ):
+                    _log.warning("partition_given_up", partition=self._name)
+                    return
+                await self._session(on_progress=backoff.reset)
+            except (KafkaError, RatemillError, OSError, TimeoutError) as error:
+                in_doubt = True
+                self._metrics.doubt(self._number, type(error).__name__)
+                _log.error(
+                    "partition_stopped", partition=self._name, error=str(error) or repr(error)
+                )
+                if isinstance(error, StepFailed):
+                    self._suspects.remember(error.first, error.next_offset)
+                await backoff.wait()
+
+    async def _session(self, *, on_progress: Callable[[], None]) -> None:
+        """Work from the last committed proof until something is in doubt.
+
+        This is the commit order; every other text links here.
+
+        1. Fence: start a transactional producer with this partition's stable id. From here on the
+           earlier owner's commits fail. A transaction time-out looks exactly like a fence.
+        2. Know where you are: wait until nothing is open in the changelog, read its last committed
+           proof, wait until our catalogue and reference data are at least that proof's. The source
+           position comes from the proof, never from the group.
+        3. Catch up: fold into RocksDB what the changelog holds past the position that RocksDB
+           remembers; an empty or foreign state is rebuilt from the changelog's beginning.
+        4. For each batch of source records: run the pure step; in one transaction append its
+           outputs and then its proof; await the answer to every append and check its offset; only
+           then commit; only then write the changes of state to RocksDB, in one batch with the
+           changelog position that they stand for.
+        5. Any doubt (an error, a time-out, a refusal) ends this function: abort, retire the
+           producer, never use it again. State that was not committed was never written. Nothing is
+           guessed: the next session starts at step 1.
+
+        A crash in any gap is harmless: before the commit nothing was said; between the commit and
+        RocksDB step 3 folds what RocksDB missed.
+        """
+        settings, spec = self._settings, self._spec
+        transaction = await Transaction.fence(  # 1
+            self._bootstrap,
+            transactional_id=self._name,
+            transaction_timeout_ms=settings.transaction_timeout_ms,
+            topics=spec.topics,
+        )
+        try:
+            last = await self._last_proof()  # 2
+            store = await open_state(self._folder, wait_s=settings.session_timeout_ms / 1000)
+            try:
+                await catch_up(  # 3
+                    store,
+                    Changelog(
+                        bootstrap=self._bootstrap,
+                        partition=self._changelog,
+                        client_id=f"{self._name}.restore",
+                        fold=spec.step.fold,
+                        proof_of=self._proof_of,
+                    ),
+                    upto=last,
+                    progress=lambda done: self._metrics.restored(self._number, done),
+                )
+                await self._loop(transaction, store, last.proof, on_progress=on_progress)  # 4
+            finally:
+                store.close()
+        except BaseException:
+            await transaction.abort()  # 5
+            raise
+        finally:
+            await transaction.retire()
+
+    async def _last_proof(self) -> LastProof:
+        spec = self._spec
+        await wait_until_closed(
+            self._bootstrap,
+            self._changelog,
+            client_id=f"{self._name}.proofs",
+            wait_s=self._settings.open_transaction_wait_ms / 1000,
+        )
+        last = await read_last_proof(
+            self._bootstrap,
+            self._changelog,
+            decode=spec.decode_proof,
+            client_id=f"{self._name}.proofs",
+        )
+        proof = last.proof
+        if (
+            proof.cluster_id != self._cluster_id
+            or proof.installation != self._settings.installation
+        ):
+            raise BrokenChain(
+                f"{self._changelog.topic}/{self._number} belongs to installation "
+                f"{proof.installation} on cluster {proof.cluster_id}, not to "
+                f"{self._settings.installation} on {self._cluster_id}. Operator action: check "
+                "RATEMILL_KAFKA_BOOTSTRAP and RATEMILL_INSTALLATION."
+            )
+        await spec.wait_for_versions(proof.versions)
+        return last
+
+    async def _loop(
+        self,
+        transaction: Transaction,
+        store: StateStore,
+        previous: Proof,
+        *,
+        on_progress: Callable[[], None],
+    ) -> None:
+        spec = self._spec
+        source = self._partition
+        async with reading(self._bootstrap, source, client_id=f"{self._name}.source") as consumer:
+            consumer.seek(source, previous.next)
+            self.position = previous.next
+            fetched: deque[SourceRecord] = deque()
+            while True:
+                records = await self._next_batch(consumer, fetched)
+                if not records:
+                    self._metrics.caught_up(self._number, behind=0)
+                    continue
+                appends, proof, changes = self._decide(records, store, previous)
+                offset = await transaction.write(
+                    appends,
+                    last=Append(
+                        spec.proof_channel,
+                        self._number,
+                        None,
+                        spec.encode_proof(proof),
+                        spec.proof_headers,
+                    ),
+                )
+                store.write(
+                    changes,
+                    Folded(
+                        format=FORMAT,
+                        cluster_id=self._cluster_id,
+                        genesis_id=proof.genesis_id,
+                        next_offset=offset + 1,
+                        chain=proof.chain,
+                    ),
+                )
+                previous = proof
+                self.position = proof.next
+                on_progress()
+                highwater = consumer.highwater(source) or proof.next
+                self._metrics.batch(self._number, proof, behind=max(0, highwater - proof.next))
+
+    async def _next_batch(
+        self, consumer: AIOKafkaConsumer, fetched: deque[SourceRecord]
+    ) -> list[SourceRecord]:
+        """Return what has arrived, bounded by count, bytes and expected work; empty: nothing yet."""
+        if not fetched:
+            try:
+                answer = await consumer.getmany(
+                    self._partition, timeout_ms=_POLL_MS, max_records=self._size.records
+                )
+            except OffsetOutOfRangeError as error:
+                raise Halted(
+                    f"{self._name}: the source no longer holds offset {self.position}. Operator "
+                    "action: run `ratemill verify`; records were deleted before they were read."
+                ) from error
+            fetched.extend(
+                SourceRecord(
+                    self._number,
+                    record.offset,
+                    record.timestamp,
+                    record.key,
+                    record.value or b"",
+                    tuple(record.headers),
+                )
+                for record in answer.get(self._partition, ())
+            )
+        return self._size.take(
+            fetched, most_bytes=self._settings.batch_bytes, suspects=self._suspects
+        )
+
+    def _decide(
+        self, records: list[SourceRecord], store: StateStore, previous: Proof
+    ) -> tuple[list[Append], Proof, list[Any]]:
+        first, next_offset = records[0].offset, records[-1].offset + 1
+        with self._size.timing(len(records)):
+            refused = self._suspects.refused(first, next_offset)
+            try:
+                prepared = self._spec.step.prepare(records, internal_errors=refused)
+                state = store.get_many(prepared.state_keys)
+                decided = self._spec.step.decide(prepared, state, previous=previous)
+            except Exception as error:
+                # The outermost loop of the stage: whatever the step raised is a bug of ours.
+                _log.exception("step_failed", partition=self._name, first=first)
+                raise StepFailed(
+                    f"{self._name}: the step failed on records [{first}, {next_offset}): "
+                    f"{error!r}. They are tried one by one; a record that fails again goes to "
+                    "suspense as pipeline.internal_error. Operator action: report the log's trace.",
+                    first=first,
+                    next_offset=next_offset,
+                ) from error
+        assert decided.proof.previous == previous.chain
+        assert decided.proof.first == previous.next
+        assert decided.proof.next == next_offset
+        return decided.appends, decided.proof, decided.changes
+
+    def _proof_of(self, record: SourceRecord) -> Proof | None:
+        return self._spec.decode_proof(record.value) if self._spec.is_proof(record) else None

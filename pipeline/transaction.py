@@ -1,0 +1,137 @@
+"""One transactional producer for one source partition: fence, append, commit, retire."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from pipeline.errors import AppendRefused
+from pipeline.kafka import transactional_producer
+from schemas.flow import Append, Channel
+
+_RETIRE_S = 2.0
+_APPEND_S = 30.0
+
+
+class Transaction:
+    """The right to write one partition's outputs, held by a stable transactional id.
+
+    Never reused after any error: a fresh one gets a fresh epoch, so that a late request of the
+    old one cannot land in the new one's transaction.
+    """
+
+    def __init__(self, producer: AIOKafkaProducer, topics: Mapping[Channel, str]) -> None:
+        self._producer = producer
+        self._topics = topics
+
+    @classmethod
+    async def fence(
+        cls,
+        bootstrap: str,
+        *,
+        transactional_id: str,
+        transaction_timeout_ms: int,
+        topics: Mapping[Channel, str],
+    ) -> Transaction:
+        """Return a transaction holder; every earlier one of the id is a zombie from here on."""
+        producer = transactional_producer(
+            bootstrap,
+            transactional_id=transactional_id,
+            transaction_timeout_ms=transaction_timeout_ms,
+        )
+        transaction = cls(producer, topics)
+        try:
+            await producer.start()
+        except BaseException:
+            await transaction.retire()
+            raise
+        return transaction
+
+    async def write(self, appends: Sequence[Append], *, last: Append) -> int:
+        """Append all and commit; return the offset of ``last``, which is appended behind the rest.
+
+        Every append's answer is awaited and checked before the commit: aiokafka commits a
+        transaction even when the broker refused one of its appends.
+        """
+        producer = self._producer
+        await producer.begin_transaction()
+        # asyncio's futures of sent batches, with the number of the last one's records
+        sent: list[tuple[asyncio.Future[object], int]] = []
+        for (channel, partition), records in _grouped([*appends, last]).items():
+            topic = self._topics[channel]
+            batch = producer.create_batch()
+            count = 0
+            for record in records:
+                kept = batch.append(
+                    key=record.key, value=record.value, timestamp=None, headers=list(record.headers)
+                )
+                if kept is None:
+                    batch.close()
+                    sent.append(
+                        (await producer.send_batch(batch, topic, partition=partition), count)
+                    )
+                    batch, count = producer.create_batch(), 0
+                    kept = batch.append(
+                        key=record.key,
+                        value=record.value,
+                        timestamp=None,
+                        headers=list(record.headers),
+                    )
+                    assert kept is not None, "an empty batch takes a record of any size"
+                count += 1
+            batch.close()
+            sent.append((await producer.send_batch(batch, topic, partition=partition), count))
+        offset = await _check(sent)
+        await producer.commit_transaction()
+        return offset
+
+    async def abort(self) -> None:
+        """Abort what is open, as far as that can be done in a bounded time."""
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(self._producer.abort_transaction(), _RETIRE_S)
+
+    async def retire(self) -> None:
+        """Stop the producer for good; what it left open is aborted by the next fence."""
+        try:
+            await asyncio.wait_for(self._producer.stop(), _RETIRE_S)
+        except (KafkaError, TimeoutError, OSError, asyncio.InvalidStateError):
+            # stop() may wait for ever for batches that nobody will answer. What it leaves behind
+            # would go on sending: end its tasks.
+            with contextlib.suppress(Exception):
+                task = self._producer._sender.sender_task
+                if task is not None:
+                    task.cancel()
+                await asyncio.wait_for(self._producer.client.close(), _RETIRE_S)
+
+
+def _grouped(appends: Sequence[Append]) -> dict[tuple[Channel, int], list[Append]]:
+    """Return the appends by where they go, in order; the group of the last one comes last."""
+    groups: dict[tuple[Channel, int], list[Append]] = {}
+    last = appends[-1]
+    for record in appends:
+        groups.setdefault((record.channel, record.partition), []).append(record)
+    group = groups.pop((last.channel, last.partition))
+    groups[last.channel, last.partition] = group
+    return groups
+
+
+async def _check(sent: Sequence[tuple[asyncio.Future[object], int]]) -> int:
+    """Return the offset of the very last record; `AppendRefused` if any has none."""
+    answers = await asyncio.wait_for(
+        asyncio.gather(*(future for future, _ in sent), return_exceptions=True), _APPEND_S
+    )
+    for answer in answers:
+        if isinstance(answer, asyncio.CancelledError):
+            raise AppendRefused("the producer was stopped while records were on their way")
+        if isinstance(answer, BaseException):
+            raise AppendRefused(
+                f"the broker refused records of a batch ({answer!r}); nothing of it was committed"
+            ) from answer
+        if getattr(answer, "offset", -1) < 0:
+            raise AppendRefused("the broker gave no offset for records of a batch")
+    base = int(getattr(answers[-1], "offset"))  # noqa: B009  (gather gives object)
+    return base + sent[-1][1] - 1
