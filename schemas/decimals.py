@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import (
+    Context,
+    Decimal,
+    DivisionByZero,
+    FloatOperation,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+)
 
 DecimalText = str
 """A decimal as text in plain notation: ``"0.1016666667"``, ``"0.0000000000"``, ``"-3"``."""
@@ -35,3 +43,11 @@ def parse_decimal(text: str) -> Decimal | None:
     if len(digits) + max(exponent, 0) > MAX_DIGITS or -exponent > MAX_DIGITS:
         return None
     return value
+
+
+# A quantity has up to 28 digits, a price up to 28: their product does not fit the 28 of the
+# default context. A hundred do for every sum of products here, and Inexact would tell.
+EXACT = Context(
+    prec=100, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow, FloatOperation]
+)
+"""Arithmetic that is exact or raises `decimal.Inexact`: ``EXACT.multiply(a, b)``."""

@@ -34,6 +34,7 @@ class RefusalReason(StrEnum):
     INVALID_COMMAND = "mediation.invalid_command"
     # What it costs.
     UNKNOWN_SUBSCRIPTION = "rating.unknown_subscription"
+    UNKNOWN_PLAN = "rating.unknown_plan"
     NO_TARIFF_IN_FORCE = "rating.no_tariff_in_force"
     UNKNOWN_PRODUCT = "rating.unknown_product"
     UNKNOWN_DESTINATION = "rating.unknown_destination"
