@@ -39,7 +39,7 @@ class BatchSize:
     ) -> list[SourceRecord]:
         """Return the next batch from the head of ``fetched``; one record at least if there is one.
 
-        Records of a range in which the step failed are taken one by one.
+        A record that broke the step before is a batch of its own.
         """
         taken: list[SourceRecord] = []
         size = 0
@@ -55,17 +55,17 @@ class BatchSize:
 
 
 class _Memory(msgspec.Struct):
-    ranges: list[tuple[int, int]] = []
+    suspected: list[int] = []
     refused: list[int] = []
     refused_at_s: list[int] = []
 
 
 class Suspects:
-    """Where the step failed, remembered by position in a file, across restarts of the process.
+    """The records that broke the step, remembered by offset in a file, across restarts.
 
-    The first failure marks the batch's range: its records are then tried one by one. A record
-    that fails alone goes to suspense as an internal error; more than a few of those an hour are
-    a bug that must be looked at, and the partition halts.
+    A record that broke it once is tried again, in a batch of its own. One that breaks it again
+    goes to suspense as an internal error; more than a few of those an hour are a bug that must be
+    looked at, and the partition halts.
     """
 
     def __init__(self, path: Path, *, most_per_hour: int, clock: Clock) -> None:
@@ -78,28 +78,30 @@ class Suspects:
 
     def alone(self, offset: int) -> bool:
         """Return whether a record must be a batch of its own."""
-        return any(first <= offset < end for first, end in self._memory.ranges)
+        return offset in self._memory.suspected
 
     def refused(self, first: int, next_offset: int) -> frozenset[int]:
         """Return the offsets in a range that must go to suspense unread."""
         return frozenset(o for o in self._memory.refused if first <= o < next_offset)
 
-    def remember(self, first: int, next_offset: int) -> None:
-        """Note a failure; `Halted` when there were too many within an hour."""
-        if next_offset - first == 1 and self.alone(first):
+    def remember(self, offset: int) -> None:
+        """Note that a record broke the step; `Halted` when too many did twice within an hour."""
+        memory = self._memory
+        if offset in memory.suspected:
             now_s = int(self._clock.now().timestamp())
-            recent = [at for at in self._memory.refused_at_s if now_s - at < _HOUR_S]
+            recent = [at for at in memory.refused_at_s if now_s - at < _HOUR_S]
             if len(recent) >= self._most_per_hour:
                 raise Halted(
                     f"{len(recent)} records within an hour broke the step; the next is at offset "
-                    f"{first}. Operator action: stop the worker, report the traces in its log, "
+                    f"{offset}. Operator action: stop the worker, report the traces in its log, "
                     "start a version that has the cure; nothing is lost meanwhile."
                 )
-            self._memory.refused.append(first)
-            self._memory.refused_at_s = [*recent, now_s]
+            memory.suspected.remove(offset)
+            memory.refused.append(offset)
+            memory.refused_at_s = [*recent, now_s]
         else:
-            self._memory.ranges.append((first, next_offset))
+            memory.suspected.append(offset)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         scratch = self._path.with_suffix(".tmp")
-        scratch.write_bytes(msgspec.json.encode(self._memory))
+        scratch.write_bytes(msgspec.json.encode(memory))
         scratch.replace(self._path)

@@ -32,12 +32,11 @@ class AppendRefused(RatemillError):
 
 
 class StepFailed(RatemillError):
-    """The pure step raised: a bug of ours, at a record that is known only by range."""
+    """The pure step raised at one record: a bug of ours."""
 
-    def __init__(self, message: str, *, first: int, next_offset: int) -> None:
+    def __init__(self, message: str, *, offset: int) -> None:
         super().__init__(message)
-        self.first = first
-        self.next_offset = next_offset
+        self.offset = offset
 
 
 class Halted(RatemillError):

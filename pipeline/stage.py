@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,10 @@ from pipeline.ownership import Ownership
 from pipeline.proofs import LastProof, read_last_proof, wait_until_closed
 from pipeline.restore import Changelog, catch_up
 from pipeline.settings import Settings
-from pipeline.state import FORMAT, Folded, StateStore
+from pipeline.state import FORMAT, Folded, StateStore, StateUnavailable
 from pipeline.state_folder import open_state
 from pipeline.transaction import Transaction
-from schemas.flow import Append, Channel, SourceRecord, Step
+from schemas.flow import Append, Channel, Decided, SourceRecord, StateChange, Step
 from schemas.proof import Proof, Versions
 
 _log = structlog.get_logger(__name__)
@@ -106,13 +106,12 @@ class StagePartition:
                     return
                 await self._session(on_progress=backoff.reset)
             except (KafkaError, RatemillError, OSError, TimeoutError) as error:
+                # Halted too: it waits and looks again, since what was wrong may be mended.
                 in_doubt = True
                 self._metrics.doubt(self._number, type(error).__name__)
                 _log.error(
                     "partition_stopped", partition=self._name, error=str(error) or repr(error)
                 )
-                if isinstance(error, StepFailed):
-                    self._suspects.remember(error.first, error.next_offset)
                 await backoff.wait()
 
     async def _session(self, *, on_progress: Callable[[], None]) -> None:
@@ -275,28 +274,61 @@ class StagePartition:
 
     def _decide(
         self, records: list[SourceRecord], store: StateStore, previous: Proof
-    ) -> tuple[list[Append], Proof, list[Any]]:
-        first, next_offset = records[0].offset, records[-1].offset + 1
+    ) -> tuple[list[Append], Proof, list[StateChange]]:
+        refused = self._suspects.refused(records[0].offset, records[-1].offset + 1)
         with self._size.timing(len(records)):
-            refused = self._suspects.refused(first, next_offset)
             try:
-                prepared = self._spec.step.prepare(records, internal_errors=refused)
-                state = store.get_many(prepared.state_keys)
-                decided = self._spec.step.decide(prepared, state, previous=previous)
+                decided = self._run_step(records, store, previous, refused)
+            except StateUnavailable:
+                raise  # the disk's fault, not the record's
             except Exception as error:
                 # The outermost loop of the stage: whatever the step raised is a bug of ours.
-                _log.exception("step_failed", partition=self._name, first=first)
+                offset = self._culprit(records, store, previous, refused)
+                _log.exception("step_failed", partition=self._name, offset=offset)
+                self._suspects.remember(offset)
                 raise StepFailed(
-                    f"{self._name}: the step failed on records [{first}, {next_offset}): "
-                    f"{error!r}. They are tried one by one; a record that fails again goes to "
-                    "suspense as pipeline.internal_error. Operator action: report the log's trace.",
-                    first=first,
-                    next_offset=next_offset,
+                    f"{self._name}: the step failed on the record at offset {offset}: {error!r}. It "
+                    "is tried once more, alone; if it fails again it goes to suspense as "
+                    "pipeline.internal_error. Operator action: report the trace in the log.",
+                    offset=offset,
                 ) from error
-        assert decided.proof.previous == previous.chain
-        assert decided.proof.first == previous.next
-        assert decided.proof.next == next_offset
-        return decided.appends, decided.proof, decided.changes
+        proof = decided.proof
+        assert proof.previous == previous.chain
+        assert (proof.first, proof.next) == (previous.next, records[-1].offset + 1)
+        return decided.appends, proof, decided.changes
+
+    def _run_step(
+        self,
+        records: Sequence[SourceRecord],
+        store: StateStore,
+        previous: Proof,
+        refused: frozenset[int],
+    ) -> Decided:
+        prepared = self._spec.step.prepare(records, internal_errors=refused)
+        state = store.get_many(prepared.state_keys)
+        return self._spec.step.decide(prepared, state, previous=previous)
+
+    def _culprit(
+        self,
+        records: Sequence[SourceRecord],
+        store: StateStore,
+        previous: Proof,
+        refused: frozenset[int],
+    ) -> int:
+        """Return the offset of the first record with which the batch fails.
+
+        The step is pure, so it can be asked about ever shorter heads of the batch.
+        """
+        works, fails = 0, len(records)
+        while fails - works > 1:
+            middle = (works + fails) // 2
+            try:
+                self._run_step(records[:middle], store, previous, refused)
+            except Exception:
+                fails = middle
+            else:
+                works = middle
+        return records[fails - 1].offset
 
     def _proof_of(self, record: SourceRecord) -> Proof | None:
         return self._spec.decode_proof(record.value) if self._spec.is_proof(record) else None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
 
+from pipeline.errors import RatemillError
 from schemas.flow import StateChange
 
 FORMAT = 1  # of keys and values; another one means: rebuild
@@ -27,6 +29,10 @@ class Folded(msgspec.Struct, frozen=True):
 
 class StateLocked(Exception):
     """Another process holds the folder."""
+
+
+class StateUnavailable(RatemillError):
+    """RocksDB could not read or write: a full disk, a damaged file."""
 
 
 class StateStore:
@@ -54,7 +60,8 @@ class StateStore:
         """Return the values of those of ``keys`` that are there, in one call to RocksDB."""
         if not keys:
             return {}
-        values = self._db.get(list(keys))
+        with self._explained():
+            values = self._db.get(list(keys))
         return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
 
     def write(self, changes: Iterable[StateChange], folded: Folded) -> None:
@@ -66,7 +73,8 @@ class StateStore:
             else:
                 batch.put(key, value)
         batch.put(_META, msgspec.msgpack.encode(folded))
-        self._db.write(batch)
+        with self._explained():
+            self._db.write(batch)
 
     def items(self) -> Iterable[tuple[bytes, bytes]]:
         """Return every key and value but the position, in the order of the keys."""
@@ -82,6 +90,16 @@ class StateStore:
     def close(self) -> None:
         """Release the folder."""
         self._db.close()
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # rocksdict raises plain Exception for every status
+            raise StateUnavailable(
+                f"RocksDB at {self._path} failed: {error}. Operator action: make room on the disk; "
+                "if a file is damaged, delete that folder, it is rebuilt from the changelog."
+            ) from error
 
 
 def _open(path: Path) -> Rdict:

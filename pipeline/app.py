@@ -1,0 +1,120 @@
+"""A worker: one stage as a service in a Faust app, one process each."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import faust
+import structlog
+from mode import Service
+from prometheus_client import CollectorRegistry
+
+from pipeline.clock import Clock, SystemClock
+from pipeline.metrics import serve
+from pipeline.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+StageName = Literal["normalise", "rate", "load"]
+STAGES: tuple[StageName, ...] = ("normalise", "rate", "load")
+Run = Callable[[Clock], Awaitable[None]]
+
+
+def build_app(
+    settings: Settings, *, stage: StageName, bootstrap: str, dsn: str | None
+) -> faust.App:
+    """Return the Faust app of one worker process; nothing is started yet.
+
+    ``dsn`` is needed by load alone. The app has no agents: `producer_only` keeps the worker from
+    subscribing to nothing, which it does not survive.
+    """
+    registry, run = _stage(settings, stage, bootstrap, dsn)
+    app = faust.App(
+        id=f"{settings.installation}.{stage}",
+        broker=f"kafka://{bootstrap}",
+        datadir=settings.data / "faust" / settings.installation / stage,
+        web_enabled=False,  # health and metrics are our own
+        topic_disable_leader=True,
+        topic_allow_declare=False,  # topics are declared in topics.py alone
+    )
+    app.producer_only = True
+    app.service(_service(stage, run, SystemClock()))
+    if settings.metrics_port >= 0:
+        _announce(settings, stage, port=serve(registry, port=settings.metrics_port))
+    return app
+
+
+def _stage(
+    settings: Settings, stage: StageName, bootstrap: str, dsn: str | None
+) -> tuple[CollectorRegistry, Run]:
+    """Return the metrics of a stage and what runs it; only its own libraries are imported."""
+    if stage == "load":
+        from pipeline.load import load_stage
+
+        assert dsn is not None, "load writes to Postgres"
+        load = load_stage(settings, bootstrap=bootstrap, dsn=dsn)
+        return load.registry, load.run
+    from pipeline.stages import normalise_stage, rate_stage
+
+    build = normalise_stage if stage == "normalise" else rate_stage
+    built = build(settings, bootstrap=bootstrap)
+    return built.registry, built.run
+
+
+def _service(stage: StageName, run: Run, clock: Clock) -> type[Service]:
+    """Return the class that Faust makes the stage's service of."""
+
+    class StageService(Service):  # type: ignore[misc]
+        """Runs the stage for as long as the worker lives; its failure ends the worker."""
+
+        def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401  (mode's own arguments)
+            super().__init__(**kwargs)
+            self._task: asyncio.Task[None] | None = None
+
+        async def on_started(self) -> None:
+            self._task = asyncio.create_task(self._guarded(), name=stage)
+
+        async def on_stop(self) -> None:
+            if self._task is not None:
+                self._task.cancel()
+                await asyncio.gather(self._task, return_exceptions=True)
+
+        async def _guarded(self) -> None:
+            try:
+                await run(clock)
+            except Exception as error:
+                # The outermost loop: the worker must not go on as if the stage still ran.
+                _log.exception("stage_failed", stage=stage)
+                await self.crash(error)
+
+    return StageService
+
+
+def _announce(settings: Settings, stage: StageName, *, port: int) -> None:
+    """Write where this process shows its metrics, for `ratemill status` and the demo."""
+    folder = run_folder(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{stage}-{os.getpid()}.json"
+    path.write_text(json.dumps({"stage": stage, "pid": os.getpid(), "metrics_port": port}))
+
+
+def run_folder(settings: Settings) -> Path:
+    """Return the folder in which running workers say where their metrics are."""
+    return settings.data / "run" / settings.installation
+
+
+def run_worker(app: faust.App) -> None:
+    """Run a worker until TERM or INT; ends the process."""
+    worker = faust.Worker(
+        app,
+        loglevel="WARN",
+        redirect_stdouts=False,  # else what is printed turns into warnings
+        override_logging=False,  # logs.py has set it up
+        quiet=True,
+    )
+    worker.execute_from_commandline()

@@ -1,0 +1,189 @@
+"""Normalise and rate as they run: the machine of `stage.py` with its step, topics and feeds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from aiokafka import TopicPartition
+from prometheus_client import CollectorRegistry
+
+from mediation.normalise import NormaliseStep
+from pipeline.clock import Clock
+from pipeline.feeds import Entry, Feed
+from pipeline.genesis import LEDGER_PROOF_HEADERS
+from pipeline.kafka import cluster_id
+from pipeline.mappings import shipped_mappings
+from pipeline.metrics import StageMetrics
+from pipeline.ownership import Ownership
+from pipeline.rate_step import RateStep
+from pipeline.settings import Settings
+from pipeline.slots import Slot, take_slot
+from pipeline.stage import StagePartition, StageSpec
+from pipeline.topics import Topics, partition_of, topics_of
+from rating.catalogue import Catalogue, compile_catalogue, document_from_parts
+from schemas import ledger
+from schemas.flow import Channel, SourceRecord
+from schemas.proof import (
+    NORMALISE,
+    RATE,
+    Versions,
+    proof_from_json,
+    proof_from_msgpack,
+    proof_to_json,
+    proof_to_msgpack,
+)
+from schemas.reference import ReferenceData, account_from_json
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage that is ready to run in this process."""
+
+    settings: Settings
+    bootstrap: str
+    spec: StageSpec
+    group: str
+    feeds: Sequence[Feed]
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+    async def run(self, clock: Clock) -> None:
+        """Follow the feeds and work on the partitions that the group assigns, until cancelled."""
+        settings, spec = self.settings, self.spec
+        cluster = await cluster_id(self.bootstrap)
+        slot = await take_slot(
+            settings.state_folder(),
+            wanted=settings.slot,
+            wait_s=settings.session_timeout_ms / 1000,
+        )
+        metrics = StageMetrics(spec.step.stage, self.registry)
+
+        def own(partition: TopicPartition) -> StagePartition:
+            return StagePartition(
+                spec,
+                settings,
+                bootstrap=self.bootstrap,
+                cluster_id=cluster,
+                ownership=ownership,
+                partition=partition,
+                folder=slot.folder,
+                clock=clock,
+                metrics=metrics,
+            )
+
+        ownership = Ownership(
+            settings,
+            bootstrap=self.bootstrap,
+            group=self.group,
+            topics=[spec.source_topic],
+            own=own,
+            instance_id=_instance_id(settings, spec.step.stage, slot),
+        )
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for feed in self.feeds:
+                    tasks.create_task(feed.run())
+                tasks.create_task(ownership.run())
+        finally:
+            slot.release()
+
+
+def _instance_id(settings: Settings, stage: str, slot: Slot) -> str | None:
+    """Return the static member id of a supervised worker; one started by hand is dynamic.
+
+    The broker lets two holders of one id displace each other for ever, so only the holder of the
+    slot that was asked for may use the slot's id.
+    """
+    if settings.slot is None or slot.number != settings.slot:
+        return None
+    return f"{settings.installation}.{stage}.{slot.number}"
+
+
+def normalise_stage(settings: Settings, *, bootstrap: str) -> Stage:
+    """Return the stage from raw usage to usage events."""
+    topics = topics_of(settings)
+    reference = ReferenceData()
+    feed = _reference_feed(topics, bootstrap, reference)
+    step = NormaliseStep(
+        mappings=shipped_mappings(settings),
+        reference=reference,
+        partition_of=lambda key: partition_of(key.encode(), topics.normalised.partitions),
+        raw_partition_of=lambda key: partition_of(key, topics.raw.partitions),
+        horizon_ms=settings.dedup_horizon_ms,
+        future_ms=settings.future_ms,
+    )
+
+    async def wait_for_versions(versions: Versions) -> None:
+        # 0: with no account at all, every record would go to suspense as unknown.
+        await feed.wait_for(max(versions.reference, 0))
+
+    spec = StageSpec(
+        step=step,
+        source_topic=topics.raw.name,
+        changelog_topic=topics.proofs.name,
+        topics={
+            Channel.NORMALISED: topics.normalised.name,
+            Channel.SUSPENSE: topics.suspense.name,
+            Channel.PROOFS: topics.proofs.name,
+        },
+        proof_channel=Channel.PROOFS,
+        encode_proof=proof_to_msgpack,
+        decode_proof=proof_from_msgpack,
+        is_proof=lambda record: True,
+        proof_headers=(),
+        wait_for_versions=wait_for_versions,
+    )
+    return Stage(settings, bootstrap, spec, f"{settings.installation}.{NORMALISE}", (feed,))
+
+
+def rate_stage(settings: Settings, *, bootstrap: str) -> Stage:
+    """Return the stage from usage events to the ledger."""
+    topics = topics_of(settings)
+    reference = ReferenceData()
+    step = RateStep(catalogue=Catalogue.empty(), reference=reference)
+    reference_feed = _reference_feed(topics, bootstrap, reference)
+    catalogue_feed = _catalogue_feed(topics, bootstrap, step)
+
+    async def wait_for_versions(versions: Versions) -> None:
+        await reference_feed.wait_for(max(versions.reference, 0))
+        await catalogue_feed.wait_for(max(versions.catalogue, 0))
+
+    spec = StageSpec(
+        step=step,
+        source_topic=topics.normalised.name,
+        changelog_topic=topics.ledger.name,
+        topics={Channel.LEDGER: topics.ledger.name, Channel.SUSPENSE: topics.suspense.name},
+        proof_channel=Channel.LEDGER,
+        encode_proof=proof_to_json,
+        decode_proof=proof_from_json,
+        is_proof=_is_ledger_proof,
+        proof_headers=LEDGER_PROOF_HEADERS,
+        wait_for_versions=wait_for_versions,
+    )
+    feeds = (reference_feed, catalogue_feed)
+    return Stage(settings, bootstrap, spec, f"{settings.installation}.{RATE}", feeds)
+
+
+def _is_ledger_proof(record: SourceRecord) -> bool:
+    return dict(record.headers).get(ledger.KIND_HEADER) == ledger.KIND_PROOF
+
+
+def _reference_feed(topics: Topics, bootstrap: str, reference: ReferenceData) -> Feed:
+    async def apply(parts: Sequence[Entry], marker: Entry, version: int) -> None:
+        accounts = [account_from_json(part.value) for part in parts]
+        reference.apply(accounts, version=version)
+
+    return Feed(bootstrap=bootstrap, topic=topics.reference.name, apply=apply)
+
+
+def _catalogue_feed(topics: Topics, bootstrap: str, step: RateStep) -> Feed:
+    chunks: dict[str, bytes] = {}
+
+    async def apply(parts: Sequence[Entry], marker: Entry, version: int) -> None:
+        chunks.update({part.key.decode(): part.value for part in parts})
+        document = document_from_parts(marker.value, chunks)
+        # Seconds for a large card: on a thread, so that the group's heartbeat goes on.
+        step.catalogue = await asyncio.to_thread(compile_catalogue, document, version)
+
+    return Feed(bootstrap=bootstrap, topic=topics.catalogue.name, apply=apply)
