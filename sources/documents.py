@@ -58,11 +58,11 @@ def _batches(events: list[bytes]) -> Iterator[Block]:
     gathered: list[bytes] = []
     size = len(b"[]")
     for event in events:
-        room = size + len(event) + len(b",") <= raw.MAX_RECORD_BYTES
+        room = size + len(event) <= raw.MAX_RECORD_BYTES
         if gathered and not (room and len(gathered) < raw.MAX_RECORD_ITEMS):
             yield _batch(gathered)
             gathered, size = [], len(b"[]")
-        if len(event) + len(b"[],") > raw.MAX_RECORD_BYTES:
+        if len(event) + len(b"[]") > raw.MAX_RECORD_BYTES:
             yield _one_item(event)
         else:
             gathered.append(event)

@@ -126,10 +126,11 @@ def test_a_record_of_5_mb_goes_alone_and_its_neighbours_whole(tmp_path: Path) ->
     assert (end.blocks, end.items, end.bytes) == (3, 3, len(huge) + 13)
 
 
+@pytest.mark.parametrize("end", [b"\nnext\n", b"\n", b""], ids=["first", "last", "without an end"])
 @pytest.mark.parametrize("excess", [0, 1], ids=["fits exactly", "one byte too long"])
-def test_the_longest_line(tmp_path: Path, excess: int) -> None:
-    line = b"x" * (raw.MAX_RECORD_BYTES - 1 + excess) + b"\n"
-    record = read(write(tmp_path / "a.csv", line + b"next\n"))[0]
+def test_the_longest_line(tmp_path: Path, excess: int, end: bytes) -> None:
+    line = b"x" * (raw.MAX_RECORD_BYTES - len(end[:1]) + excess) + end
+    record = read(write(tmp_path / "a.csv", line))[0]
     assert (header(record, raw.OVERSIZE_BYTES) is not None) == bool(excess)
 
 
@@ -256,6 +257,15 @@ def test_a_long_array_is_cut_and_an_event_too_large_goes_alone(tmp_path: Path) -
         event for event in events if event["id"] != "huge"
     ]
     assert header(records[2], raw.FIRST_LINE) == "12"
+
+
+@pytest.mark.parametrize(("excess", "items"), [(0, [2, 0]), (1, [1, 1, 0])])
+def test_an_array_as_long_as_a_block(tmp_path: Path, excess: int, items: list[int]) -> None:
+    half = (raw.MAX_RECORD_BYTES - len('["","",]')) // 2
+    data = json.dumps(["x" * half, "y" * (half + 1 + excess)]).encode()
+    records = read(write(tmp_path / "a.json", data))
+    assert [record.items for record in records] == items
+    assert max(len(record.value) for record in records) <= raw.MAX_RECORD_BYTES
 
 
 def test_lines_of_events_called_json_are_lines(tmp_path: Path) -> None:
