@@ -1,0 +1,30 @@
+"""The catalogue: checked from files, carried as a document, compiled for rating."""
+
+from rating.catalogue.check_files import Checked, check
+from rating.catalogue.compile_document import compile
+from rating.catalogue.compiled import Catalogue
+from rating.catalogue.differences import diff
+from rating.catalogue.document import (
+    CatalogueDocument,
+    MissingChunk,
+    chunk_names,
+    content_digest,
+    document_from_parts,
+    document_to_parts,
+)
+from rating.catalogue.errors import CatalogueError
+
+__all__ = [
+    "Catalogue",
+    "CatalogueDocument",
+    "CatalogueError",
+    "Checked",
+    "MissingChunk",
+    "check",
+    "chunk_names",
+    "compile",
+    "content_digest",
+    "diff",
+    "document_from_parts",
+    "document_to_parts",
+]

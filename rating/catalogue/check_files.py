@@ -1,0 +1,267 @@
+"""Checks a catalogue: all that is wrong with its files, or the document that they state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import NamedTuple, TypeVar
+
+from rating.catalogue.document import (
+    BandSet,
+    Card,
+    CatalogueDocument,
+    Plan,
+    Product,
+    ZeroUsage,
+)
+from rating.catalogue.errors import CatalogueError, quoted
+from rating.catalogue.read_bands import read_band_set
+from rating.catalogue.read_card import read_rows
+from rating.catalogue.read_plan import PlanReader
+from rating.catalogue.reader import Reader
+from rating.catalogue.yaml_tree import Node, parse_yaml
+from schemas.limit import SCOPE_ACCOUNT, ChargeLimit
+
+SECTIONS = ("products", "bands", "cards", "plans", "limits")
+YAML_ENDINGS = (".yaml", ".yml")
+CARD_ENDING = ".csv"
+_MOST_RECORDS = 1_000_000
+
+T = TypeVar("T")
+
+
+class Checked(NamedTuple):
+    """A document, or else everything that is wrong: by file and line."""
+
+    document: CatalogueDocument | None
+    errors: tuple[CatalogueError, ...]
+
+
+class _Entry(NamedTuple):
+    """One code of one section, wherever it stands."""
+
+    reader: Reader
+    code: str
+    node: Node
+    field: str
+
+
+def check(files: Mapping[str, bytes]) -> Checked:
+    """Return what the files of one catalogue state, or all their errors.
+
+    Names are relative to the catalogue's folder. Every ``.yaml`` file may hold any of the
+    sections; ``.csv`` files are rate cards, which a YAML file names.
+    """
+    errors: list[CatalogueError] = []
+    texts = _decode(files, errors)
+    sections = _sections(texts, errors)
+    if not any(name.endswith(YAML_ENDINGS) for name in files):
+        errors.append(CatalogueError("(folder)", 1, "(files)", "a .yaml file with plans", "none"))
+    products = _read_products(sections["products"])
+    bands = {
+        entry.code: read_band_set(entry.reader, entry.code, entry.node, entry.field)
+        for entry in sections["bands"]
+    }
+    cards = _read_cards(sections["cards"], texts, bands, errors)
+    plan_reader = PlanReader(products, bands, cards)
+    plans = {}
+    for entry in sections["plans"]:
+        plan = plan_reader.read(entry.reader, entry.code, entry.node, entry.field)
+        if plan is not None:
+            plans[entry.code] = plan
+    limits = _read_limits(sections["limits"], products)
+    if not sections["plans"] and not errors:
+        errors.append(CatalogueError("(folder)", 1, "plans", "at least one plan", "none"))
+    if errors:
+        return Checked(None, tuple(sorted(set(errors))))
+    return Checked(_document(products, bands, cards, plans, limits), ())
+
+
+def _document(
+    products: dict[str, Product],
+    bands: dict[str, BandSet],
+    cards: dict[str, Card],
+    plans: dict[str, Plan],
+    limits: dict[str, ChargeLimit],
+) -> CatalogueDocument:
+    return CatalogueDocument(
+        products=_by_code(products),
+        bands=_by_code(bands),
+        cards=_by_code(cards),
+        plans=_by_code(plans),
+        limits=_by_code(limits),
+    )
+
+
+def _by_code(values: dict[str, T]) -> tuple[T, ...]:
+    return tuple(values[code] for code in sorted(values))
+
+
+def _decode(files: Mapping[str, bytes], errors: list[CatalogueError]) -> dict[str, str]:
+    texts = {}
+    for name, content in sorted(files.items()):
+        if not name.endswith((*YAML_ENDINGS, CARD_ENDING)):
+            errors.append(CatalogueError(name, 1, "(file)", "a .yaml or .csv file", quoted(name)))
+            continue
+        try:
+            texts[name] = content.decode("utf-8-sig")  # spreadsheets write a byte order mark
+        except UnicodeDecodeError as error:
+            line = content.count(b"\n", 0, error.start) + 1
+            found = f"the byte 0x{content[error.start]:02x}"
+            errors.append(CatalogueError(name, line, "(file)", "UTF-8", found))
+    return texts
+
+
+def _sections(texts: dict[str, str], errors: list[CatalogueError]) -> dict[str, list[_Entry]]:
+    """Return the entries of each section over all YAML files; a code is stated once."""
+    sections: dict[str, list[_Entry]] = {name: [] for name in SECTIONS}
+    places: dict[tuple[str, str], str] = {}
+    for file, text in texts.items():
+        if not file.endswith(YAML_ENDINGS):
+            continue
+        root = parse_yaml(file, text, errors)
+        if root is None:
+            continue
+        reader = Reader(file, errors)
+        found = reader.record(root, "", optional=SECTIONS) or {}
+        for section, node in found.items():
+            for key, value in reader.entries(node, section):
+                field = f"{section}.{key.text}"
+                first = places.setdefault((section, key.text), f"{file}:{key.line}")
+                if first != f"{file}:{key.line}":
+                    reader.complain(
+                        key, field, expected="each code once", found=f"again, first at {first}"
+                    )
+                    continue
+                sections[section].append(_Entry(reader, key.text, value, field))
+    return sections
+
+
+def _read_products(entries: list[_Entry]) -> dict[str, Product]:
+    products = {}
+    for reader, code, node, field in entries:
+        values = reader.record(
+            node,
+            field,
+            required=("type", "usage_kind", "unit"),
+            optional=("name", "zero_usage", "tax_code"),
+        )
+        if values is None:
+            continue
+        name, tax_code = values.get("name"), values.get("tax_code")
+        products[code] = Product(
+            code=code,
+            name=code if name is None else reader.text(name, f"{field}.name"),
+            product_type=reader.text(values.get("type"), f"{field}.type"),
+            usage_kind=reader.text(values.get("usage_kind"), f"{field}.usage_kind"),
+            unit=reader.text(values.get("unit"), f"{field}.unit"),
+            zero_usage=reader.choice(
+                values.get("zero_usage"), f"{field}.zero_usage", ZeroUsage, ZeroUsage.RATE
+            ),
+            tax_code=None if tax_code is None else reader.text(tax_code, f"{field}.tax_code"),
+        )
+    return products
+
+
+def _read_cards(
+    entries: list[_Entry],
+    texts: dict[str, str],
+    bands: dict[str, BandSet],
+    errors: list[CatalogueError],
+) -> dict[str, Card]:
+    cards: dict[str, Card] = {}
+    named: set[str] = set()
+    card_files = sorted(name for name in texts if name.endswith(CARD_ENDING))
+    for reader, code, node, field in entries:
+        values = reader.record(
+            node, field, required=("file", "currency", "unit"), optional=("bands",)
+        )
+        if values is None:
+            continue
+        currency = reader.currency(values.get("currency"), f"{field}.currency")
+        unit = reader.text(values.get("unit"), f"{field}.unit")
+        band_set = None
+        if "bands" in values:
+            band_set = reader.known(
+                values["bands"], f"{field}.bands", among=bands, what="the code of a set of bands"
+            )
+        file = reader.known(
+            values.get("file"), f"{field}.file", among=card_files, what="a file of the catalogue"
+        )
+        names = [band.code for band in bands[band_set].bands] if band_set else []
+        rows = read_rows(file, texts[file], bands=names, errors=errors) if file else ()
+        named.add(file)
+        cards[code] = Card(code=code, currency=currency, unit=unit, bands=band_set, rows=rows)
+    for file in card_files:
+        if file not in named:
+            errors.append(
+                CatalogueError(file, 1, "(file)", "an entry of `cards:` that names it", "none")
+            )
+    return cards
+
+
+def _read_limits(entries: list[_Entry], products: dict[str, Product]) -> dict[str, ChargeLimit]:
+    scopes = [SCOPE_ACCOUNT, *(f"product:{code}" for code in sorted(products))]
+    types = {product.product_type for product in products.values()}
+    scopes += [f"product_type:{name}" for name in sorted(types)]
+    limits = {}
+    for reader, code, node, field in entries:
+        values = reader.record(
+            node,
+            field,
+            required=("scope",),
+            optional=("amount", "currency", "records", "invoice_scope"),
+        )
+        if values is None:
+            continue
+        limit = _read_limit(reader, code, node, values, field, scopes)
+        if limit is not None:
+            limits[code] = limit
+    return limits
+
+
+def _read_limit(
+    reader: Reader, code: str, node: Node, values: dict[str, Node], field: str, scopes: list[str]
+) -> ChargeLimit | None:
+    what = "account, product:<code> or product_type:<type>"
+    scope = reader.known(values.get("scope"), f"{field}.scope", among=scopes, what=what)
+    invoice_scope = SCOPE_ACCOUNT
+    if "invoice_scope" in values:
+        at = f"{field}.invoice_scope"
+        invoice_scope = reader.known(values["invoice_scope"], at, among=scopes, what=what)
+    amount: Decimal | None = None
+    if "amount" in values:
+        amount = reader.amount(values["amount"], f"{field}.amount")
+        if not amount:
+            reader.complain(
+                values["amount"], f"{field}.amount", expected="more than zero", found="0"
+            )
+    currency = None
+    if "currency" in values:
+        currency = reader.currency(values["currency"], f"{field}.currency")
+    records = None
+    if "records" in values:
+        records = reader.whole(values["records"], f"{field}.records", least=1, most=_MOST_RECORDS)
+    if (amount is None) != (currency is None):
+        found = "one without the other"
+        reader.complain(node, field, expected="amount and currency together", found=found)
+        return None
+    if amount is None and records is None:
+        reader.complain(node, field, expected="amount, records or both", found="neither")
+        return None
+    if invoice_scope not in (SCOPE_ACCOUNT, scope):
+        reader.complain(
+            values["invoice_scope"],
+            f"{field}.invoice_scope",
+            expected=f"account, or the limit's own scope {quoted(scope)}",
+            found=quoted(invoice_scope),
+        )
+        return None
+    return ChargeLimit(
+        limit_id=code,
+        scope=scope,
+        amount=amount,
+        currency=currency,
+        records=records,
+        invoice_scope=invoice_scope,
+    )

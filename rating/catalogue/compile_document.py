@@ -1,0 +1,194 @@
+"""Compiles a checked document: what was refused there is asserted here."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+from rating.catalogue import document as doc
+from rating.catalogue.compiled import (
+    CardPrice,
+    Catalogue,
+    CompiledPlan,
+    Entry,
+    Model,
+    Offer,
+    Rule,
+)
+from rating.local_time import MINUTES_OF_DAY, MINUTES_OF_WEEK, day_number
+from rating.price.allowance import Allowance
+from rating.price.bands import BandedPrice, WeekBands
+from rating.price.flat import FlatPrice
+from rating.price.graduated import GraduatedPrice
+from rating.price.increments import Increments
+from rating.price.per_unit import PerUnitPrice
+from rating.price.rate_card import FIRST_DAY, LAST_DAY, RateCard, RateCardRow
+from rating.rounding import RoundingRule
+from rating.units import RECORD
+from schemas.decimals import ZERO
+
+
+def compile(document: doc.CatalogueDocument, version: int) -> Catalogue:
+    """Return the catalogue that rates by a document; ``version`` is what charges will name."""
+    bands = {band_set.code: _week_bands(band_set) for band_set in document.bands}
+    cards = {
+        card.code: CardPrice(_rate_card(card), bands[card.bands] if card.bands else None)
+        for card in document.cards
+    }
+    products = {product.code: product for product in document.products}
+    return Catalogue(
+        version=version,
+        plans={plan.code: _plan(plan, products, bands, cards) for plan in document.plans},
+        product_types={code: product.product_type for code, product in products.items()},
+        limits=document.limits,
+    )
+
+
+def _week_bands(band_set: doc.BandSet) -> WeekBands:
+    of_minute: list[str | None] = [None] * MINUTES_OF_WEEK
+    for band in band_set.bands:
+        for window in band.windows:
+            start = window.weekday * MINUTES_OF_DAY
+            for minute in range(start + window.from_minute, start + window.to_minute):
+                assert of_minute[minute] is None, "bands do not overlap"
+                of_minute[minute] = band.code
+    return WeekBands(band_set.code, tuple(name for name in of_minute if name is not None))
+
+
+def _rate_card(card: doc.Card) -> RateCard:
+    # A card has a few hundred different prices; one object for each saves most of the memory.
+    prices: dict[tuple[Decimal, ...], PerUnitPrice] = {}
+    increments: dict[tuple[Decimal, Decimal], Increments] = {}
+    rows = []
+    for row in card.rows:
+        key = (row.amount, row.per_units, row.first_units, row.following_units, row.connect_fee)
+        price = prices.get(key)
+        # Equal decimals may differ in their places, and the explanation shows them as written.
+        if price is None or str(price.amount) != str(row.amount):
+            pair = (row.first_units, row.following_units)
+            price = PerUnitPrice(
+                row.amount,
+                row.per_units,
+                increments.setdefault(pair, Increments(*pair)),
+                row.connect_fee,
+            )
+            prices[key] = price
+        rows.append(
+            RateCardRow(
+                row.prefix,
+                row.destination,
+                price,
+                row.band,
+                _first_day(row.valid_from),
+                _last_day(row.valid_to),
+            )
+        )
+    return RateCard(card.code, rows)
+
+
+def _first_day(date: dt.date | None) -> int:
+    return FIRST_DAY if date is None else day_number(date)
+
+
+def _last_day(date: dt.date | None) -> int:
+    return LAST_DAY if date is None else day_number(date)
+
+
+def _plan(
+    plan: doc.Plan,
+    products: dict[str, doc.Product],
+    bands: dict[str, WeekBands],
+    cards: dict[str, CardPrice],
+) -> CompiledPlan:
+    allowances = {
+        allowance.code: Allowance(
+            f"{plan.code}/{allowance.code}",
+            allowance.units,
+            allowance.consume is doc.Consume.INCREMENTS,
+        )
+        for allowance in plan.allowances
+    }
+    entries: dict[str, list[Entry]] = {}
+    for price in plan.prices:
+        price_id = f"{plan.code}/{price.code}"
+        entry = Entry(
+            price_id=price_id,
+            destinations=price.destinations,
+            rules=tuple(
+                _rule(price_id, version, allowances, bands, cards) for version in price.versions
+            ),
+        )
+        entries.setdefault(price.product, []).append(entry)
+    return CompiledPlan(
+        code=plan.code,
+        currency=plan.currency,
+        offers={
+            code: _offer(products[code], plan.currency, tuple(found))
+            for code, found in entries.items()
+        },
+    )
+
+
+def _offer(product: doc.Product, currency: str, entries: tuple[Entry, ...]) -> Offer:
+    return Offer(
+        product=product.code,
+        product_type=product.product_type,
+        currency=currency,
+        unit=product.unit,
+        counts_records=product.unit == RECORD,
+        filters_zero=product.zero_usage is doc.ZeroUsage.FILTER,
+        tax_code=product.tax_code,
+        entries=entries,
+    )
+
+
+def _rule(
+    price_id: str,
+    version: doc.PriceVersion,
+    allowances: dict[str, Allowance],
+    bands: dict[str, WeekBands],
+    cards: dict[str, CardPrice],
+) -> Rule:
+    rounding = RoundingRule(version.rounding, version.decimal_places)
+    return Rule(
+        price_id=price_id,
+        price_step=(
+            "price",
+            price_id,
+            "" if version.valid_from is None else version.valid_from.isoformat(),
+        ),
+        model=_model(version.model, bands, cards),
+        rounding=rounding,
+        rounding_step=("round", version.rounding.name.lower(), str(version.decimal_places)),
+        zero=ZERO.scaleb(-version.decimal_places),
+        allowance=None if version.allowance is None else allowances[version.allowance],
+        round_units=version.round_units,
+        from_day=_first_day(version.valid_from),
+        to_day=_last_day(version.valid_to),
+    )
+
+
+def _model(
+    model: doc.PriceModel, bands: dict[str, WeekBands], cards: dict[str, CardPrice]
+) -> Model:
+    match model:
+        case doc.PerUnit():
+            return _per_unit(model, bands)
+        case doc.RateCardPrice():
+            return cards[model.card]
+        case doc.Flat():
+            return FlatPrice(model.amount)
+        case doc.Graduated():
+            return GraduatedPrice(model.tiers, model.per_units, model.increments)
+
+
+def _per_unit(model: doc.PerUnit, bands: dict[str, WeekBands]) -> PerUnitPrice | BandedPrice:
+    def price(amount: Decimal) -> PerUnitPrice:
+        return PerUnitPrice(amount, model.per_units, model.increments, model.connect_fee)
+
+    if model.bands is None:
+        assert model.amount is not None, "an amount, or bands"
+        return price(model.amount)
+    return BandedPrice(
+        bands[model.bands], {band: price(amount) for band, amount in model.amounts.items()}
+    )

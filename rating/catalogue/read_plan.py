@@ -1,0 +1,213 @@
+"""Reads `plans:`: what each product costs a subscription."""
+
+from __future__ import annotations
+
+import msgspec
+
+from rating.catalogue.document import (
+    BandSet,
+    Card,
+    Consume,
+    Plan,
+    PlanAllowance,
+    PlanPrice,
+    PriceVersion,
+    Product,
+)
+from rating.catalogue.errors import quoted
+from rating.catalogue.read_price import Surroundings, read_price
+from rating.catalogue.reader import Reader
+from rating.catalogue.yaml_tree import Node
+from rating.units import unit_of
+
+
+class PlanReader:
+    """Reads plans against the products, bands and cards of the catalogue."""
+
+    def __init__(
+        self,
+        products: dict[str, Product],
+        bands: dict[str, BandSet],
+        cards: dict[str, Card],
+    ) -> None:
+        self._products = products
+        self._bands = bands
+        self._cards = cards
+
+    def read(self, reader: Reader, code: str, node: Node, field: str) -> Plan | None:
+        """Return the plan, or None where it is no mapping."""
+        values = reader.record(
+            node, field, required=("currency", "prices"), optional=("name", "allowances")
+        )
+        if values is None:
+            return None
+        currency = reader.currency(values.get("currency"), f"{field}.currency")
+        allowances = self._read_allowances(reader, values.get("allowances"), f"{field}.allowances")
+        prices = []
+        always: dict[str, str] = {}  # product -> the price that takes all that is left
+        entries = reader.entries(values["prices"], f"{field}.prices") if "prices" in values else ()
+        for key, value in entries:
+            price_field = f"{field}.prices.{key.text}"
+            price = self._read_price(reader, key.text, value, price_field, currency, allowances)
+            if price is None:
+                continue
+            if price.product in always:
+                reader.complain(
+                    key,
+                    price_field,
+                    expected="a price that some usage reaches",
+                    found=f"{always[price.product]} before it, which takes all of {price.product}",
+                )
+            if not price.destinations:
+                always[price.product] = key.text
+            prices.append(price)
+        if "prices" in values and not prices and not reader.errors:
+            reader.complain(
+                values["prices"], f"{field}.prices", expected="at least one price", found="none"
+            )
+        name = values.get("name")
+        return Plan(
+            code=code,
+            name=code if name is None else reader.text(name, f"{field}.name"),
+            currency=currency,
+            allowances=tuple(allowances[code] for code in sorted(allowances)),
+            prices=tuple(prices),
+        )
+
+    def _read_allowances(
+        self, reader: Reader, node: Node | None, field: str
+    ) -> dict[str, PlanAllowance]:
+        if node is None:
+            return {}
+        allowances = {}
+        units = sorted({product.unit for product in self._products.values()})
+        for key, value in reader.entries(node, field):
+            at = f"{field}.{key.text}"
+            values = reader.record(value, at, required=("units",), optional=("consume",))
+            if values is None or "units" not in values:
+                continue
+            text = reader.text(values["units"], f"{at}.units")
+            measured = _measured_in(text, units)
+            if measured is None:
+                if text:
+                    reader.complain(
+                        values["units"],
+                        f"{at}.units",
+                        expected=f"a quantity of what a product measures: {', '.join(units)}",
+                        found=quoted(text),
+                    )
+                continue
+            allowances[key.text] = PlanAllowance(
+                code=key.text,
+                units=reader.quantity(values["units"], f"{at}.units", unit=measured),
+                unit=measured,
+                consume=reader.choice(
+                    values.get("consume"), f"{at}.consume", Consume, Consume.EXACT
+                ),
+            )
+        return allowances
+
+    def _read_price(
+        self,
+        reader: Reader,
+        code: str,
+        node: Node,
+        field: str,
+        currency: str,
+        allowances: dict[str, PlanAllowance],
+    ) -> PlanPrice | None:
+        values = reader.record(
+            node, field, required=("product",), optional=("destinations", "price", "versions")
+        )
+        if values is None:
+            return None
+        product_code = reader.known(
+            values.get("product"), f"{field}.product", among=self._products, what="a product code"
+        )
+        if ("price" in values) == ("versions" in values):
+            reader.complain(
+                node,
+                field,
+                expected="either price, or versions",
+                found="both" if "price" in values else "neither",
+            )
+            return None
+        if not product_code:
+            return None
+        around = Surroundings(
+            self._products[product_code], currency, self._bands, self._cards, allowances
+        )
+        if "price" in values:
+            price = read_price(reader, values["price"], f"{field}.price", around)
+            versions = [] if price is None else [price]
+        else:
+            versions = _read_versions(reader, values["versions"], f"{field}.versions", around)
+        destinations = _read_destinations(
+            reader, values.get("destinations"), f"{field}.destinations"
+        )
+        if not versions:
+            return None
+        return PlanPrice(
+            code=code, product=product_code, destinations=destinations, versions=tuple(versions)
+        )
+
+
+def _measured_in(text: str, units: list[str]) -> str | None:
+    """Return the unit, among those that products measure, that a quantity is to be counted in."""
+    name = text.rpartition(" ")[2]
+    if name in units:
+        return name
+    kind = unit_of(name).kind
+    alike = [unit for unit in units if unit_of(unit).kind == kind]
+    # The smallest, so that the conversion is exact.
+    return min(alike, key=lambda unit: unit_of(unit).size) if alike else None
+
+
+def _read_versions(
+    reader: Reader, node: Node, field: str, around: Surroundings
+) -> list[PriceVersion]:
+    versions: list[PriceVersion] = []
+    for index, item in enumerate(reader.items(node, field)):
+        at = f"{field}[{index + 1}]"
+        values = reader.record(item, at, required=("valid_from", "price"), optional=("valid_to",))
+        if values is None:
+            continue
+        since = reader.date(values.get("valid_from"), f"{at}.valid_from")
+        until = reader.date(values.get("valid_to"), f"{at}.valid_to")
+        price = read_price(reader, values.get("price"), f"{at}.price", around)
+        if since and until and until <= since:
+            reader.complain(
+                values["valid_to"],
+                f"{at}.valid_to",
+                expected=f"a date after {since}",
+                found=quoted(str(until)),
+            )
+        if price is None or since is None:
+            continue
+        if versions:
+            before = versions[-1]
+            assert before.valid_from is not None
+            if since <= before.valid_from or (before.valid_to and since < before.valid_to):
+                after = before.valid_to or before.valid_from
+                reader.complain(
+                    values["valid_from"],
+                    f"{at}.valid_from",
+                    expected=f"a date after the version before it, {after}",
+                    found=quoted(str(since)),
+                )
+            if before.valid_to is None:
+                versions[-1] = msgspec.structs.replace(before, valid_to=since)
+        versions.append(msgspec.structs.replace(price, valid_from=since, valid_to=until))
+    return versions
+
+
+def _read_destinations(reader: Reader, node: Node | None, field: str) -> tuple[str, ...]:
+    prefixes = []
+    for item in reader.items(node, field):
+        expected = "digits that a number begins with, without a plus"
+        text = reader.text(item, field, expected=expected)
+        if text and not (text.isascii() and text.isdigit()):
+            reader.complain(item, field, expected=expected, found=quoted(text))
+            continue
+        prefixes.append(text)
+    return tuple(prefixes)
