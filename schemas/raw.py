@@ -18,12 +18,15 @@ FILE_ID = "file_id"  # one attempt to read one file
 BLOCK = "block"  # number of the block in the file, from 0
 FIRST_LINE = "first_line"  # number of the block's first line (or item) in the file, from 1
 CONTENT_TYPE = "content_type"  # how the items lie in the value; absent: one item per line
+COLUMNS_LINE = "columns_line"  # the file's line of column names, for formats that are read by it
 OVERSIZE_BYTES = "oversize_bytes"  # the value is only the head of one item of this many bytes
 OVERSIZE_DIGEST = "oversize_digest"  # 32 hex digits of BLAKE2b-16 over that whole item
 COMMAND_ID = "command_id"
 
 CLOUDEVENT = "application/cloudevents+json"  # the value is one item
 CLOUDEVENTS_BATCH = "application/cloudevents-batch+json"  # a JSON array of items
+
+RECORD_BLOCK, RECORD_END, RECORD_MESSAGE, RECORD_COMMAND = b"block", b"end", b"message", b"command"
 
 MAX_RECORD_BYTES = 256 * 1024  # of a value; a larger item is refused as too_large
 MAX_RECORD_ITEMS = 1000

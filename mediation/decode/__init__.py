@@ -1,0 +1,1 @@
+"""From the bytes of a source to items that name the same things whatever the format."""

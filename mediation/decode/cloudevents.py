@@ -1,0 +1,334 @@
+"""CloudEvents 1.0 in JSON: one event, a batch, one event per line, or binary (`ce_` headers).
+
+Numbers stay exact: a fraction becomes a decimal before anything else sees it, an integer of any
+size stays an integer. The event's own ``source`` is part of its record id, since its ``id`` is
+unique within that only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import astuple
+from decimal import Decimal
+from typing import cast
+
+import msgspec
+
+from mediation.decode.cloudevents_mapping import (
+    CloudEventsMapping,
+    Path,
+    QuantityPath,
+    TextPath,
+    TypeRule,
+)
+from mediation.decode.item import DecodedItem, Ignored, Item, Outcome, check_text
+from mediation.decode.local_time import iso_time
+from mediation.decode.quantity import exact_quantity, quantity_of, scaled
+from mediation.identity import record_id_of
+from schemas import raw
+from schemas.decimals import parse_decimal
+from schemas.refusal import RefusalReason, Refused
+
+HEADER_PREFIX = "ce_"
+_KAFKA_CONTENT_TYPE = "content-type"  # as the Kafka binding of CloudEvents names it
+_STANDARD = ("specversion", "id", "source", "type", "subject", "time")
+_REQUIRED = ("id", "source", "type")
+_EMPTY_LINE = Ignored("an empty line")
+_EMPTY_BATCH = Ignored("a batch without events")
+_pack = msgspec.msgpack.Encoder().encode
+_elements = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class Event(msgspec.Struct):
+    """The attributes and the data that a mapping reads; those it names beyond these are added."""
+
+    specversion: str | None = None
+    id: str | None = None
+    source: str | None = None
+    type: str | None = None
+    subject: str | None = None
+    time: str | None = None
+    data: object = None
+
+
+def _exact_number(text: str) -> Decimal | str:
+    """Return a JSON fraction as a decimal; one that is out of bounds stays its own text."""
+    value = parse_decimal(text)
+    return text if value is None else value
+
+
+class CloudEventsDecoder:
+    """A CloudEvents mapping, compiled."""
+
+    def __init__(self, mapping: CloudEventsMapping) -> None:
+        self.name = mapping.name
+        self.version = mapping.version
+        self.digest = mapping.digest
+        self._append_time_if_missing = mapping.append_time_if_missing
+        self._rules = {event_type: _Rule(rule) for event_type, rule in mapping.types}
+        # Extension attributes that the mapping reads become fields; msgspec skips all others.
+        extensions = sorted(
+            {path[0] for _, rule in mapping.types for path in _paths_of(rule)}
+            - {*_STANDARD, "data"}
+        )
+        self._attributes = (*_STANDARD, *extensions)
+        # defstruct's declared result forgets its base.
+        extended = msgspec.defstruct(
+            "ExtendedEvent", [(name, str | None, None) for name in extensions], bases=(Event,)
+        )
+        self._new = cast("type[Event]", extended)
+        self._event = msgspec.json.Decoder(self._new, float_hook=_exact_number)
+        self._data = msgspec.json.Decoder(object, float_hook=_exact_number)
+
+    def decode(self, value: bytes, headers: Mapping[str, bytes]) -> list[Item]:
+        """Return an item per event; one that is broken refuses only itself."""
+        if HEADER_PREFIX + "specversion" in headers:
+            return [(0, value, self._binary(value, headers))]
+        content_type = headers.get(raw.CONTENT_TYPE) or headers.get(_KAFKA_CONTENT_TYPE, b"")
+        if content_type.startswith(raw.CLOUDEVENTS_BATCH.encode()):
+            return self._batch(value)
+        if content_type.startswith(raw.CLOUDEVENT.encode()):
+            return [(0, value, self._structured(value))]
+        if headers.get(raw.RECORD) == raw.RECORD_BLOCK:
+            return self._lines(value)
+        if value.lstrip()[:1] == b"[":
+            return self._batch(value)
+        return [(0, value, self._structured(value))]
+
+    def _batch(self, value: bytes) -> list[Item]:
+        try:
+            elements = _elements.decode(value)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return [(0, value, _not_readable(error))]
+        if not elements:
+            return [(0, value, _EMPTY_BATCH)]
+        events = [bytes(element) for element in elements]
+        return [(index, event, self._structured(event)) for index, event in enumerate(events)]
+
+    def _lines(self, value: bytes) -> list[Item]:
+        lines = value.split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        return [
+            (index, line, self._structured(line) if line.strip() else _EMPTY_LINE)
+            for index, line in enumerate(lines)
+        ]
+
+    def _structured(self, value: bytes) -> Outcome:
+        try:
+            event = self._event.decode(value)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return _not_readable(error)
+        return self._outcome(event)
+
+    def _binary(self, value: bytes, headers: Mapping[str, bytes]) -> Outcome:
+        try:
+            attributes = {
+                name: headers[HEADER_PREFIX + name].decode()
+                for name in self._attributes
+                if HEADER_PREFIX + name in headers
+            }
+        except UnicodeDecodeError:
+            return Refused(RefusalReason.INVALID_ENCODING, "a ce_ header is not UTF-8")
+        try:
+            data = self._data.decode(value) if value.strip() else None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return _not_readable(error)
+        return self._outcome(self._new(**attributes, data=data))
+
+    def _outcome(self, event: Event) -> Outcome:
+        if event.specversion != "1.0":
+            return Refused(RefusalReason.INVALID_FIELD, "specversion is not 1.0")
+        if not (event.id and event.source and event.type):
+            missing = [name for name in _REQUIRED if not getattr(event, name)]
+            return Refused(RefusalReason.MISSING_FIELD, f"{' and '.join(missing)} is missing")
+        rule = self._rules.get(event.type)
+        if rule is None:
+            return Refused(
+                RefusalReason.INVALID_FIELD,
+                f"type is not one that mapping {self.name}@{self.version} has a rule for",
+            )
+        started_ms: int | None = None
+        if event.time:
+            instant = _instant(event.time, "time")
+            if isinstance(instant, Refused):
+                return instant
+            started_ms = instant
+        elif not self._append_time_if_missing:
+            return Refused(RefusalReason.MISSING_FIELD, "time is missing")
+        record_id = record_id_of(event.source, event.id)
+        refused = check_text(record_id, "source and id")
+        return refused or rule.read(event, record_id=record_id, started_ms=started_ms)
+
+
+class _Rule:
+    """One type's rule, compiled."""
+
+    def __init__(self, rule: TypeRule) -> None:
+        self._rule = rule
+        spec = repr(astuple(rule)).encode()
+        self._content_version = int.from_bytes(
+            hashlib.blake2b(b"cloudevents" + spec, digest_size=2).digest(), "big"
+        )
+
+    def read(self, event: Event, *, record_id: str, started_ms: int | None) -> Outcome:
+        """Return the item of an event, or why there is none."""
+        rule = self._rule
+        quantities: dict[str, Decimal] = {}
+        for path in rule.quantities:
+            quantity = _quantity(event, path)
+            if isinstance(quantity, Refused):
+                return quantity
+            if quantity is not None:
+                quantities[path.unit] = quantity
+        texts: list[str | None] = []
+        for text_path in (rule.origin, rule.destination, rule.service_class):
+            text = _stripped(event, text_path) if text_path else None
+            if isinstance(text, Refused):
+                return text
+            texts.append(text)
+        identifiers: list[str] = []
+        for each in rule.identifiers:
+            text = _text(event, each)
+            if isinstance(text, Refused):
+                return text
+            if text:
+                identifiers.append(text)
+        if not identifiers:
+            names = " and ".join(".".join(each) for each in rule.identifiers)
+            return Refused(RefusalReason.MISSING_FIELD, f"{names} is missing: whose usage is it?")
+        attributes: dict[str, str] = {}
+        for name, each in rule.attributes:
+            text = _text(event, each)
+            if isinstance(text, Refused):
+                return text
+            if text:
+                attributes[name] = text
+        ended_ms = self._ended_ms(event)
+        if isinstance(ended_ms, Refused):
+            return ended_ms
+        content = (
+            event.type,
+            started_ms,
+            identifiers,
+            [(unit, _canonical(value)) for unit, value in quantities.items()],
+            texts,
+            list(attributes.items()),
+        )
+        return DecodedItem(
+            record_id=record_id,
+            identifiers=tuple(identifiers),
+            started_at_ms=started_ms,
+            ended_at_ms=ended_ms,
+            product=rule.product,
+            usage_kind=rule.usage_kind,
+            quantities=quantities,
+            origin=texts[0],
+            destination=texts[1],
+            service_class=texts[2],
+            attributes=attributes,
+            content=_pack(content),
+            content_version=self._content_version,
+        )
+
+    def _ended_ms(self, event: Event) -> int | Refused | None:
+        if self._rule.ended_at is None:
+            return None
+        text = _text(event, self._rule.ended_at)
+        if text is None or isinstance(text, Refused):
+            return text
+        return _instant(text, ".".join(self._rule.ended_at))
+
+
+def _paths_of(rule: TypeRule) -> list[Path]:
+    paths = [*rule.identifiers, *(path for _, path in rule.attributes)]
+    paths += [quantity.path for quantity in rule.quantities if quantity.path]
+    paths += [text.path for text in (rule.origin, rule.destination, rule.service_class) if text]
+    return [*paths, *([rule.ended_at] if rule.ended_at else [])]
+
+
+def _not_readable(error: Exception) -> Refused:
+    if isinstance(error, msgspec.ValidationError):
+        # The text names the type and the path of the field, never its value.
+        return Refused(RefusalReason.INVALID_FIELD, str(error)[:200])
+    if isinstance(error, UnicodeDecodeError):
+        return Refused(RefusalReason.INVALID_ENCODING, "the event is not UTF-8")
+    if isinstance(error, RecursionError):
+        return Refused(RefusalReason.NOT_JSON, "the event is nested too deeply")
+    return Refused(RefusalReason.NOT_JSON, str(error)[:200])
+
+
+def _instant(text: str, field: str) -> int | Refused:
+    time = iso_time(text)
+    if time is None:
+        return Refused(RefusalReason.INVALID_TIME, f"{field} is not a time of RFC 3339")
+    if not time.aware:
+        return Refused(RefusalReason.TIME_WITHOUT_ZONE, f"{field} has no offset from UTC")
+    return time.ms
+
+
+def _at(event: Event, path: Path) -> object:
+    value: object = getattr(event, path[0])
+    for key in path[1:]:
+        if not isinstance(value, dict):
+            return None
+        value = cast("dict[str, object]", value).get(key)
+    return value
+
+
+def _text(event: Event, path: Path) -> str | Refused | None:
+    """Return the text at a path; a number is its digits, a boolean true or false."""
+    value = _at(event, path)
+    if value is None:
+        return None
+    field = ".".join(path)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, int):
+        text = str(value)
+    elif isinstance(value, str):
+        text = value
+    else:
+        return Refused(RefusalReason.INVALID_FIELD, f"{field} is no text")
+    return check_text(text, field) or text
+
+
+def _stripped(event: Event, rule: TextPath) -> str | Refused | None:
+    text = _text(event, rule.path)
+    if isinstance(text, str):
+        for prefix in rule.strip:
+            if text.startswith(prefix):
+                return text[len(prefix) :] or None
+    return text or None
+
+
+def _quantity(event: Event, rule: QuantityPath) -> Decimal | Refused | None:
+    if rule.path is None:
+        return rule.constant
+    value = _at(event, rule.path)
+    field = ".".join(rule.path)
+    quantity: Decimal | Refused
+    if value is None:
+        if rule.optional:
+            return None
+        return Refused(RefusalReason.MISSING_FIELD, f"{field} is missing")
+    if isinstance(value, Decimal):
+        quantity = exact_quantity(value, field=field)
+    elif isinstance(value, str):
+        quantity = quantity_of(value, field=field)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        quantity = quantity_of(str(value), field=field)
+    else:
+        return Refused(RefusalReason.INVALID_FIELD, f"{field} is not a number")
+    if rule.factor is None or isinstance(quantity, Refused):
+        return quantity
+    return scaled(quantity, rule.factor, field=field)
+
+
+def _canonical(value: Decimal) -> str:
+    """Return the same text for 12, 12.0 and 12.00: another way of writing is no other content."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,394 @@
+"""Delimited text: one line, one item. What the columns mean is the mapping's."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from mediation.decode.delimited_mapping import DelimitedMapping, QuantityRule
+from mediation.decode.item import MAX_TEXT, DecodedItem, Ignored, Item, Outcome, check_text
+from mediation.decode.local_time import PrintedTime, WallClock, learnt_offset_ms, wall_clock
+from mediation.decode.quantity import quantity_of, scaled
+from mediation.identity import record_id_of, row_record_id
+from schemas import raw
+from schemas.refusal import RefusalReason, Refused
+
+_BOM = b"\xef\xbb\xbf"
+_HEADERS_REMEMBERED = 100
+_EMPTY_LINE = Ignored("an empty line")
+_COLUMN_NAMES = Ignored("the line of column names")
+_NO_ZONE = Refused(
+    RefusalReason.TIME_WITHOUT_ZONE,
+    "the time is local; neither the record nor the raw header zone nor the mapping names its zone",
+)
+_UNKNOWN_ZONE = Refused(
+    RefusalReason.TIME_WITHOUT_ZONE, "the raw header zone is not the IANA name of a zone"
+)
+_pack = msgspec.msgpack.Encoder().encode
+
+Row = list[str]
+
+
+class DelimitedDecoder:
+    """A delimited mapping, compiled to column positions."""
+
+    def __init__(self, mapping: DelimitedMapping) -> None:
+        self._mapping = mapping
+        self.name = mapping.name
+        self.version = mapping.version
+        self.digest = mapping.digest
+        self._in_order = (
+            None if mapping.by_header else _RowReader(mapping, self._columns(), mapping.columns)
+        )
+        self._by_header: dict[tuple[str, ...], _RowReader | Refused] = {}
+
+    def decode(self, value: bytes, headers: Mapping[str, bytes]) -> list[Item]:
+        """Return an item per line; a broken one never reaches into the next."""
+        lines = value.split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        rows = self._rows(value, lines)
+        clock = self._clock(headers)
+        reader, header_row = self._reader(rows, headers)
+        items: list[Item] = []
+        for index, (line, row) in enumerate(zip(lines, rows, strict=True)):
+            outcome: Outcome
+            if isinstance(row, Refused):
+                outcome = row
+            elif not row or not line.strip():
+                outcome = _EMPTY_LINE
+            elif index == header_row:
+                outcome = _COLUMN_NAMES
+            elif isinstance(reader, Refused):
+                outcome = reader
+            else:
+                outcome = reader.read(row, clock, long=len(line) > MAX_TEXT)
+            items.append((index, line, outcome))
+        return items
+
+    def _columns(self) -> tuple[str, ...]:
+        return (*self._mapping.columns, *self._mapping.optional_columns)
+
+    def _rows(self, value: bytes, lines: list[bytes]) -> Sequence[Row | Refused]:
+        """Return the cells of each line: all at once where that is safe, else line by line."""
+        if value.startswith(_BOM):
+            value = value[len(_BOM) :]
+            lines = [lines[0][len(_BOM) :], *lines[1:]]
+        if b"\0" not in value:
+            try:
+                text = value.decode(self._mapping.encoding)
+                rows = self._parse(text.split("\n")[: len(lines)])
+            except (UnicodeDecodeError, csv.Error):
+                pass
+            else:
+                # A quote that is not closed takes the next line for its own: fewer rows.
+                if len(rows) == len(lines):
+                    return rows
+        return [self._row(line) for line in lines]
+
+    def _row(self, line: bytes) -> Row | Refused:
+        if b"\0" in line:
+            return Refused(RefusalReason.INVALID_FIELD, "the line holds a NUL byte")
+        try:
+            rows = self._parse([line.decode(self._mapping.encoding)])
+        except UnicodeDecodeError as error:
+            return Refused(
+                RefusalReason.INVALID_ENCODING,
+                f"byte {error.start + 1} of the line is not {self._mapping.encoding}",
+            )
+        except csv.Error as error:
+            return Refused(
+                RefusalReason.WRONG_COLUMN_COUNT, f"the line does not part into columns: {error}"
+            )
+        return rows[0]
+
+    def _parse(self, lines: Sequence[str]) -> list[Row]:
+        quote = self._mapping.quote
+        return list(
+            csv.reader(
+                lines,
+                delimiter=self._mapping.delimiter,
+                quotechar=quote,
+                quoting=csv.QUOTE_NONE if quote is None else csv.QUOTE_MINIMAL,
+                strict=True,
+            )
+        )
+
+    def _clock(self, headers: Mapping[str, bytes]) -> WallClock | Refused:
+        stated = headers.get(raw.ZONE)
+        zone = self._mapping.zone if stated is None else stated.decode("utf-8", "replace")
+        if zone is None:
+            return _NO_ZONE
+        return wall_clock(zone) or _UNKNOWN_ZONE
+
+    def _reader(
+        self, rows: Sequence[Row | Refused], headers: Mapping[str, bytes]
+    ) -> tuple[_RowReader | Refused, int]:
+        """Return who reads the rows, and the index of the line of column names or -1."""
+        if self._in_order is not None:
+            return self._in_order, -1
+        header_row = -1
+        named: Row | Refused
+        if raw.COLUMNS_LINE in headers:
+            named = self._row(headers[raw.COLUMNS_LINE].removeprefix(_BOM).rstrip(b"\r\n"))
+            if rows and rows[0] == named and headers.get(raw.FIRST_LINE, b"1") == b"1":
+                header_row = 0
+        elif rows and headers.get(raw.FIRST_LINE, b"1") == b"1":
+            named, header_row = rows[0], 0
+        else:
+            named = Refused(
+                RefusalReason.MISSING_HEADER,
+                f"the raw header {raw.COLUMNS_LINE} must give the line of column names",
+            )
+        if isinstance(named, Refused):
+            return named, -1
+        return self._reader_of(tuple(named)), header_row
+
+    def _reader_of(self, columns: tuple[str, ...]) -> _RowReader | Refused:
+        reader = self._by_header.get(columns)
+        if reader is None:
+            if len(self._by_header) >= _HEADERS_REMEMBERED:
+                self._by_header.clear()
+            reader = self._by_header[columns] = self._compiled(columns)
+        return reader
+
+    def _compiled(self, columns: tuple[str, ...]) -> _RowReader | Refused:
+        missing = [name for name in self._mapping.columns if columns.count(name) != 1]
+        if missing:
+            return Refused(
+                RefusalReason.WRONG_COLUMN_COUNT,
+                f"the line of column names does not name {', '.join(missing)} once",
+            )
+        return _RowReader(self._mapping, columns, columns)
+
+
+class _RowReader:
+    """Reads rows whose columns stand in a known order."""
+
+    def __init__(
+        self, mapping: DelimitedMapping, columns: tuple[str, ...], required: tuple[str, ...]
+    ) -> None:
+        # A column that is optional and not named in the file is read as empty, past the end.
+        self._padding = [""] * (1 + len(columns) - len(required))
+        self._fewest, self._most = len(required), len(columns)
+        self._names = columns
+
+        def at(name: str) -> int:
+            return columns.index(name) if name in columns else len(columns)
+
+        self._mapping = mapping
+        self._formats = mapping.time_formats
+        self._started_at = tuple(at(name) for name in mapping.started_at)
+        self._ended_at = tuple(at(name) for name in mapping.ended_at)
+        self._identity = tuple(tuple(at(name) for name in way) for way in mapping.identity)
+        self._identifiers = tuple(at(name) for name in mapping.identifiers)
+        self._quantities = tuple((rule, at(rule.column or "")) for rule in mapping.quantities)
+        self._attributes = tuple((name, at(column)) for name, column in mapping.attributes)
+        self._allowed = tuple((at(name), values) for name, values in mapping.allowed)
+        self._ignore = tuple((at(name), values) for name, values in mapping.ignore)
+        self._content = tuple(at(name) for name in mapping.content)
+        self._texts = tuple(
+            (at(rule.column), rule.strip) if rule else None
+            for rule in (mapping.origin, mapping.destination, mapping.service_class)
+        )
+        self._product_at = at(mapping.product.column) if mapping.product.column else -1
+        self._products = dict(mapping.product.table)
+        learn = mapping.learn_zone
+        self._learn = learn
+        self._learn_at = (at(learn.column), at(learn.against)) if learn else (0, 0)
+        self._content_version = int.from_bytes(
+            hashlib.blake2b(_pack(["delimited", *mapping.content]), digest_size=2).digest(), "big"
+        )
+
+    def read(self, row: Row, clock: WallClock | Refused, *, long: bool) -> Outcome:
+        """Return what a row is. ``long``: its cells may be longer than a text may be."""
+        cells = len(row)
+        if not self._fewest <= cells <= self._most:
+            return self._wrong_count(cells)
+        row += self._padding
+        for at, values in self._ignore:
+            if row[at] in values:
+                return Ignored(f"{self._name(at)} is one that the mapping ignores")
+        for at, values in self._allowed:
+            if row[at] not in values:
+                return Refused(
+                    RefusalReason.INVALID_FIELD,
+                    f"{self._name(at)} is none of the mapping's values: columns may be shifted",
+                )
+        times = self._times(row, clock)
+        if isinstance(times, Refused):
+            return times
+        quantities: dict[str, Decimal] = {}
+        for rule, at in self._quantities:
+            quantity = self._quantity(row, rule, at)
+            if isinstance(quantity, Refused):
+                return quantity
+            if quantity is not None:
+                quantities[rule.unit] = quantity
+        product = self._product(row)
+        if isinstance(product, Refused):
+            return product
+        record_id = self._record_id(row, cells)
+        if isinstance(record_id, Refused):
+            return record_id
+        identifiers = tuple(row[at] for at in self._identifiers if row[at])
+        if not identifiers:
+            names = " and ".join(self._mapping.identifiers)
+            return Refused(RefusalReason.MISSING_FIELD, f"{names} are empty: whose usage is it?")
+        origin, destination, service_class = self._texts
+        item = DecodedItem(
+            record_id=record_id,
+            identifiers=identifiers,
+            started_at_ms=times[0],
+            ended_at_ms=times[1],
+            product=product,
+            usage_kind=self._mapping.usage_kind,
+            quantities=quantities,
+            origin=_text(row, origin) if origin else None,
+            destination=_text(row, destination) if destination else None,
+            service_class=_text(row, service_class) if service_class else None,
+            attributes={name: row[at] for name, at in self._attributes if row[at]},
+            content=_pack([row[at] for at in self._content]),
+            content_version=self._content_version,
+        )
+        if long:
+            return _checked(item)
+        return item
+
+    def _name(self, at: int) -> str:
+        return self._names[at] if at < len(self._names) else "a column that is not there"
+
+    def _wrong_count(self, cells: int) -> Refused:
+        expected = f"{self._fewest}"
+        if self._most > self._fewest:
+            expected += f" to {self._most}"
+        return Refused(
+            RefusalReason.WRONG_COLUMN_COUNT, f"{cells} columns where {expected} are expected"
+        )
+
+    def _times(self, row: Row, clock: WallClock | Refused) -> tuple[int, int | None] | Refused:
+        """Return when the usage began and ended."""
+        started = self._printed(row, self._started_at)
+        if started is None:
+            return Refused(
+                RefusalReason.MISSING_FIELD, f"{' and '.join(self._mapping.started_at)} are empty"
+            )
+        if isinstance(started, Refused):
+            return started
+        offset: int | None = None
+        if not started.aware and self._learn is not None:
+            learnt = self._learnt(row, started)
+            if isinstance(learnt, Refused):
+                return learnt
+            offset = learnt
+        started_ms = _instant(started, offset, clock)
+        if isinstance(started_ms, Refused):
+            return started_ms
+        # Nothing is priced by the end, and no duration is made of it. Where the wall clock does
+        # not tell it (the hour that happens twice, an end before the start) it is left out.
+        ended = self._printed(row, self._ended_at)
+        if ended is None or isinstance(ended, Refused):
+            return started_ms, None
+        ended_ms = _instant(ended, offset, clock)
+        if isinstance(ended_ms, Refused) or ended_ms < started_ms:
+            return started_ms, None
+        return started_ms, ended_ms
+
+    def _printed(self, row: Row, columns: tuple[int, ...]) -> PrintedTime | Refused | None:
+        for at in columns:
+            text = row[at]
+            if text:
+                for read in self._formats:
+                    time = read(text)
+                    if time is not None:
+                        return time
+                return Refused(
+                    RefusalReason.INVALID_TIME,
+                    f"{self._name(at)} is not a time in one of the mapping's formats",
+                )
+        return None
+
+    def _learnt(self, row: Row, started: PrintedTime) -> int | Refused | None:
+        """Return the offset that the row tells by itself, or None where it tells none."""
+        learn = self._learn
+        assert learn is not None
+        epoch_at, against_at = self._learn_at
+        found = learn.pattern.search(row[epoch_at])
+        if found is None or not (found[1].isdigit() and len(found[1]) <= 12):
+            return None
+        against = self._printed(row, (against_at,))
+        if against is None or isinstance(against, Refused) or against.aware:
+            return None
+        if started.ms < against.ms:
+            return Refused(
+                RefusalReason.INVALID_TIME,
+                f"the usage began before {learn.against}: the clocks may have gone back between",
+            )
+        return learnt_offset_ms(against.ms, int(found[1]) * 1000, within_ms=learn.within_ms)
+
+    def _quantity(self, row: Row, rule: QuantityRule, at: int) -> Decimal | Refused | None:
+        if rule.column is None:
+            return rule.constant
+        text = row[at]
+        if rule.optional and not text:
+            return None
+        quantity = quantity_of(text, field=rule.column)
+        if rule.factor is None or isinstance(quantity, Refused):
+            return quantity
+        return scaled(quantity, rule.factor, field=rule.column)
+
+    def _product(self, row: Row) -> str | Refused:
+        rule = self._mapping.product
+        product = rule.constant
+        if self._product_at >= 0:
+            product = self._products.get(row[self._product_at], product)
+        if product is None:
+            return Refused(
+                RefusalReason.INVALID_FIELD, f"{rule.column} names no product of the mapping"
+            )
+        return product
+
+    def _record_id(self, row: Row, cells: int) -> str | Refused:
+        for way in self._identity:
+            values = [row[at] for at in way]
+            if all(values):
+                return record_id_of(*values)
+        if self._mapping.identity_of_row:
+            return row_record_id(row[:cells])
+        names = " or ".join("+".join(way) for way in self._mapping.identity)
+        return Refused(RefusalReason.MISSING_FIELD, f"{names} is empty: which record is it?")
+
+
+def _instant(time: PrintedTime, offset: int | None, clock: WallClock | Refused) -> int | Refused:
+    if time.aware:
+        return time.ms
+    if offset is not None:
+        return time.ms - offset
+    return clock if isinstance(clock, Refused) else clock.instant_ms(time.ms)
+
+
+def _text(row: Row, rule: tuple[int, tuple[str, ...]]) -> str | None:
+    at, strip = rule
+    text = row[at]
+    for prefix in strip:
+        if text.startswith(prefix):
+            text = text[len(prefix) :]
+            break
+    return text or None
+
+
+def _checked(item: DecodedItem) -> Outcome:
+    """Return the item, or a refusal where one of its texts is too long to keep."""
+    texts = [("the record id", item.record_id), ("origin", item.origin)]
+    texts += [("destination", item.destination), ("service class", item.service_class)]
+    texts += [("an identifier", identifier) for identifier in item.identifiers]
+    texts += [(f"attribute {name}", text) for name, text in item.attributes.items()]
+    for field, text in texts:
+        refused = check_text(text, field) if text else None
+        if refused is not None:
+            return refused
+    return item
