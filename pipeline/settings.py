@@ -27,6 +27,9 @@ class Settings(BaseSettings):
     postgres_dsn: str | None = Field(
         default=None, description="postgresql://...; none: the embedded database."
     )
+    mappings: Path | None = Field(
+        default=None, description="Folder of a site's own mappings, beside the shipped ones."
+    )
     raw_partitions: int = Field(default=4, ge=1, le=256)
     rating_partitions: int = Field(default=4, ge=1, le=256)
     replication_factor: int = Field(default=1, ge=1, le=7)

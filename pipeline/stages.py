@@ -14,7 +14,7 @@ from pipeline.clock import Clock
 from pipeline.feeds import Entry, Feed
 from pipeline.genesis import LEDGER_PROOF_HEADERS
 from pipeline.kafka import cluster_id
-from pipeline.mappings import shipped_mappings
+from pipeline.mappings import load_mappings
 from pipeline.metrics import StageMetrics
 from pipeline.ownership import Ownership
 from pipeline.rate_step import RateStep
@@ -22,7 +22,8 @@ from pipeline.settings import Settings
 from pipeline.slots import Slot, take_slot
 from pipeline.stage import StagePartition, StageSpec
 from pipeline.topics import Topics, partition_of, topics_of
-from rating.catalogue import Catalogue, compile_catalogue, document_from_parts
+from rating.catalogue import Catalogue, document_from_parts
+from rating.catalogue import compile as compile_catalogue
 from schemas import ledger
 from schemas.flow import Channel, SourceRecord
 from schemas.proof import (
@@ -35,6 +36,10 @@ from schemas.proof import (
     proof_to_msgpack,
 )
 from schemas.reference import ReferenceData, account_from_json
+
+
+# Rate waits for the first version before it takes a record, so nothing is ever decided by this.
+_NO_CATALOGUE = Catalogue(version=-1, plans={}, product_types={}, limits=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,7 @@ def normalise_stage(settings: Settings, *, bootstrap: str) -> Stage:
     reference = ReferenceData()
     feed = _reference_feed(topics, bootstrap, reference)
     step = NormaliseStep(
-        mappings=shipped_mappings(settings),
+        mappings=load_mappings(settings),
         reference=reference,
         partition_of=lambda key: partition_of(key.encode(), topics.normalised.partitions),
         raw_partition_of=lambda key: partition_of(key, topics.raw.partitions),
@@ -141,7 +146,7 @@ def rate_stage(settings: Settings, *, bootstrap: str) -> Stage:
     """Return the stage from usage events to the ledger."""
     topics = topics_of(settings)
     reference = ReferenceData()
-    step = RateStep(catalogue=Catalogue.empty(), reference=reference)
+    step = RateStep(catalogue=_NO_CATALOGUE, reference=reference)
     reference_feed = _reference_feed(topics, bootstrap, reference)
     catalogue_feed = _catalogue_feed(topics, bootstrap, step)
 

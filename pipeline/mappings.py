@@ -1,0 +1,42 @@
+"""The mappings that workers decode with: those that ship, and those of a site's own folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mediation.decode.document import InvalidMapping
+from mediation.decode.item import Decoder
+from mediation.decode.mapping import load_decoder
+from pipeline.errors import SettingsError
+from pipeline.settings import Settings
+
+SHIPPED = Path(__file__).resolve().parents[1] / "mediation" / "mappings"
+
+
+def load_mappings(settings: Settings) -> dict[str, Decoder]:
+    """Return every mapping by its name; a site's own replaces the shipped one of its name.
+
+    `SettingsError` with every problem, by file and line, where one cannot be used.
+    """
+    files = sorted(SHIPPED.glob("*.yaml"))
+    if settings.mappings is not None:
+        if not settings.mappings.is_dir():
+            raise SettingsError(
+                f"RATEMILL_MAPPINGS names {settings.mappings}, which is no folder. Operator "
+                "action: create it, or unset RATEMILL_MAPPINGS to use the shipped mappings only."
+            )
+        files += sorted(settings.mappings.glob("*.yaml"))
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in files}
+    decoders: dict[str, Decoder] = {}
+    problems: list[str] = []
+    for path in files:
+        try:
+            decoder = load_decoder(texts[path.stem], path.name, extends=texts)
+        except InvalidMapping as error:
+            problems.extend(str(problem) for problem in error.problems)
+        else:
+            decoders[decoder.name] = decoder
+    if problems:
+        listed = "\n".join(problems)
+        raise SettingsError(f"{listed}\nOperator action: correct the mappings, then start again.")
+    return decoders
