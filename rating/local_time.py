@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from functools import lru_cache
-from typing import NamedTuple
 
 from schemas.period import from_ms, zone_info
 
@@ -20,21 +19,15 @@ _MILLISECOND = dt.timedelta(milliseconds=1)
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-class LocalTime(NamedTuple):
-    """What a wall clock and a calendar show at an instant."""
-
-    day: int  # local days since 1 January 1970
-    minute_of_week: int  # since Monday 00:00, by the wall clock
-
-
-def local_time(at_ms: int, *, zone: str) -> LocalTime:
-    """Return the local day and minute of an instant in UTC milliseconds."""
+def local_time(at_ms: int, *, zone: str) -> tuple[int, int]:
+    """Return the local day since 1 January 1970, and the minute of the week since Monday 00:00 by
+    the wall clock, of an instant in UTC milliseconds."""
     offset_ms = _offset_of_hour(at_ms // _HOUR_MS, zone)
     if offset_ms is None:
         offset_ms = _offset_ms(at_ms, zone)
     day, ms_of_day = divmod(at_ms + offset_ms, _DAY_MS)
     weekday = (day + _EPOCH_WEEKDAY) % 7
-    return LocalTime(day, weekday * MINUTES_OF_DAY + ms_of_day // _MINUTE_MS)
+    return day, weekday * MINUTES_OF_DAY + ms_of_day // _MINUTE_MS
 
 
 def day_number(date: dt.date) -> int:

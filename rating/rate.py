@@ -17,7 +17,7 @@ from rating.price import flat, graduated, per_unit
 from rating.price.allowance import Allowance, free_units
 from rating.price.bands import BandedPrice
 from rating.price.flat import FlatPrice
-from rating.price.graduated import GraduatedPrice, tiers_used
+from rating.price.graduated import GraduatedPrice
 from rating.price.increments import Increments, billable_units
 from rating.price.per_unit import PerUnitPrice
 from rating.price.units import rounded_units
@@ -150,7 +150,6 @@ def _selected(offer: Offer, entry: Entry, event: UsageEvent, used: Decimal) -> S
             "action: publish the version that was; then recycle.",
         )
     model = rule.model
-    steps: tuple[ExplanationStep, ...] = (rule.price_step,)
     price: Price
     grows_as = rule.price_id
     if isinstance(model, CardPrice):
@@ -160,16 +159,20 @@ def _selected(offer: Offer, entry: Entry, event: UsageEvent, used: Decimal) -> S
         if row is None:
             return _unknown_destination(f"rate card {model.card.code}", destination)
         price = row.price
-        steps = (*steps, ("prefix", row.prefix, row.destination, model.card.code))
+        steps: tuple[ExplanationStep, ...] = (
+            rule.price_step,
+            ("prefix", row.prefix, row.destination, model.card.code),
+        )
         if band is not None:
             steps = (*steps, ("band", band, minute_name(minute)))
     elif isinstance(model, BandedPrice):
         band = model.bands.at(minute)
         price = model.prices[band]
-        steps = (*steps, ("band", band, minute_name(minute)))
+        steps = (rule.price_step, ("band", band, minute_name(minute)))
         grows_as = f"{grows_as}/{band}"
     else:
         price = model
+        steps = (rule.price_step,)
     if not used:
         return Selected(offer, rule, price, used, steps)
     allowance = rule.allowance
@@ -270,9 +273,7 @@ def _price(
     if not billed:
         return selected.rule.zero
     if isinstance(price, PerUnitPrice):
-        steps.append(("rate", to_text(price.amount), to_text(price.per_units)))
-        if price.connect_fee:
-            steps.append(("connect_fee", to_text(price.connect_fee)))
+        steps += price.explanation
         if selected.tier_counter is None:
             return per_unit.charge(price, billed_units=billed, rounding=rounding)
         return per_unit.charge_as_it_grows(
@@ -281,17 +282,17 @@ def _price(
     if isinstance(price, FlatPrice):
         steps.append(("flat", to_text(price.amount)))
         return flat.charge(price, billed_units=billed, rounding=rounding)
-    steps.append(("month_before", to_text(billed_before)))
-    per_units = to_text(price.per_units)
-    for part in tiers_used(price, used_before_units=billed_before, used_units=billed):
-        end = "" if part.tier.upto_units is None else to_text(part.tier.upto_units)
-        amount = to_text(part.tier.amount)
-        steps.append(
-            ("tier", to_text(part.from_units), end, to_text(part.units), amount, per_units)
-        )
-    return graduated.charge(
+    amount, tiers = graduated.charge(
         price, used_before_units=billed_before, used_units=billed, rounding=rounding
     )
+    steps.append(("month_before", to_text(billed_before)))
+    per_units = to_text(price.per_units)
+    for tier, from_units, units in tiers:
+        end = "" if tier.upto_units is None else to_text(tier.upto_units)
+        steps.append(
+            ("tier", to_text(from_units), end, to_text(units), to_text(tier.amount), per_units)
+        )
+    return amount
 
 
 def _rated(

@@ -21,7 +21,7 @@ from rating.price.bands import BandedPrice, WeekBands
 from rating.price.flat import FlatPrice
 from rating.price.graduated import GraduatedPrice
 from rating.price.increments import Increments
-from rating.price.per_unit import PerUnitPrice
+from rating.price.per_unit import PerUnitPrice, per_unit_price
 from rating.price.rate_card import FIRST_DAY, LAST_DAY, RateCard, RateCardRow
 from rating.rounding import RoundingRule
 from rating.units import RECORD
@@ -66,7 +66,7 @@ def _rate_card(card: doc.Card) -> RateCard:
         # Equal decimals may differ in their places, and the explanation shows them as written.
         if price is None or str(price.amount) != str(row.amount):
             pair = (row.first_units, row.following_units)
-            price = PerUnitPrice(
+            price = per_unit_price(
                 row.amount,
                 row.per_units,
                 increments.setdefault(pair, Increments(*pair)),
@@ -184,7 +184,7 @@ def _model(
 
 def _per_unit(model: doc.PerUnit, bands: dict[str, WeekBands]) -> PerUnitPrice | BandedPrice:
     def price(amount: Decimal) -> PerUnitPrice:
-        return PerUnitPrice(amount, model.per_units, model.increments, model.connect_fee)
+        return per_unit_price(amount, model.per_units, model.increments, model.connect_fee)
 
     if model.bands is None:
         assert model.amount is not None, "an amount, or bands"

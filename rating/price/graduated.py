@@ -67,12 +67,19 @@ def tiers_used(
     return found
 
 
-def undivided_cost(price: GraduatedPrice, *, used_units: Decimal) -> Decimal:
-    """Return the cost of the first ``used_units`` of a period, times ``per_units``; exact."""
+def undivided_cost(tiers: list[TierUse]) -> Decimal:
+    """Return the cost of usage in these tiers, times ``per_units``; exact."""
     total = ZERO
-    for part in tiers_used(price, used_before_units=ZERO, used_units=used_units):
+    for part in tiers:
         total = EXACT.add(total, EXACT.multiply(part.units, part.tier.amount))
     return total
+
+
+class Charged(NamedTuple):
+    """The charge for a stretch of usage, and the tiers that it falls in."""
+
+    amount: Decimal
+    tiers: list[TierUse]
 
 
 def charge(
@@ -81,15 +88,12 @@ def charge(
     used_before_units: Decimal,
     used_units: Decimal,
     rounding: RoundingRule,
-) -> Decimal:
+) -> Charged:
     """Return the charge for ``used_units``, after ``used_before_units`` in this period.
 
     Splitting usage never changes the total: charging a, then b, equals charging a + b.
     """
-    after_units = EXACT.add(used_before_units, used_units)
-    return growth(
-        rounding,
-        before=undivided_cost(price, used_units=used_before_units),
-        after=undivided_cost(price, used_units=after_units),
-        divide_by=price.per_units,
-    )
+    tiers = tiers_used(price, used_before_units=used_before_units, used_units=used_units)
+    before = undivided_cost(tiers_used(price, used_before_units=ZERO, used_units=used_before_units))
+    after = EXACT.add(before, undivided_cost(tiers))
+    return Charged(growth(rounding, before=before, after=after, divide_by=price.per_units), tiers)

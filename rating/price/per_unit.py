@@ -8,7 +8,8 @@ import msgspec
 
 from rating.price.increments import Increments
 from rating.rounding import RoundingRule, growth, rounded
-from schemas.decimals import EXACT, ZERO
+from schemas.decimals import EXACT, ZERO, to_text
+from schemas.ledger import ExplanationStep
 
 
 class PerUnitPrice(msgspec.Struct, frozen=True, gc=False):
@@ -21,11 +22,25 @@ class PerUnitPrice(msgspec.Struct, frozen=True, gc=False):
     per_units: Decimal
     increments: Increments | None = None  # None: exact units are billed
     connect_fee: Decimal = ZERO  # once per record of which anything is billed
+    explanation: tuple[ExplanationStep, ...] = ()  # what is the same for all that it prices
 
     def __post_init__(self) -> None:
         assert self.amount >= 0
         assert self.per_units > 0
         assert self.connect_fee >= 0
+
+
+def per_unit_price(
+    amount: Decimal,
+    per_units: Decimal,
+    increments: Increments | None = None,
+    connect_fee: Decimal = ZERO,
+) -> PerUnitPrice:
+    """Return the price with its explanation, which is written once and not for each record."""
+    steps: tuple[ExplanationStep, ...] = (("rate", to_text(amount), to_text(per_units)),)
+    if connect_fee:
+        steps = (*steps, ("connect_fee", to_text(connect_fee)))
+    return PerUnitPrice(amount, per_units, increments, connect_fee, steps)
 
 
 def charge(price: PerUnitPrice, *, billed_units: Decimal, rounding: RoundingRule) -> Decimal:

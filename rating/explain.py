@@ -1,0 +1,167 @@
+"""Why this amount? The steps of a charge as sentences that can be read to a customer."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from decimal import Decimal
+
+from rating.units import plain, readable
+from schemas.decimals import EXACT, ZERO
+from schemas.ledger import Charge, ExplanationStep
+
+_LEAST_PLACES = 2  # of an amount: 0.20, not 0.2
+
+_WEEKDAYS = {
+    "Mon": "Monday",
+    "Tue": "Tuesday",
+    "Wed": "Wednesday",
+    "Thu": "Thursday",
+    "Fri": "Friday",
+    "Sat": "Saturday",
+    "Sun": "Sunday",
+}
+_ROUNDINGS = {
+    "half_up": "half up",
+    "half_even": "half to even",
+    "up": "up",
+    "down": "down",
+}
+
+
+def sentences(charge: Charge) -> list[str]:
+    """Return one sentence per step of a charge, the amount last.
+
+    A step that this build does not know (a later one wrote it) is shown as it stands.
+    """
+    found = [f"Used: {readable(Decimal(charge.used), charge.unit)} of {charge.product}."]
+    for step in charge.explanation:
+        code, *fields = step
+        say = _SENTENCES.get(code)
+        found.append(_as_it_stands(step) if say is None else say(charge, fields))
+    found.append(f"Charge: {_money(charge.amount, charge.currency)}.")
+    return found
+
+
+def _as_it_stands(step: ExplanationStep) -> str:
+    return f"{' '.join(step)}."
+
+
+def _money(amount: str, currency: str) -> str:
+    """Return an amount with at least two places and no zeros after them."""
+    text = plain(Decimal(amount))
+    whole, _, places = text.partition(".")
+    return f"{whole}.{places.ljust(_LEAST_PLACES, '0')} {currency}"
+
+
+def _units(charge: Charge, units: str) -> str:
+    return readable(Decimal(units), charge.unit)
+
+
+def _per(charge: Charge, per_units: str) -> str:
+    """Return ``per min`` or ``per 100 MB``: a single unit needs no number."""
+    return "per " + _units(charge, per_units).removeprefix("1 ")
+
+
+def _price(charge: Charge, fields: list[str]) -> str:
+    price_id, valid_from = fields
+    since = ""
+    if valid_from:
+        date = dt.date.fromisoformat(valid_from)
+        since = f", in force since {date.day} {date:%B %Y}"
+    return f"Price {price_id} of catalogue version {charge.catalogue_version}{since}."
+
+
+def _prefix(_charge: Charge, fields: list[str]) -> str:
+    prefix, destination, card = fields
+    return f"The number begins with {prefix}: {destination}, on rate card {card}."
+
+
+def _band(_charge: Charge, fields: list[str]) -> str:
+    band, start = fields
+    weekday, clock = start.split(" ")
+    return f"It began on {_WEEKDAYS[weekday]} at {clock}, local time: {band}."
+
+
+def _no_usage(_charge: Charge, _fields: list[str]) -> str:
+    return "Nothing was used, so nothing is charged."
+
+
+def _rounded_units(charge: Charge, fields: list[str]) -> str:
+    measured, rounded, rule, multiple = fields
+    return (
+        f"{_units(charge, measured)} is rounded {_ROUNDINGS[rule]} to whole "
+        f"{_units(charge, multiple)}: {_units(charge, rounded)}."
+    )
+
+
+def _allowance(charge: Charge, fields: list[str]) -> str:
+    allowance_id, size, taken, free = fields
+    left = EXACT.subtract(Decimal(size), Decimal(taken))
+    left = left if left > ZERO else ZERO
+    return (
+        f"Allowance {allowance_id} of {_units(charge, size)} a month had "
+        f"{readable(left, charge.unit)} left: {_units(charge, free)} is free."
+    )
+
+
+def _increments(charge: Charge, fields: list[str]) -> str:
+    notation, used, billed = fields
+    first, following = (_units(charge, part) for part in notation.split("/"))
+    return (
+        f"Billed in increments of {notation}, the first {first} whole, then every started "
+        f"{following}: {_units(charge, used)} is billed as {_units(charge, billed)}."
+    )
+
+
+def _rate(charge: Charge, fields: list[str]) -> str:
+    amount, per_units = fields
+    return (
+        f"{_units(charge, charge.billed)} at {_money(amount, charge.currency)} "
+        f"{_per(charge, per_units)}."
+    )
+
+
+def _connect_fee(charge: Charge, fields: list[str]) -> str:
+    return f"Connect fee: {_money(fields[0], charge.currency)}."
+
+
+def _flat(charge: Charge, fields: list[str]) -> str:
+    return f"One price for each event: {_money(fields[0], charge.currency)}."
+
+
+def _month_before(charge: Charge, fields: list[str]) -> str:
+    return f"Billed before in this month: {_units(charge, fields[0])}."
+
+
+def _tier(charge: Charge, fields: list[str]) -> str:
+    start, end, units, amount, per_units = fields
+    where = f"above {_units(charge, start)}"
+    if end:
+        where = f"from {_units(charge, start)} to {_units(charge, end)}"
+    return (
+        f"{_units(charge, units)} in the tier {where}, at {_money(amount, charge.currency)} "
+        f"{_per(charge, per_units)}."
+    )
+
+
+def _round(_charge: Charge, fields: list[str]) -> str:
+    rule, places = fields
+    return f"Rounded {_ROUNDINGS[rule]} to {places} decimal places."
+
+
+_SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
+    "price": _price,
+    "prefix": _prefix,
+    "band": _band,
+    "no_usage": _no_usage,
+    "units": _rounded_units,
+    "allowance": _allowance,
+    "increments": _increments,
+    "rate": _rate,
+    "connect_fee": _connect_fee,
+    "flat": _flat,
+    "month_before": _month_before,
+    "tier": _tier,
+    "round": _round,
+}
