@@ -171,7 +171,7 @@ def test_no_limit_is_still_reached_after_its_own_report(day, limits):
 
 
 @given(
-    st.lists(st.integers(0, 9), min_size=1, max_size=12).filter(lambda parts: 0 < sum(parts)),
+    st.lists(st.integers(0, 9), min_size=1, max_size=12).filter(lambda parts: sum(parts) > 0),
     st.integers(1, 20),
 )
 def test_a_threshold_is_reported_once_however_usage_is_split(parts, threshold):
