@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -55,7 +56,8 @@ def leashed(
     """Return the command that runs `argv` as the user; `dies_on` is sent when we die hard."""
     uid, gid = (user.uid, user.gid) if user else (-1, -1)
     words = [os.getpid(), int(dies_on or 0), uid, gid]
-    return [sys.executable, "-I", "-S", leash.__file__, *map(str, words), *argv]
+    program = shutil.which(argv[0]) or argv[0]
+    return [sys.executable, "-I", "-S", leash.__file__, *map(str, words), program, *argv[1:]]
 
 
 def spawn(

@@ -3,7 +3,10 @@
 Run as a script by `children.spawn`. It sets these things after the fork and before the
 program, where a function in the forked copy of a process with threads may dead-lock.
 
-    leash.py PARENT_PID SIGNAL UID GID PROGRAM ARGUMENT...   (0 or -1: leave as it is)
+    leash.py PARENT_PID SIGNAL UID GID PROGRAM ARGUMENT...
+
+SIGNAL 0: it may outlive its parent. UID -1: as we are. PROGRAM is a path: the user may not be
+able to read the rest of Python, which a search would need.
 """
 
 import ctypes
@@ -24,7 +27,7 @@ def main(arguments: list[str]) -> None:
             os.setuid(uid)
         if signal > 0:
             _die_with(parent, signal)  # after the user: a change of user clears it
-        os.execvp(program[0], program)
+        os.execv(program[0], program)
     except OSError as error:
         sys.stderr.write(f"{program[0]} cannot be started: {error}\n")
         sys.exit(127)
