@@ -50,3 +50,17 @@ def to_wire(record: Suspended) -> bytes:
 def from_wire(value: bytes) -> Suspended:
     """Return the record of a MessagePack map; `msgspec.ValidationError` where it is none."""
     return _decoder.decode(value)
+
+
+def error_headers(record: Suspended) -> tuple[tuple[str, bytes], ...]:
+    """Return the headers that dead-letter tools read, by the names that Kafka Connect gave them."""
+    named = {
+        "topic": record.topic,
+        "partition": str(record.partition),
+        "offset": str(record.offset),
+        "stage": record.stage,
+        "class.name": record.suspense_class,
+        "exception.class.name": record.reason,
+        "exception.message": record.detail,
+    }
+    return tuple((f"__connect.errors.{name}", text.encode()) for name, text in named.items())

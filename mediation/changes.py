@@ -1,0 +1,126 @@
+"""The state of normalise and its changelog: what a proof's `changes` hold, and their fold.
+
+One entry per key that the batch changed, in order; each begins with a byte that says what it is:
+
+| entry | bytes | then |
+|---|---|---|
+| 1 mark | 44 | identity (16), `Mark` (27) |
+| 2 file progress | 61 | file identity (16), `FileProgress` (44) |
+| 3 file done | 17 | file identity (16) |
+
+Keys of the state: ``i`` + identity, ``f`` + file identity, and for pruning ``t`` + day + batch:
+the identities that the batch marked for that day, one after the other.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+
+from mediation.dedup import MARK_BYTES, Window, mark_from_bytes
+from mediation.file_progress import PROGRESS_BYTES
+from schemas.flow import StateChange
+from schemas.ids import ID_BYTES
+
+MARK_KEY = b"i"
+FILE_KEY = b"f"
+DAY_KEY = b"t"
+
+_MARK, _FILE, _FILE_DONE = 1, 2, 3
+_KEY_END = 1 + ID_BYTES
+_MARK_END = _KEY_END + MARK_BYTES
+_FILE_END = _KEY_END + PROGRESS_BYTES
+_EVENT_DAY = struct.Struct(">10xi")  # in the bytes of a mark
+_DAY_BATCH = struct.Struct(">1sIQ")
+_DAYS_BEFORE_1970 = 1 << 31  # so that keys sort by day
+
+
+class UnreadableChanges(ValueError):
+    """A proof holds an entry that this build does not know."""
+
+
+def pack(changed: Mapping[bytes, bytes | None]) -> bytes:
+    """Return the entries of a batch; ``changed`` holds marks and file progress by state key."""
+    entries: list[bytes] = []
+    for key, value in changed.items():
+        if key[:1] == MARK_KEY:
+            assert value is not None, "a mark is never taken back, only replaced"
+            entries.append(b"\x01" + key[1:] + value)
+        elif value is None:
+            entries.append(b"\x03" + key[1:])
+        else:
+            entries.append(b"\x02" + key[1:] + value)
+    return b"".join(entries)
+
+
+def unpack(packed: bytes) -> Iterator[StateChange]:
+    """Yield the changes that `pack` was given."""
+    at = 0
+    while at < len(packed):
+        kind = packed[at]
+        if kind == _MARK:
+            yield MARK_KEY + packed[at + 1 : at + _KEY_END], packed[at + _KEY_END : at + _MARK_END]
+            at += _MARK_END
+        elif kind == _FILE:
+            yield FILE_KEY + packed[at + 1 : at + _KEY_END], packed[at + _KEY_END : at + _FILE_END]
+            at += _FILE_END
+        elif kind == _FILE_DONE:
+            yield FILE_KEY + packed[at + 1 : at + _KEY_END], None
+            at += _KEY_END
+        else:
+            raise UnreadableChanges(
+                f"a proof of normalise holds an entry of kind {kind}; this build knows 1 to 3. "
+                "Operator action: start the version of Ratemill that wrote it, or a newer one."
+            )
+
+
+def state_changes(changed: Iterable[StateChange], *, batch: int) -> list[StateChange]:
+    """Return the changes of a batch with the index of its marks by day."""
+    changes: list[StateChange] = []
+    by_day: dict[int, list[bytes]] = {}
+    for key, value in changed:
+        changes.append((key, value))
+        if key[:1] == MARK_KEY and value is not None:
+            (day,) = _EVENT_DAY.unpack_from(value)
+            by_day.setdefault(day, []).append(key[1:])
+    for day, identities in by_day.items():
+        changes.append((day_key(day, batch=batch), b"".join(identities)))
+    return changes
+
+
+def day_key(day: int, *, batch: int) -> bytes:
+    """Return the key of the identities that a batch marked for a day; keys sort by day."""
+    return _DAY_BATCH.pack(DAY_KEY, day + _DAYS_BEFORE_1970, batch)
+
+
+def identities_of(indexed: bytes) -> list[bytes]:
+    """Return the state keys of the marks that an entry of the index by day names."""
+    return [MARK_KEY + indexed[at : at + ID_BYTES] for at in range(0, len(indexed), ID_BYTES)]
+
+
+def prune(
+    index_key: bytes,
+    indexed: bytes,
+    state: Mapping[bytes, bytes],
+    *,
+    window: Window,
+    appended_at_ms: int,
+) -> list[StateChange]:
+    """Return the deletions that one entry of the index by day comes to.
+
+    ``state`` holds the marks of `identities_of`. Pinned ones stay, and stay in the index. Pruning
+    is not in the proofs: `Window.remembers` makes it change no outcome.
+    """
+    changes: list[StateChange] = []
+    kept: list[bytes] = []
+    for key in identities_of(indexed):
+        value = state.get(key)
+        if value is None:
+            continue
+        if window.may_prune(mark_from_bytes(value), appended_at_ms=appended_at_ms):
+            changes.append((key, None))
+        else:
+            kept.append(key[1:])
+    if len(kept) * ID_BYTES != len(indexed):
+        changes.append((index_key, b"".join(kept) if kept else None))
+    return changes

@@ -1,0 +1,313 @@
+"""From a raw record to its items: headers checked, bytes decoded, identities made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from mediation.changes import FILE_KEY, MARK_KEY
+from mediation.decode.item import MAX_TEXT, DecodedItem, Decoder, Ignored, format_name
+from mediation.dedup import content_hash
+from mediation.file_progress import BlockSeen, count_items
+from mediation.identity import command_identity, event_identity, file_identity
+from schemas import raw
+from schemas.flow import SourceRecord
+from schemas.raw import ClosePeriodCommand, FileEnd
+from schemas.refusal import RefusalReason, Refused
+
+MAX_HEADER_BYTES = 64 * 1024  # of all headers of a record; they are copied into suspense
+_REMEMBERED = 10_000  # origins and keys; a fleet has a few
+_KINDS = (raw.RECORD_BLOCK, raw.RECORD_END, raw.RECORD_MESSAGE, raw.RECORD_COMMAND)
+_HEX_DIGEST = re.compile(rb"[0-9a-f]{32}")
+_EMPTY = Ignored("an empty record")
+
+
+class Origin(NamedTuple):
+    """Who wrote a record, and how: what its headers say, or as much of it as they do."""
+
+    tenant: str = ""
+    source: str = ""
+    format: str = ""  # "asterisk@1"; as the header states it where no such mapping is loaded
+    decoder: Decoder | None = None
+
+
+class Command(NamedTuple):
+    """A command, read."""
+
+    command: ClosePeriodCommand
+
+
+class End(NamedTuple):
+    """The end record of a file, read."""
+
+    end: FileEnd
+    file_key: bytes
+
+
+Outcome = DecodedItem | Refused | Ignored | Command | End
+
+
+class ReceivedItem(msgspec.Struct, frozen=True, gc=False):
+    """One item of a raw record. ``key`` is the state key of its mark, empty where it has none."""
+
+    index: int
+    raw: bytes
+    outcome: Outcome
+    key: bytes = b""
+    content_hash: bytes = b""
+
+
+class Received(NamedTuple):
+    """A raw record, read."""
+
+    record: SourceRecord
+    origin: Origin
+    items: list[ReceivedItem]
+    sequence: int | None = None
+    file_key: bytes = b""  # state key of the file that it is a block of
+    block: BlockSeen | None = None
+
+
+class Intake:
+    """Reads raw records. Remembers what it learnt of headers and keys, nothing else."""
+
+    def __init__(
+        self, mappings: Mapping[str, Decoder], *, raw_partition_of: Callable[[bytes], int]
+    ) -> None:
+        self._decoders = dict(mappings)
+        self._decoders |= {format_name(decoder): decoder for decoder in mappings.values()}
+        self._raw_partition_of = raw_partition_of
+        self._origins: dict[tuple[bytes | None, ...], Origin | Refused] = {}
+        self._partitions: dict[bytes, int] = {}
+
+    def unread(self, record: SourceRecord) -> Received:
+        """Return a record that broke the step before: refused without a look at its value."""
+        refused = Refused(
+            RefusalReason.INTERNAL_ERROR,
+            "the program failed at this record; the worker's log has the trace",
+        )
+        return _refused(record, _stated_origin(dict(record.headers)), refused)
+
+    def read(self, record: SourceRecord) -> Received:
+        """Return the items of a record; one refusal where it cannot be read as a whole."""
+        headers = dict(record.headers)
+        stated = _stated_origin(headers)
+        refused = self._check_record(record, headers)
+        if refused is not None:
+            return _refused(record, stated, refused)
+        if headers[raw.RECORD] == raw.RECORD_COMMAND:
+            return _command(record, stated, headers)
+        origin = self._origin(headers)
+        is_end = headers[raw.RECORD] == raw.RECORD_END
+        # The end of a file needs no decoder, and its blocks came, whoever can read them.
+        if isinstance(origin, Refused) and not (stated.tenant and stated.source):
+            return _refused(record, stated, origin)
+        if is_end:
+            return _end(record, stated, headers)
+        file_key, block = b"", None
+        if headers[raw.RECORD] == raw.RECORD_BLOCK:
+            file_key = _file_key(stated, headers)
+            block = _block(record.value, headers)
+            if not file_key or block is None:
+                refused = Refused(
+                    RefusalReason.MISSING_HEADER,
+                    f"a block needs headers {raw.FILE_ID} and {raw.BLOCK} that can be read",
+                )
+                return _refused(record, stated, refused)
+        if isinstance(origin, Refused):
+            received = _refused(record, stated, origin)
+        elif raw.OVERSIZE_BYTES in headers:
+            received = _refused(record, origin, _oversize(headers))
+        else:
+            received = Received(record, origin, _items(record, origin, headers))
+        sequence = _whole(headers.get(raw.SOURCE_SEQUENCE), digits=18)
+        return received._replace(sequence=sequence, file_key=file_key, block=block)
+
+    def _check_record(self, record: SourceRecord, headers: Mapping[str, bytes]) -> Refused | None:
+        if len(record.value) > raw.MAX_RECORD_BYTES:
+            digest = raw.digest_block(record.value).hex()
+            return Refused(
+                RefusalReason.TOO_LARGE,
+                f"{len(record.value):,} bytes, {raw.MAX_RECORD_BYTES:,} fit; the first "
+                f"{raw.OVERSIZE_HEAD_BYTES:,} are kept here, all of them at its position while "
+                f"the topic holds it; BLAKE2b-16 {digest}",
+            )
+        size = sum(len(name) + len(value or b"") for name, value in record.headers)
+        if size > MAX_HEADER_BYTES:
+            return Refused(
+                RefusalReason.TOO_LARGE,
+                f"{size:,} bytes of headers, {MAX_HEADER_BYTES:,} fit; ours are kept here",
+            )
+        if record.key is None or self._partition_of(record.key) != record.partition:
+            return Refused(
+                RefusalReason.MISROUTED,
+                "its partition is not that of its key, so copies of it may lie elsewhere; a "
+                "producer on librdkafka needs partitioner=murmur2_random",
+            )
+        if headers.get(raw.RECORD) not in _KINDS:
+            return Refused(
+                RefusalReason.MISSING_HEADER,
+                f"header {raw.RECORD} is none of block, end, message, command",
+            )
+        return None
+
+    def _partition_of(self, key: bytes) -> int:
+        partition = self._partitions.get(key)
+        if partition is None:
+            if len(self._partitions) >= _REMEMBERED:
+                self._partitions.clear()
+            partition = self._partitions[key] = self._raw_partition_of(key)
+        return partition
+
+    def _origin(self, headers: Mapping[str, bytes]) -> Origin | Refused:
+        stated = tuple(headers.get(name) for name in (raw.TENANT, raw.SOURCE, raw.FORMAT))
+        origin = self._origins.get(stated)
+        if origin is None:
+            if len(self._origins) >= _REMEMBERED:
+                self._origins.clear()
+            origin = self._origins[stated] = self._origin_of(headers)
+        return origin
+
+    def _origin_of(self, headers: Mapping[str, bytes]) -> Origin | Refused:
+        stated = _stated_origin(headers)
+        named = {
+            raw.TENANT: stated.tenant,
+            raw.SOURCE: stated.source,
+            raw.FORMAT: stated.format,
+        }
+        for name, text in named.items():
+            if not text:
+                return Refused(
+                    RefusalReason.MISSING_HEADER,
+                    f"header {name} is missing, or no UTF-8 text of at most {MAX_TEXT} characters",
+                )
+        decoder = self._decoders.get(stated.format)
+        if decoder is None:
+            loaded = ", ".join(sorted(name for name in self._decoders if "@" in name))
+            return Refused(
+                RefusalReason.UNKNOWN_FORMAT,
+                f"no mapping {stated.format!r} is loaded; there are {loaded}",
+            )
+        return Origin(stated.tenant, stated.source, format_name(decoder), decoder)
+
+
+def _stated_origin(headers: Mapping[str, bytes]) -> Origin:
+    """Return what the headers say of the origin; empty what they do not say in usable text."""
+    return Origin(
+        tenant=_stated(headers, raw.TENANT),
+        source=_stated(headers, raw.SOURCE),
+        format=_stated(headers, raw.FORMAT),
+    )
+
+
+def _stated(headers: Mapping[str, bytes], name: str) -> str:
+    try:
+        text = (headers.get(name) or b"").decode()
+    except UnicodeDecodeError:
+        return ""
+    return "" if "\0" in text or len(text) > MAX_TEXT else text
+
+
+def _refused(record: SourceRecord, origin: Origin, refused: Refused) -> Received:
+    return Received(record, origin, [ReceivedItem(0, record.value, refused)])
+
+
+def _items(
+    record: SourceRecord, origin: Origin, headers: Mapping[str, bytes]
+) -> list[ReceivedItem]:
+    assert origin.decoder is not None
+    decoded = origin.decoder.decode(record.value, headers)
+    if len(decoded) > raw.MAX_RECORD_ITEMS:
+        refused = Refused(
+            RefusalReason.TOO_LARGE,
+            f"{len(decoded):,} items, {raw.MAX_RECORD_ITEMS:,} fit: send them in several records",
+        )
+        return [ReceivedItem(0, record.value, refused)]
+    if not decoded:
+        return [ReceivedItem(0, record.value, _EMPTY)]
+    tenant, source = origin.tenant, origin.source
+    items: list[ReceivedItem] = []
+    for index, line, outcome in decoded:
+        if isinstance(outcome, DecodedItem):
+            identity = event_identity(tenant=tenant, source=source, record_id=outcome.record_id)
+            item = ReceivedItem(
+                index, line, outcome, MARK_KEY + identity, content_hash(outcome.content)
+            )
+        else:
+            item = ReceivedItem(index, line, outcome)
+        items.append(item)
+    return items
+
+
+def _oversize(headers: Mapping[str, bytes]) -> Refused:
+    stated = _whole(headers[raw.OVERSIZE_BYTES], digits=15)
+    digest = headers.get(raw.OVERSIZE_DIGEST, b"").decode("ascii", "replace")[:32]
+    size = "an unknown number of" if stated is None else f"{stated:,}"
+    return Refused(
+        RefusalReason.TOO_LARGE,
+        f"{size} bytes, {raw.MAX_RECORD_BYTES:,} fit; its source kept the first ones, which are "
+        f"here; BLAKE2b-16 of all {digest!r}",
+    )
+
+
+def _file_key(origin: Origin, headers: Mapping[str, bytes]) -> bytes:
+    file_id = _stated(headers, raw.FILE_ID)
+    if not file_id:
+        return b""
+    return FILE_KEY + file_identity(tenant=origin.tenant, source=origin.source, file_id=file_id)
+
+
+def _block(value: bytes, headers: Mapping[str, bytes]) -> BlockSeen | None:
+    number = _whole(headers.get(raw.BLOCK))
+    if number is None:
+        return None
+    if raw.OVERSIZE_BYTES in headers:
+        size = _whole(headers[raw.OVERSIZE_BYTES], digits=15)
+        digest = headers.get(raw.OVERSIZE_DIGEST, b"")
+        if size is None or not _HEX_DIGEST.fullmatch(digest):
+            return None
+        return BlockSeen(number, items=1, size_bytes=size, digest=bytes.fromhex(digest.decode()))
+    items = count_items(value, _stated(headers, raw.CONTENT_TYPE) or None)
+    return BlockSeen(number, items=items, size_bytes=len(value), digest=raw.digest_block(value))
+
+
+def _end(record: SourceRecord, origin: Origin, headers: Mapping[str, bytes]) -> Received:
+    file_key = _file_key(origin, headers)
+    if not file_key:
+        refused = Refused(
+            RefusalReason.MISSING_HEADER, f"the end of a file needs header {raw.FILE_ID}"
+        )
+        return _refused(record, origin, refused)
+    try:
+        end = raw.file_end_from_json(record.value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # Whatever the file held, nothing says now that all of it came.
+        refused = Refused(RefusalReason.FILE_INCOMPLETE, "the end record of the file is no JSON")
+        return _refused(record, origin, refused)
+    key = MARK_KEY + file_key[1:]
+    item = ReceivedItem(0, record.value, End(end, file_key), key, content_hash(record.value))
+    return Received(record, origin, [item], file_key=file_key)
+
+
+def _command(record: SourceRecord, origin: Origin, headers: Mapping[str, bytes]) -> Received:
+    command_id = _stated(headers, raw.COMMAND_ID)
+    if not command_id:
+        refused = Refused(RefusalReason.MISSING_HEADER, f"a command needs header {raw.COMMAND_ID}")
+        return _refused(record, origin, refused)
+    try:
+        command = raw.command_from_json(record.value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        refused = Refused(RefusalReason.INVALID_COMMAND, "it is not the JSON of a known command")
+        return _refused(record, origin, refused)
+    key = MARK_KEY + command_identity(tenant=command.tenant, command_id=command_id)
+    content = content_hash(raw.command_to_json(command))
+    item = ReceivedItem(0, record.value, Command(command), key, content)
+    return Received(record, origin._replace(tenant=command.tenant), [item])
+
+
+def _whole(text: bytes | None, *, digits: int = 9) -> int | None:
+    """Return a whole number of at most so many digits."""
+    return int(text) if text is not None and text.isdigit() and len(text) <= digits else None

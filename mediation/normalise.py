@@ -1,0 +1,370 @@
+"""Normalise: raw records become usage events, each item with exactly one outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from mediation.changes import pack, state_changes, unpack
+from mediation.decode.item import DecodedItem, Decoder, Ignored
+from mediation.dedup import (
+    DAY_MS,
+    Mark,
+    MarkState,
+    Seen,
+    Window,
+    mark_from_bytes,
+    mark_to_bytes,
+    seen,
+)
+from mediation.file_progress import (
+    NOTHING,
+    FileProgress,
+    after_block,
+    progress_from_bytes,
+    progress_to_bytes,
+    what_is_missing,
+)
+from mediation.intake import Command, End, Intake, Received, ReceivedItem
+from mediation.suspending import suspended
+from mediation.tally import NormaliseTally
+from schemas import suspense
+from schemas.flow import Append, Channel, Decided, PartitionOf, SourceRecord, StateChange
+from schemas.outcome import NormaliseOutcome
+from schemas.proof import NORMALISE, Proof, Versions, proof_from_msgpack
+from schemas.raw import MAX_RECORD_BYTES
+from schemas.reference import Account, ReferenceData, Subscription
+from schemas.refusal import RefusalReason, Refused
+from schemas.sethash import event_member
+from schemas.usage import RETAIL, PeriodClose, Provenance, UsageEvent, to_wire
+
+_REMEMBERED_KEYS = 1_000_000  # rating keys whose partition is remembered
+_COMMAND_FORMAT = "command@1"
+
+_UNKNOWN_SUBSCRIBER = Refused(
+    RefusalReason.UNKNOWN_SUBSCRIBER,
+    "none of its identifiers belonged to a subscription when the usage began",
+)
+_CONFLICT = Refused(
+    RefusalReason.CONFLICT, "an event of the same identity came before, with other content"
+)
+_UNKNOWN_ACCOUNT = Refused(RefusalReason.INVALID_COMMAND, "the command's account is not known")
+
+
+class PreparedBatch:
+    """Raw records, read; it knows the keys of the marks and files that decide about them."""
+
+    def __init__(self, received: list[Received]) -> None:
+        self.received = received
+        keys = {item.key for each in received for item in each.items if item.key}
+        keys |= {each.file_key for each in received if each.file_key}
+        self._state_keys = tuple(keys)
+
+    @property
+    def state_keys(self) -> Sequence[bytes]:
+        """Return the keys, each once."""
+        return self._state_keys
+
+
+class NormaliseStep:
+    """The pure step of normalise, `schemas.flow.Step`."""
+
+    stage = NORMALISE
+
+    def __init__(
+        self,
+        *,
+        mappings: Mapping[str, Decoder],
+        reference: ReferenceData,
+        partition_of: PartitionOf,
+        raw_partition_of: Callable[[bytes], int],
+        horizon_ms: int,
+        future_ms: int,
+    ) -> None:
+        """Build the step. ``mappings`` are by name; ``partition_of`` tells the normalised
+        partition of a rating key, ``raw_partition_of`` the raw one of a stream."""
+        self.window = Window(horizon_ms=horizon_ms, future_ms=future_ms)
+        self.reference = reference
+        self._intake = Intake(mappings, raw_partition_of=raw_partition_of)
+        self._partition_of = partition_of
+        self._partitions: dict[str, int] = {}
+        self._mappings = {
+            decoder.name: f"{decoder.version}:{decoder.digest}" for decoder in mappings.values()
+        }
+
+    def prepare(
+        self, records: Sequence[SourceRecord], *, internal_errors: frozenset[int] = frozenset()
+    ) -> PreparedBatch:
+        """Return the decoded batch; records at ``internal_errors`` are refused unread."""
+        intake = self._intake
+        return PreparedBatch(
+            [
+                intake.unread(record) if record.offset in internal_errors else intake.read(record)
+                for record in records
+            ]
+        )
+
+    def decide(
+        self, batch: PreparedBatch, state: Mapping[bytes, bytes], *, previous: Proof
+    ) -> Decided:
+        """Return the events and refusals of a batch, its proof, and the marks it makes.
+
+        Items are decided in their order, each with the marks of those before it, so that where a
+        batch ends changes nothing but batch numbers.
+        """
+        decision = _Decision(self, state, previous)
+        for received in batch.received:
+            decision.take(received)
+        return decision.decided(batch.received)
+
+    def fold(self, value: bytes) -> Iterable[StateChange]:
+        """Return the changes of state that one proof tells."""
+        proof = proof_from_msgpack(value)
+        return state_changes(unpack(proof.changes), batch=proof.batch)
+
+    def partition_of(self, rating_key: str) -> int:
+        """Return the normalised partition of a rating key, remembered."""
+        partition = self._partitions.get(rating_key)
+        if partition is None:
+            if len(self._partitions) >= _REMEMBERED_KEYS:
+                self._partitions.clear()
+            partition = self._partitions[rating_key] = self._partition_of(rating_key)
+        return partition
+
+    def versions(self) -> Versions:
+        """Return the versions that this step decides under now."""
+        return Versions(reference=self.reference.version, mappings=self._mappings)
+
+
+class _Decision:
+    """One batch under decision."""
+
+    def __init__(self, step: NormaliseStep, state: Mapping[bytes, bytes], previous: Proof) -> None:
+        self._step = step
+        self._window = step.window
+        self._reference = step.reference
+        self._state = state
+        self._previous = previous
+        self._batch = previous.batch + 1
+        self._changed: dict[bytes, bytes | None] = {}
+        self._appends: list[Append] = []
+        self._tally = NormaliseTally(previous)
+
+    def take(self, received: Received) -> None:
+        """Give each item of a record its one outcome."""
+        self._tally.record(
+            received.origin.source, items=len(received.items), sequence=received.sequence
+        )
+        if received.block is not None:
+            progress = after_block(self._progress(received.file_key), received.block)
+            self._changed[received.file_key] = progress_to_bytes(progress)
+        for item in received.items:
+            self._tally.outcome(self._decide(received, item))
+
+    def decided(self, batch: Sequence[Received]) -> Decided:
+        """Return what the batch comes to."""
+        proof = self._tally.proof(
+            next_offset=batch[-1].record.offset + 1 if batch else self._previous.next,
+            versions=self._step.versions(),
+            changes=pack(self._changed),
+        )
+        changes = state_changes(self._changed.items(), batch=proof.batch)
+        return Decided(self._appends, proof, changes)
+
+    def _decide(self, received: Received, item: ReceivedItem) -> NormaliseOutcome:
+        outcome = item.outcome
+        if isinstance(outcome, DecodedItem):
+            return self._usage(received, item, outcome)
+        if isinstance(outcome, Refused):
+            return self._suspend(received, item, outcome)
+        if isinstance(outcome, Ignored):
+            return NormaliseOutcome.IGNORED
+        if isinstance(outcome, Command):
+            return self._command(received, item, outcome)
+        return self._end_of_file(received, item, outcome)
+
+    def _usage(
+        self, received: Received, item: ReceivedItem, usage: DecodedItem
+    ) -> NormaliseOutcome:
+        appended_at_ms = received.record.appended_at_ms
+        started_at_ms = usage.started_at_ms
+        if started_at_ms is None:
+            started_at_ms = appended_at_ms
+        # Out of the window nothing is asked and nothing marked: its mark may be pruned already.
+        refused = self._window.check(started_at_ms, appended_at_ms=appended_at_ms)
+        if refused is not None:
+            return self._suspend(received, item, refused)
+        day = started_at_ms // DAY_MS
+        copy = self._copy(received, item, version=usage.content_version)
+        if copy is not None:
+            return copy
+        owner = self._owner(received.origin.tenant, usage.identifiers, started_at_ms)
+        if owner is None:
+            self._mark(received, item, usage.content_version, day, MarkState.SUSPENDED)
+            return self._suspend(received, item, _UNKNOWN_SUBSCRIBER)
+        event = self._event(received, item, usage, owner, started_at_ms)
+        value = to_wire(event)
+        if len(value) > MAX_RECORD_BYTES:
+            self._mark(received, item, usage.content_version, day, MarkState.SUSPENDED)
+            return self._suspend(received, item, _too_large(len(value)))
+        self._mark(received, item, usage.content_version, day, MarkState.PASSED)
+        self._hand_on(event, value)
+        return NormaliseOutcome.NORMALISED
+
+    def _copy(
+        self, received: Received, item: ReceivedItem, *, version: int
+    ) -> NormaliseOutcome | None:
+        """Return the outcome of an item that was seen before, or None where it was not."""
+        value = self._changed.get(item.key) or self._state.get(item.key)
+        if value is None:
+            return None
+        mark = mark_from_bytes(value)
+        if not self._window.remembers(mark, appended_at_ms=received.record.appended_at_ms):
+            return None
+        answer = seen(mark, content=item.content_hash, version=version)
+        if answer is Seen.CONFLICT:
+            return self._suspend(received, item, _CONFLICT)
+        self._into_suspense(received, item, None, first_copy=mark.first_copy)
+        return NormaliseOutcome.DUPLICATE
+
+    def _mark(
+        self, received: Received, item: ReceivedItem, version: int, day: int, state: MarkState
+    ) -> None:
+        mark = Mark(item.content_hash, version, day, state, received.record.offset, item.index)
+        self._changed[item.key] = mark_to_bytes(mark)
+
+    def _owner(
+        self, tenant: str, identifiers: tuple[str, ...], at_ms: int
+    ) -> tuple[Account, Subscription] | None:
+        for identifier in identifiers:
+            found = self._reference.find(tenant=tenant, identifier=identifier, at_ms=at_ms)
+            if found is not None:
+                return found
+        return None
+
+    def _event(
+        self,
+        received: Received,
+        item: ReceivedItem,
+        usage: DecodedItem,
+        owner: tuple[Account, Subscription],
+        started_at_ms: int,
+    ) -> UsageEvent:
+        record, origin = received.record, received.origin
+        account, subscription = owner
+        return UsageEvent(
+            tenant=origin.tenant,
+            identity=item.key[1:],
+            content_hash=item.content_hash,
+            run=RETAIL,
+            rating_key=account.rating_key,
+            source=origin.source,
+            record_id=usage.record_id,
+            account_id=account.account_id,
+            subscription_id=subscription.subscription_id,
+            product=usage.product,
+            usage_kind=usage.usage_kind,
+            started_at_ms=started_at_ms,
+            ended_at_ms=usage.ended_at_ms,
+            zone=account.zone,
+            quantities=usage.quantities,
+            origin=usage.origin,
+            destination=usage.destination,
+            service_class=usage.service_class,
+            attributes=usage.attributes,
+            provenance=Provenance(
+                record.partition, record.offset, item.index, origin.format, record.appended_at_ms
+            ),
+            batch=self._batch,
+        )
+
+    def _command(
+        self, received: Received, item: ReceivedItem, command: Command
+    ) -> NormaliseOutcome:
+        copy = self._copy(received, item, version=0)
+        if copy is not None:
+            return copy
+        close = command.command
+        account = self._reference.accounts.get(close.account_id)
+        if account is None or account.tenant != close.tenant:
+            # Not marked: the outbox may send it again when the account is known.
+            return self._suspend(received, item, _UNKNOWN_ACCOUNT)
+        record = received.record
+        self._mark(received, item, 0, record.appended_at_ms // DAY_MS, MarkState.PASSED)
+        event = PeriodClose(
+            tenant=close.tenant,
+            identity=item.key[1:],
+            content_hash=item.content_hash,
+            run=RETAIL,
+            rating_key=account.rating_key,
+            account_id=account.account_id,
+            period_start_ms=close.period_start_ms,
+            period_end_ms=close.period_end_ms,
+            provenance=Provenance(
+                record.partition, record.offset, item.index, _COMMAND_FORMAT, record.appended_at_ms
+            ),
+            batch=self._batch,
+        )
+        self._hand_on(event, to_wire(event))
+        return NormaliseOutcome.COMMAND
+
+    def _end_of_file(self, received: Received, item: ReceivedItem, end: End) -> NormaliseOutcome:
+        copy = self._copy(received, item, version=0)
+        if copy is not None:
+            return copy
+        progress = self._progress(end.file_key)
+        self._changed[end.file_key] = None
+        missing = what_is_missing(progress, end.end)
+        day = received.record.appended_at_ms // DAY_MS
+        self._mark(received, item, 0, day, MarkState.PASSED)
+        if missing is not None:
+            return self._suspend(received, item, Refused(RefusalReason.FILE_INCOMPLETE, missing))
+        return NormaliseOutcome.COMMAND
+
+    def _progress(self, file_key: bytes) -> FileProgress:
+        # Not `or`: a file that ended in this batch is None in it, whatever the state still holds.
+        changed, state = self._changed, self._state
+        value = changed[file_key] if file_key in changed else state.get(file_key)
+        return NOTHING if value is None else progress_from_bytes(value)
+
+    def _hand_on(self, event: UsageEvent | PeriodClose, value: bytes) -> None:
+        key = event.rating_key
+        partition = self._step.partition_of(key)
+        self._appends.append(Append(Channel.NORMALISED, partition, key.encode(), value, ()))
+        self._tally.handed_on(
+            partition, event_member(event.identity, event.run, key, event.content_hash)
+        )
+
+    def _suspend(
+        self, received: Received, item: ReceivedItem, refused: Refused
+    ) -> NormaliseOutcome:
+        self._into_suspense(received, item, refused)
+        self._tally.refused(refused.reason, received.origin.source)
+        return NormaliseOutcome.SUSPENDED
+
+    def _into_suspense(
+        self,
+        received: Received,
+        item: ReceivedItem,
+        refused: Refused | None,
+        *,
+        first_copy: tuple[int, int] | None = None,
+    ) -> None:
+        record = suspended(
+            received, item, refused, topic=self._previous.source_topic, first_copy=first_copy
+        )
+        self._appends.append(
+            Append(
+                Channel.SUSPENSE,
+                self._previous.source_partition,
+                record.suspense_id.encode(),
+                suspense.to_wire(record),
+                suspense.error_headers(record),
+            )
+        )
+        self._tally.in_suspense(record.suspense_id)
+
+
+def _too_large(size: int) -> Refused:
+    return Refused(
+        RefusalReason.TOO_LARGE, f"its event would have {size:,} bytes, {MAX_RECORD_BYTES:,} fit"
+    )

@@ -1,0 +1,91 @@
+"""The record of what goes to suspense: a refusal, or the notice of a duplicate."""
+
+from __future__ import annotations
+
+from mediation.changes import MARK_KEY
+from mediation.intake import MAX_HEADER_BYTES, Received, ReceivedItem
+from schemas import raw
+from schemas.flow import Headers
+from schemas.ids import suspense_id
+from schemas.proof import NORMALISE
+from schemas.refusal import Refused
+from schemas.suspense import Suspended, SuspenseClass
+from schemas.usage import RETAIL
+
+_KEPT_HEADER_BYTES = 16 * 1024
+_OURS = frozenset(
+    {
+        raw.TENANT,
+        raw.SOURCE,
+        raw.STREAM,
+        raw.FORMAT,
+        raw.ZONE,
+        raw.RECORD,
+        raw.SOURCE_FILE,
+        raw.SOURCE_SEQUENCE,
+        raw.FILE_ID,
+        raw.BLOCK,
+        raw.FIRST_LINE,
+        raw.CONTENT_TYPE,
+        raw.COMMAND_ID,
+        raw.OVERSIZE_BYTES,
+        raw.OVERSIZE_DIGEST,
+    }
+)
+
+
+def suspended(
+    received: Received,
+    item: ReceivedItem,
+    refused: Refused | None,
+    *,
+    topic: str,
+    first_copy: tuple[int, int] | None = None,
+) -> Suspended:
+    """Return the record of a refusal; of a duplicate where ``refused`` is None.
+
+    It is always smaller than the broker's limit: of a record that is too large, its head is kept.
+    """
+    record, origin = received.record, received.origin
+    value = item.raw
+    if len(value) > raw.MAX_RECORD_BYTES:
+        value = value[: raw.OVERSIZE_HEAD_BYTES]
+    return Suspended(
+        suspense_id=suspense_id(
+            stage=NORMALISE,
+            partition=record.partition,
+            offset=record.offset,
+            index=item.index,
+            run=RETAIL,
+        ),
+        suspense_class=SuspenseClass.DUPLICATE if refused is None else SuspenseClass.SUSPENDED,
+        stage=NORMALISE,
+        tenant=origin.tenant,
+        source=origin.source,
+        format=origin.format,
+        reason="" if refused is None else refused.reason,
+        detail="" if refused is None else refused.detail,
+        raw=value,
+        raw_headers=_kept(record.headers),
+        topic=topic,
+        partition=record.partition,
+        offset=record.offset,
+        index=item.index,
+        appended_at_ms=record.appended_at_ms,
+        identity=item.key.removeprefix(MARK_KEY).hex() or None,
+        first_copy=first_copy,
+    )
+
+
+def _kept(headers: Headers) -> Headers:
+    """Return the headers as they came; only ours, and of sane length, where they are too large."""
+    size = sum(len(name) + len(value or b"") for name, value in headers)
+    if size <= MAX_HEADER_BYTES:
+        return tuple((name, value or b"") for name, value in headers)
+    kept: list[tuple[str, bytes]] = []
+    room = _KEPT_HEADER_BYTES
+    for name, value in headers:
+        room -= len(name) + len(value or b"") if name in _OURS else 0
+        if name in _OURS and room >= 0:
+            kept.append((name, value or b""))
+    return tuple(kept)

@@ -1,0 +1,101 @@
+"""The sums of one batch of normalise, added to item by item and then made into its proof."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from schemas import sethash
+from schemas.outcome import NormaliseOutcome
+from schemas.proof import Cumulative, Proof, SourceTally, Versions, sealed
+from schemas.refusal import RefusalReason
+
+
+class NormaliseTally:
+    """Counts outcomes, refusals, sources; carries on what was handed to each partition."""
+
+    def __init__(self, previous: Proof) -> None:
+        self._previous = previous
+        self._records = 0
+        self._outcomes: Counter[str] = Counter()
+        self._refusals: Counter[str] = Counter()
+        self._source_items: Counter[str] = Counter()
+        self._source_refusals: Counter[str] = Counter()
+        self._sequences: dict[str, tuple[int, int]] = {}
+        self._handed_on: dict[int, tuple[int, int]] = {}
+        self._suspense_count = 0
+        self._suspense_hash = sethash.EMPTY
+
+    def record(self, source: str, *, items: int, sequence: int | None) -> None:
+        """Count a raw record and its items."""
+        self._records += 1
+        if not source:
+            return
+        self._source_items[source] += items
+        if sequence is not None:
+            first, _ = self._sequences.get(source, (sequence, sequence))
+            self._sequences[source] = first, sequence
+
+    def outcome(self, outcome: NormaliseOutcome) -> None:
+        """Count the one outcome of an item."""
+        self._outcomes[outcome] += 1
+
+    def refused(self, reason: RefusalReason, source: str) -> None:
+        """Count why an item was suspended."""
+        self._refusals[reason] += 1
+        if source:
+            self._source_refusals[source] += 1
+
+    def in_suspense(self, suspense_id: str) -> None:
+        """Count a record of the suspense topic, a duplicate's included."""
+        self._suspense_count += 1
+        member = sethash.member(bytes.fromhex(suspense_id))
+        self._suspense_hash = sethash.add(self._suspense_hash, member)
+
+    def handed_on(self, partition: int, member: int) -> None:
+        """Count an event or a command that rate will read, `sethash.event_member`."""
+        so_far = self._handed_on.get(partition)
+        if so_far is None:
+            earlier = self._previous.handed_on.get(str(partition), Cumulative())
+            so_far = earlier.count, sethash.from_hex(earlier.set_hash)
+        self._handed_on[partition] = so_far[0] + 1, sethash.add(so_far[1], member)
+
+    def proof(self, *, next_offset: int, versions: Versions, changes: bytes) -> Proof:
+        """Return the sealed proof of the batch."""
+        previous = self._previous
+        handed_on = {
+            str(partition): Cumulative(count, sethash.to_hex(total))
+            for partition, (count, total) in self._handed_on.items()
+        }
+        return sealed(
+            Proof(
+                stage=previous.stage,
+                installation=previous.installation,
+                genesis_id=previous.genesis_id,
+                cluster_id=previous.cluster_id,
+                source_topic=previous.source_topic,
+                source_partition=previous.source_partition,
+                batch=previous.batch + 1,
+                first=previous.next,
+                next=next_offset,
+                records=self._records,
+                items=self._outcomes.total(),
+                outcomes=dict(self._outcomes),
+                refusals=dict(self._refusals),
+                handed_on=previous.handed_on | handed_on,
+                suspense_count=self._suspense_count,
+                suspense_hash=sethash.to_hex(self._suspense_hash),
+                sources={source: self._source(source) for source in self._source_items},
+                versions=versions,
+                changes=changes,
+                previous=previous.chain,
+            )
+        )
+
+    def _source(self, source: str) -> SourceTally:
+        first, last = self._sequences.get(source, (None, None))
+        return SourceTally(
+            records=self._source_items[source],
+            refusals=self._source_refusals[source],
+            first_sequence=first,
+            last_sequence=last,
+        )
