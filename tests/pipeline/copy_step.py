@@ -27,15 +27,14 @@ class CopyStep:
     """Numbers the records of a partition in its state; a record that says boom breaks it."""
 
     stage = "normalise"
+    boom = BOOM
 
     def prepare(
         self, records: Sequence[SourceRecord], *, internal_errors: frozenset[int] = frozenset()
     ) -> CopyBatch:
         return CopyBatch(records, internal_errors)
 
-    def decide(
-        self, batch: CopyBatch, state: Mapping[bytes, bytes], *, previous: Proof
-    ) -> Decided:
+    def decide(self, batch: CopyBatch, state: Mapping[bytes, bytes], *, previous: Proof) -> Decided:
         count = int(state.get(COUNT, b"0"))
         appends = []
         outcomes = {"normalised": 0, "suspended": 0}
@@ -44,7 +43,7 @@ class CopyStep:
                 outcomes["suspended"] += 1
                 channel = Channel.SUSPENSE
             else:
-                if record.value == BOOM:
+                if record.value == self.boom:
                     raise ValueError("boom")
                 outcomes["normalised"] += 1
                 channel = Channel.NORMALISED
