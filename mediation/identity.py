@@ -17,9 +17,10 @@ def record_id_of(*parts: str) -> str:
     They are joined with ``/``; a ``/`` or ``~`` inside a field is written as in a JSON pointer
     (RFC 6901), so ("a/b", "c") and ("a", "b/c") differ.
     """
-    if any("/" in part or "~" in part for part in parts):
-        parts = tuple(part.replace("~", "~0").replace("/", "~1") for part in parts)
-    return "/".join(parts)
+    joined = "/".join(parts)
+    if "~" in joined or joined.count("/") >= len(parts):
+        return "/".join(part.replace("~", "~0").replace("/", "~1") for part in parts)
+    return joined
 
 
 def row_record_id(cells: Sequence[str]) -> str:

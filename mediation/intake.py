@@ -89,42 +89,26 @@ class Intake:
             RefusalReason.INTERNAL_ERROR,
             "the program failed at this record; the worker's log has the trace",
         )
-        return _refused(record, _stated_origin(dict(record.headers)), refused)
+        return _refused(record, _stated_origin(_headers(record)), refused)
 
     def read(self, record: SourceRecord) -> Received:
         """Return the items of a record; one refusal where it cannot be read as a whole."""
-        headers = dict(record.headers)
-        stated = _stated_origin(headers)
+        headers = _headers(record)
         refused = self._check_record(record, headers)
         if refused is not None:
-            return _refused(record, stated, refused)
-        if headers[raw.RECORD] == raw.RECORD_COMMAND:
-            return _command(record, stated, headers)
+            return _refused(record, _stated_origin(headers), refused)
+        kind = headers[raw.RECORD]
+        if kind == raw.RECORD_COMMAND:
+            return _command(record, headers)
         origin = self._origin(headers)
-        is_end = headers[raw.RECORD] == raw.RECORD_END
-        # The end of a file needs no decoder, and its blocks came, whoever can read them.
-        if isinstance(origin, Refused) and not (stated.tenant and stated.source):
-            return _refused(record, stated, origin)
-        if is_end:
-            return _end(record, stated, headers)
-        file_key, block = b"", None
-        if headers[raw.RECORD] == raw.RECORD_BLOCK:
-            file_key = _file_key(stated, headers)
-            block = _block(record.value, headers)
-            if not file_key or block is None:
-                refused = Refused(
-                    RefusalReason.MISSING_HEADER,
-                    f"a block needs headers {raw.FILE_ID} and {raw.BLOCK} that can be read",
-                )
-                return _refused(record, stated, refused)
-        if isinstance(origin, Refused):
-            received = _refused(record, stated, origin)
-        elif raw.OVERSIZE_BYTES in headers:
-            received = _refused(record, origin, _oversize(headers))
+        if kind == raw.RECORD_MESSAGE:
+            received = _message(record, origin, headers)
         else:
-            received = Received(record, origin, _items(record, origin, headers))
-        sequence = _whole(headers.get(raw.SOURCE_SEQUENCE), digits=18)
-        return received._replace(sequence=sequence, file_key=file_key, block=block)
+            received = _of_file(record, origin, headers, is_end=kind == raw.RECORD_END)
+        if raw.SOURCE_SEQUENCE in headers:
+            sequence = _whole(headers[raw.SOURCE_SEQUENCE], digits=18)
+            received = received._replace(sequence=sequence)
+        return received
 
     def _check_record(self, record: SourceRecord, headers: Mapping[str, bytes]) -> Refused | None:
         if len(record.value) > raw.MAX_RECORD_BYTES:
@@ -135,7 +119,9 @@ class Intake:
                 f"{raw.OVERSIZE_HEAD_BYTES:,} are kept here, all of them at its position while "
                 f"the topic holds it; BLAKE2b-16 {digest}",
             )
-        size = sum(len(name) + len(value or b"") for name, value in record.headers)
+        size = 0
+        for name, value in headers.items():
+            size += len(name) + len(value)
         if size > MAX_HEADER_BYTES:
             return Refused(
                 RefusalReason.TOO_LARGE,
@@ -194,6 +180,11 @@ class Intake:
         return Origin(stated.tenant, stated.source, format_name(decoder), decoder)
 
 
+def _headers(record: SourceRecord) -> dict[str, bytes]:
+    # Kafka knows headers without a value; to us they are empty.
+    return {name: value or b"" for name, value in record.headers}
+
+
 def _stated_origin(headers: Mapping[str, bytes]) -> Origin:
     """Return what the headers say of the origin; empty what they do not say in usable text."""
     return Origin(
@@ -213,6 +204,41 @@ def _stated(headers: Mapping[str, bytes], name: str) -> str:
 
 def _refused(record: SourceRecord, origin: Origin, refused: Refused) -> Received:
     return Received(record, origin, [ReceivedItem(0, record.value, refused)])
+
+
+def _message(
+    record: SourceRecord, origin: Origin | Refused, headers: Mapping[str, bytes]
+) -> Received:
+    if isinstance(origin, Refused):
+        return _refused(record, _stated_origin(headers), origin)
+    if raw.OVERSIZE_BYTES in headers:
+        return _refused(record, origin, _oversize(headers))
+    return Received(record, origin, _items(record, origin, headers))
+
+
+def _of_file(
+    record: SourceRecord,
+    origin: Origin | Refused,
+    headers: Mapping[str, bytes],
+    *,
+    is_end: bool,
+) -> Received:
+    stated = _stated_origin(headers)
+    if not (stated.tenant and stated.source):
+        return _message(record, origin, headers)  # refused; of which file it is, nobody knows
+    file_key = _file_key(stated, headers)
+    if is_end:
+        return _end(record, stated, file_key)
+    block = _block(record.value, headers)
+    if not file_key or block is None:
+        refused = Refused(
+            RefusalReason.MISSING_HEADER,
+            f"a block needs headers {raw.FILE_ID} and {raw.BLOCK} that can be read",
+        )
+        return _refused(record, stated, refused)
+    # The block came, whether or not its items can be read.
+    received = _message(record, origin, headers)
+    return received._replace(file_key=file_key, block=block)
 
 
 def _items(
@@ -274,8 +300,7 @@ def _block(value: bytes, headers: Mapping[str, bytes]) -> BlockSeen | None:
     return BlockSeen(number, items=items, size_bytes=len(value), digest=raw.digest_block(value))
 
 
-def _end(record: SourceRecord, origin: Origin, headers: Mapping[str, bytes]) -> Received:
-    file_key = _file_key(origin, headers)
+def _end(record: SourceRecord, origin: Origin, file_key: bytes) -> Received:
     if not file_key:
         refused = Refused(
             RefusalReason.MISSING_HEADER, f"the end of a file needs header {raw.FILE_ID}"
@@ -292,7 +317,8 @@ def _end(record: SourceRecord, origin: Origin, headers: Mapping[str, bytes]) -> 
     return Received(record, origin, [item], file_key=file_key)
 
 
-def _command(record: SourceRecord, origin: Origin, headers: Mapping[str, bytes]) -> Received:
+def _command(record: SourceRecord, headers: Mapping[str, bytes]) -> Received:
+    origin = _stated_origin(headers)
     command_id = _stated(headers, raw.COMMAND_ID)
     if not command_id:
         refused = Refused(RefusalReason.MISSING_HEADER, f"a command needs header {raw.COMMAND_ID}")

@@ -37,11 +37,11 @@ class NormaliseTally:
 
     def outcome(self, outcome: NormaliseOutcome) -> None:
         """Count the one outcome of an item."""
-        self._outcomes[outcome] += 1
+        self._outcomes[outcome.value] += 1
 
     def refused(self, reason: RefusalReason, source: str) -> None:
         """Count why an item was suspended."""
-        self._refusals[reason] += 1
+        self._refusals[reason.value] += 1
         if source:
             self._source_refusals[source] += 1
 

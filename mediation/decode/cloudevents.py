@@ -263,9 +263,10 @@ def _instant(text: str, field: str) -> int | Refused:
     time = iso_time(text)
     if time is None:
         return Refused(RefusalReason.INVALID_TIME, f"{field} is not a time of RFC 3339")
-    if not time.aware:
+    ms, aware = time
+    if not aware:
         return Refused(RefusalReason.TIME_WITHOUT_ZONE, f"{field} has no offset from UTC")
-    return time.ms
+    return ms
 
 
 def _at(event: Event, path: Path) -> object:

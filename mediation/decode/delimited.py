@@ -205,7 +205,7 @@ class _RowReader:
         )
 
     def read(self, row: Row, clock: WallClock | Refused, *, long: bool) -> Outcome:
-        """Return what a row is. ``long``: its cells may be longer than a text may be."""
+        """Return what a row is. ``long``: a cell may be longer than a text may be."""
         cells = len(row)
         if not self._fewest <= cells <= self._most:
             return self._wrong_count(cells)
@@ -255,7 +255,7 @@ class _RowReader:
             content=_pack([row[at] for at in self._content]),
             content_version=self._content_version,
         )
-        if long:
+        if long and max(map(len, row)) > MAX_TEXT:
             return _checked(item)
         return item
 
@@ -280,7 +280,7 @@ class _RowReader:
         if isinstance(started, Refused):
             return started
         offset: int | None = None
-        if not started.aware and self._learn is not None:
+        if self._learn is not None and not started[1]:
             learnt = self._learnt(row, started)
             if isinstance(learnt, Refused):
                 return learnt
@@ -321,14 +321,14 @@ class _RowReader:
         if found is None or not (found[1].isdigit() and len(found[1]) <= 12):
             return None
         against = self._printed(row, (against_at,))
-        if against is None or isinstance(against, Refused) or against.aware:
+        if against is None or isinstance(against, Refused) or against[1]:
             return None
-        if started.ms < against.ms:
+        if started[0] < against[0]:
             return Refused(
                 RefusalReason.INVALID_TIME,
                 f"the usage began before {learn.against}: the clocks may have gone back between",
             )
-        return learnt_offset_ms(against.ms, int(found[1]) * 1000, within_ms=learn.within_ms)
+        return learnt_offset_ms(against[0], int(found[1]) * 1000, within_ms=learn.within_ms)
 
     def _quantity(self, row: Row, rule: QuantityRule, at: int) -> Decimal | Refused | None:
         if rule.column is None:
@@ -364,11 +364,12 @@ class _RowReader:
 
 
 def _instant(time: PrintedTime, offset: int | None, clock: WallClock | Refused) -> int | Refused:
-    if time.aware:
-        return time.ms
+    ms, aware = time
+    if aware:
+        return ms
     if offset is not None:
-        return time.ms - offset
-    return clock if isinstance(clock, Refused) else clock.instant_ms(time.ms)
+        return ms - offset
+    return clock if isinstance(clock, Refused) else clock.instant_ms(ms)
 
 
 def _text(row: Row, rule: tuple[int, tuple[str, ...]]) -> str | None:

@@ -6,7 +6,6 @@ import datetime as dt
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from schemas.period import to_ms, zone_info
@@ -20,11 +19,10 @@ _LOCAL_EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - a local time has no zon
 _HOURS_REMEMBERED = 50_000  # five years of one zone
 
 
-class PrintedTime(NamedTuple):
-    """Milliseconds since 1970: of the instant where ``aware``, else of the wall clock."""
+PrintedTime = tuple[int, bool]
+"""Milliseconds since 1970 and whether they are of an instant; else they are of a wall clock."""
 
-    ms: int
-    aware: bool
+_ISO_SEPARATORS = frozenset(("-- ::", "--T::", "--t::"))  # of YYYY-mm-dd HH:MM:SS, every third
 
 
 TimeFormat = Callable[[str], PrintedTime | None]
@@ -34,9 +32,7 @@ TimeFormat = Callable[[str], PrintedTime | None]
 def iso_time(text: str) -> PrintedTime | None:
     """Return the time of ``2026-03-01 12:00:00`` or RFC 3339, with or without an offset."""
     # fromisoformat reads more than that (weeks, no dashes, no seconds): the shape is checked here.
-    if len(text) < 19 or text[4] != "-" or text[7] != "-" or text[10] not in "T t":
-        return None
-    if text[13] != ":" or text[16] != ":":
+    if len(text) < 19 or text[4:17:3] not in _ISO_SEPARATORS:
         return None
     if text[-1] == "z":
         text = text[:-1] + "Z"
@@ -45,8 +41,8 @@ def iso_time(text: str) -> PrintedTime | None:
     except ValueError:
         return None
     if at.tzinfo is not None:
-        return PrintedTime(to_ms(at), aware=True)
-    return PrintedTime(_wall_ms(at), aware=False)
+        return to_ms(at), True
+    return _wall_ms(at), False
 
 
 def epoch_time(unit_ms: int) -> TimeFormat:
@@ -55,7 +51,7 @@ def epoch_time(unit_ms: int) -> TimeFormat:
     def read(text: str) -> PrintedTime | None:
         if not (text.isdigit() and text.isascii() and len(text) <= 15):
             return None
-        return PrintedTime(int(text) * unit_ms, aware=True)
+        return int(text) * unit_ms, True
 
     return read
 
@@ -93,7 +89,7 @@ def pattern_time(pattern: str) -> TimeFormat | None:
             at = dt.datetime(**{name: int(part) for name, part in found.groupdict().items()})  # type: ignore[arg-type]  # noqa: DTZ001
         except ValueError:
             return None
-        return PrintedTime(_wall_ms(at), aware=False)
+        return _wall_ms(at), False
 
     return read
 
