@@ -142,7 +142,7 @@ async def _format(folder: KafkaFolder, java: Sequence[str]) -> None:
     settings = folder.root / "format.properties"
     settings.write_text(server_properties(unfinished, port=1, controller_port=2))
     tool = ["kafka.tools.StorageTool", "format", "-t", _new_cluster_id(), "-c", str(settings)]
-    await children.run("The new Kafka folder", [*java, *tool], folder.log)
+    await children.run("Kafka", [*java, *tool], folder.log)
     unfinished.rename(folder.data)
     settings.unlink()
 

@@ -12,7 +12,12 @@ from urllib.parse import quote
 
 from pipeline.embedded import children
 from pipeline.embedded.children import User
-from pipeline.embedded.postgres_user import cluster_parent, programs, user_to_run_as
+from pipeline.embedded.postgres_user import (
+    cluster_parent,
+    open_to_all,
+    programs,
+    user_to_run_as,
+)
 
 ROLE = DATABASE = "ratemill"
 
@@ -75,21 +80,21 @@ async def _initdb(cluster: Cluster, data: Path, password_file: Path) -> None:
     command = [str(cluster.programs / "initdb"), "-D", str(data), "-U", ROLE, "-E", "UTF8"]
     options = ["--no-locale", "-A", "scram-sha-256", f"--pwfile={password_file}"]
     quiet = ["--no-instructions"]
-    await children.run(
-        "The new database folder", [*command, *options, *quiet], cluster.log, user=cluster.user
-    )
+    await children.run("PostgreSQL", [*command, *options, *quiet], cluster.log, user=cluster.user)
 
 
 async def _create_database(cluster: Cluster, data: Path) -> None:
     """Use the single-user mode: there is no server yet that could be half way when we end."""
     command = [str(cluster.programs / "postgres"), "--single", "-D", str(data), "postgres"]
     statement = f"CREATE DATABASE {DATABASE};\n".encode()
-    await children.run("The new database", command, cluster.log, user=cluster.user, stdin=statement)
+    await children.run("PostgreSQL", command, cluster.log, user=cluster.user, stdin=statement)
 
 
 def _make_base(cluster: Cluster) -> None:
     cluster.base.parent.mkdir(parents=True, exist_ok=True)
     cluster.base.mkdir(mode=0o700, exist_ok=True)
+    if cluster.base.parent != cluster.root:
+        open_to_all(cluster.base.parent.parent, cluster.base.parent)
     if cluster.user:
         os.chown(cluster.base, cluster.user.uid, cluster.user.gid)
 

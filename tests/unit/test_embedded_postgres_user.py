@@ -101,15 +101,17 @@ def test_two_data_folders_have_two_places(tmp_path, system_folder):
 
 def test_programs_out_of_reach_are_copied_once(tmp_path, system_folder, monkeypatch):
     wheel = tmp_path / "wheel"
-    for part in ("bin", "lib", "share"):
-        (wheel / part).mkdir(parents=True)
+    home = wheel / "package" / "install"
+    for part in (home / "bin", home / "lib", home / "share", wheel / "package.libs"):
+        part.mkdir(parents=True)
     for name in ("initdb", "postgres", "psql"):
-        (wheel / "bin" / name).write_text(name)
+        (home / "bin" / name).write_text(name)
     wheel.chmod(0o700)
-    monkeypatch.setattr(postgres_user, "_wheel_folder", lambda: wheel)
+    monkeypatch.setattr(postgres_user, "_wheel_folder", lambda: home)
     copy = programs(STRANGER)
     assert {path.name for path in copy.iterdir()} == {"initdb", "postgres"}
+    assert (copy / "../../../package.libs").is_dir()
     assert copy.is_relative_to(system_folder)
     assert programs(STRANGER) == copy
-    assert programs(None) == wheel / "bin"
+    assert programs(None) == home / "bin"
     assert wheel.stat().st_mode & 0o777 == 0o700
