@@ -97,8 +97,20 @@ class Supervisor:
             pause_s = _BACK_OFF_S[min(quick_deaths, len(_BACK_OFF_S) - 1)]
             self._on_event(_what_happened(worker, code, quick_deaths, pause_s))
             await asyncio.sleep(pause_s)
+            while not await self._spawned_again(worker):
+                await asyncio.sleep(_BACK_OFF_S[-1])
+
+    async def _spawned_again(self, worker: _Worker) -> bool:
+        try:
             await self._spawn(worker)
-            worker.restarts += 1
+        except OSError as error:  # no memory, no file handle, a full disk: it may pass
+            self._on_event(
+                f"{worker.name} cannot be started: {error}; it is tried again. Operator action: "
+                "free what the system lacks."
+            )
+            return False
+        worker.restarts += 1
+        return True
 
     async def _end(self, worker: _Worker) -> None:
         process = worker.process

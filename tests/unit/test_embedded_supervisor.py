@@ -52,6 +52,18 @@ async def test_a_worker_that_lived_long_is_not_slowed_down(workers, monkeypatch)
     await until(lambda: workers.restarts("rate-1") >= 4)
 
 
+async def test_a_start_that_the_system_refuses_is_tried_again(workers, tmp_path, monkeypatch):
+    monkeypatch.setattr(supervisor, "_BACK_OFF_S", (0.0,))
+    await workers.start("rate-1", SLEEP, {})
+    log = tmp_path / "logs" / "rate-1.log"
+    log.unlink()
+    log.mkdir()
+    os.kill(workers.pid("rate-1"), signal.SIGKILL)
+    await until(lambda: any("cannot be started" in text for text in workers.told))
+    log.rmdir()
+    await until(lambda: workers.restarts("rate-1") == 1)
+
+
 async def test_output_and_environment(workers, tmp_path):
     await workers.start("a", ("sh", "-c", "echo $SLOT; echo bad >&2; sleep 60"), {"SLOT": "7"})
     log = tmp_path / "logs" / "a.log"
