@@ -96,21 +96,22 @@ class Supervisor:
             quick_deaths = quick_deaths + 1 if clock() - started < QUICK_DEATH_S else 0
             pause_s = _BACK_OFF_S[min(quick_deaths, len(_BACK_OFF_S) - 1)]
             self._on_event(_what_happened(worker, code, quick_deaths, pause_s))
-            await asyncio.sleep(pause_s)
-            while not await self._spawned_again(worker):
-                await asyncio.sleep(_BACK_OFF_S[-1])
+            await self._spawn_again(worker, pause_s)
 
-    async def _spawned_again(self, worker: _Worker) -> bool:
-        try:
-            await self._spawn(worker)
-        except OSError as error:  # no memory, no file handle, a full disk: it may pass
-            self._on_event(
-                f"{worker.name} cannot be started: {error}; it is tried again. Operator action: "
-                "free what the system lacks."
-            )
-            return False
-        worker.restarts += 1
-        return True
+    async def _spawn_again(self, worker: _Worker, pause_s: float) -> None:
+        while True:
+            await asyncio.sleep(pause_s)
+            try:
+                await self._spawn(worker)
+            except OSError as error:  # no memory, no file handle, a full disk: it may pass
+                pause_s = _BACK_OFF_S[-1]
+                self._on_event(
+                    f"{worker.name} cannot be started: {error}; it is tried again in "
+                    f"{pause_s:.0f} s. Operator action: free what the system lacks."
+                )
+            else:
+                worker.restarts += 1
+                return
 
     async def _end(self, worker: _Worker) -> None:
         process = worker.process
