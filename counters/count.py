@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import NamedTuple
+
+import msgspec
 
 from counters.state import Bucket, Head
 from schemas.decimals import EXACT, to_text
@@ -11,7 +12,7 @@ from schemas.ledger import Unbilled
 from schemas.refusal import RefusalReason, Refused
 
 
-class Counted(NamedTuple):
+class Counted(msgspec.Struct, frozen=True, gc=False):
     """The head after a charge, and the period that will bill it."""
 
     head: Head

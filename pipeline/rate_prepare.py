@@ -32,14 +32,14 @@ _UNKNOWN_SUBSCRIPTION = Refused(
 )
 
 
-class PeriodCounter(NamedTuple):
+class PeriodCounter(msgspec.Struct, frozen=True, gc=False):
     """A usage counter in the usage's own period, and where the state has it."""
 
     name: str
     key: bytes
 
 
-class Priceable(NamedTuple):
+class Priceable(msgspec.Struct, frozen=True, gc=False):
     """An event whose price is selected, and what counting it takes."""
 
     event: UsageEvent
@@ -49,7 +49,7 @@ class Priceable(NamedTuple):
     counters: tuple[PeriodCounter, ...]  # the product's, then those that the price asks for
 
 
-class Item(NamedTuple):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """A source record, what it holds, and what is to be done with it."""
 
     record: SourceRecord

@@ -103,7 +103,7 @@ class _Work:
 
     def decide(self, item: Item) -> None:
         """Give one record its one outcome."""
-        record, event, verdict = item
+        record, event, verdict = item.record, item.event, item.verdict
         assert record.partition == self._partition
         if event is not None:
             self.tally.read(event)
@@ -122,15 +122,14 @@ class _Work:
 
     def _charge(self, record: SourceRecord, priceable: Priceable) -> Refused | None:
         """Price and count one event; where it is refused, nothing of it has been counted."""
-        event, selected, limits, usage_period_ms, counters = priceable
+        event, counters = priceable.event, priceable.counters
+        usage_period_ms = priceable.usage_period_ms
         before = [self._bucket(counter) for counter in counters]
-        rated = charge(
-            selected,
-            {
-                counter.name: Decimal(bucket.quantity)
-                for counter, bucket in zip(counters[1:], before[1:], strict=True)
-            },
-        )
+        quantities = {
+            counter.name: Decimal(bucket.quantity)
+            for counter, bucket in zip(counters, before, strict=True)
+        }
+        rated = charge(priceable.selected, quantities)
         counted = count(
             self._head(event.rating_key),
             product=rated.product,
@@ -151,20 +150,9 @@ class _Work:
             usage_period_ms=usage_period_ms,
             bill_period_ms=counted.bill_period_ms,
             catalogue_version=self._catalogue_version,
-            counters_after=tuple(
-                [
-                    CounterAfter(
-                        counter.name,
-                        usage_period_ms,
-                        bucket.records,
-                        bucket.quantity,
-                        bucket.amount,
-                    )
-                    for counter, bucket in after
-                ]
-            ),
+            counters_after=_counters_after(after, usage_period_ms),
         )
-        head, reached = check(counted.head, charged, limits)
+        head, reached = check(counted.head, charged, priceable.limits)
         refused = self._append(charged) if reached is None else self._append(charged, reached)
         if refused is not None:
             return refused
@@ -230,8 +218,21 @@ def _added(
 ) -> list[tuple[PeriodCounter, Bucket]]:
     """Return the counters that the charge changes, with their buckets after it."""
     after = [(counters[0], add(before[0], quantity=rated.used, amount=rated.amount))]
-    quantities = dict(rated.counted)
-    for counter, bucket in zip(counters[1:], before[1:], strict=True):
-        if counter.name in quantities:
-            after.append((counter, add(bucket, quantity=quantities[counter.name])))
+    if rated.counted:
+        quantities = dict(rated.counted)
+        for counter, bucket in zip(counters[1:], before[1:], strict=True):
+            if counter.name in quantities:
+                after.append((counter, add(bucket, quantity=quantities.pop(counter.name))))
+        assert not quantities, f"rating counted what it did not ask for: {sorted(quantities)}"
     return after
+
+
+def _counters_after(
+    buckets: Sequence[tuple[PeriodCounter, Bucket]], period_start_ms: int
+) -> tuple[CounterAfter, ...]:
+    return tuple(
+        [
+            CounterAfter(counter.name, period_start_ms, after.records, after.quantity, after.amount)
+            for counter, after in buckets
+        ]
+    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from decimal import Decimal
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from decimal import Decimal, localcontext
 
 from schemas import sethash
-from schemas.decimals import EXACT, ZERO, to_text
+from schemas.decimals import EXACT, ZERO, DecimalText, to_text
 from schemas.ledger import Charge
 from schemas.proof import Cumulative, Proof, ReadSoFar, SourceTally, Versions, sealed
 from schemas.suspense import Suspended
@@ -33,10 +34,10 @@ class _Read:
             self.closed_batch, self.closed = batch - 1, self._so_far()
             self.batch = batch
         self.count += 1
-        self.total = sethash.add(self.total, member)
+        self.total += member
 
     def _so_far(self) -> Cumulative:
-        return Cumulative(self.count, sethash.to_hex(self.total))
+        return Cumulative(self.count, sethash.to_hex(self.total % sethash.MODULUS))
 
     def summary(self) -> ReadSoFar:
         return ReadSoFar(self.batch, self._so_far(), self.closed_batch, self.closed)
@@ -52,8 +53,8 @@ class RateTally:
         self._refusals: Counter[str] = Counter()
         self._source_records: Counter[str] = Counter()
         self._source_refusals: Counter[str] = Counter()
-        self._charges: dict[str, Decimal] = {}
-        self._quantities: dict[str, Decimal] = {}
+        self._charges: defaultdict[str, list[Decimal]] = defaultdict(list)  # by currency
+        self._quantities: defaultdict[str, list[Decimal]] = defaultdict(list)  # by unit
         self._charge_hash = sethash.EMPTY
         self._suspense_hash = sethash.EMPTY
         self.ledger_records = 0  # of whatever kind but the proof's
@@ -75,10 +76,9 @@ class RateTally:
         self._outcomes["rated"] += 1
         self._source_records[charge.source] += 1
         currency, unit = charge.currency, charge.unit
-        self._charges[currency] = EXACT.add(self._charges.get(currency, ZERO), amount)
-        self._quantities[unit] = EXACT.add(self._quantities.get(unit, ZERO), billed)
-        member = sethash.charge_member(charge.charge_id, charge.amount, currency)
-        self._charge_hash = sethash.add(self._charge_hash, member)
+        self._charges[currency].append(amount)
+        self._quantities[unit].append(billed)
+        self._charge_hash += sethash.charge_member(charge.charge_id, charge.amount, currency)
 
     def filtered(self, source: str) -> None:
         """Count an event that a rule says is not charged."""
@@ -118,10 +118,10 @@ class RateTally:
                 outcomes=dict(self._outcomes),
                 refusals=dict(self._refusals),
                 read=previous.read | read,
-                charges={currency: to_text(sum_) for currency, sum_ in self._charges.items()},
-                quantities={unit: to_text(sum_) for unit, sum_ in self._quantities.items()},
+                charges=_sums(self._charges),
+                quantities=_sums(self._quantities),
                 ledger_records=self.ledger_records,
-                set_hash=sethash.to_hex(self._charge_hash),
+                set_hash=sethash.to_hex(self._charge_hash % sethash.MODULUS),
                 suspense_count=self._refusals.total(),
                 suspense_hash=sethash.to_hex(self._suspense_hash),
                 sources={
@@ -132,3 +132,9 @@ class RateTally:
                 previous=previous.chain,
             )
         )
+
+
+def _sums(values: Mapping[str, list[Decimal]]) -> dict[str, DecimalText]:
+    """Return the exact sum of each list."""
+    with localcontext(EXACT):
+        return {name: to_text(sum(each, ZERO)) for name, each in values.items()}
