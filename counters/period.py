@@ -26,9 +26,7 @@ def close(
         tenant=command.tenant,
         rating_key=command.rating_key,
         sequence=head.sequence,
-        period_closed_id=period_closed_id(
-            rating_key=command.rating_key, period_start_ms=command.period_start_ms
-        ),
+        period_closed_id=period_closed_id(rating_key=command.rating_key, period_end_ms=end_ms),
         account_id=command.account_id,
         period_start_ms=command.period_start_ms,
         period_end_ms=end_ms,

@@ -201,7 +201,8 @@ class _Work:
         suspended = suspended_record(record, event, refused, topic=self._topic)
         value = suspense.to_wire(suspended)
         key = suspended.suspense_id.encode()
-        self.appends.append(Append(Channel.SUSPENSE, self._partition, key, value, ()))
+        headers = suspense.error_headers(suspended)
+        self.appends.append(Append(Channel.SUSPENSE, self._partition, key, value, headers))
         self.tally.suspended(suspended)
 
     def _head(self, rating_key: str) -> Head:

@@ -46,9 +46,12 @@ def limit_reached_id(*, crossing_charge_id: str) -> str:
     return digest_of(b"limit_reached", bytes.fromhex(crossing_charge_id)).hex()
 
 
-def period_closed_id(*, rating_key: str, period_start_ms: int) -> str:
-    """Return the id of the close of one period of one rating key."""
-    return digest_of(b"period_closed", rating_key.encode(), str(period_start_ms).encode()).hex()
+def period_closed_id(*, rating_key: str, period_end_ms: int) -> str:
+    """Return the id of the close of one period of one rating key.
+
+    Of its end: each close of a rating key ends later than the one before, whatever its start.
+    """
+    return digest_of(b"period_closed", rating_key.encode(), str(period_end_ms).encode()).hex()
 
 
 def suspense_id(*, stage: str, partition: int, offset: int, index: int, run: str) -> str:

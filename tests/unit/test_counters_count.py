@@ -128,6 +128,14 @@ def test_a_close_of_what_is_closed_changes_nothing(start_ms, end_ms):
     assert shut(before, start_ms, end_ms) == (before, None)
 
 
+def test_a_longer_close_from_the_same_start_is_another_close():
+    """Readers know a close by its id."""
+    head, first = shut(NEW_HEAD, SEPTEMBER, OCTOBER)
+    head, second = shut(head, SEPTEMBER, NOVEMBER)
+    assert first.period_closed_id != second.period_closed_id
+    assert head == Head(2, NOVEMBER, ())
+
+
 def test_a_close_includes_the_periods_before_it_that_were_left_open():
     august = voice(1, "0.10", period=SEPTEMBER)
     october = voice(1, "0.20", period=OCTOBER)
