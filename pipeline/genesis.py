@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError
 
-from pipeline.errors import MissingGenesis, SettingsError, WrongInstallation
+from pipeline.errors import BrokerUnavailable, MissingGenesis, SettingsError, WrongInstallation
 from pipeline.kafka import admin_client, cluster_id, reading
 from pipeline.proofs import LastProof, end_of, read_last_proof
 from pipeline.settings import Settings
@@ -29,6 +30,7 @@ from schemas.proof import (
     sealed,
 )
 
+_METADATA_S = 10.0
 LEDGER_PROOF_HEADERS = ((ledger.KIND_HEADER, ledger.KIND_PROOF),)
 
 
@@ -75,8 +77,7 @@ async def _create(admin: AIOKafkaAdminClient, topic: Topic, settings: Settings) 
 
 async def _check_partitions(admin: AIOKafkaAdminClient, topics: Topics) -> None:
     declared = {topic.name: topic.partitions for topic in topics.all()}
-    for description in await admin.describe_topics(list(declared)):
-        name, found = description["topic"], len(description["partitions"])
+    for name, found in (await _partition_counts(admin, list(declared))).items():
         if found != declared[name]:
             raise SettingsError(
                 f"{name} has {found} partitions, the settings say {declared[name]}. The count of "
@@ -84,6 +85,24 @@ async def _check_partitions(admin: AIOKafkaAdminClient, topics: Topics) -> None:
                 "RATEMILL_RAW_PARTITIONS and RATEMILL_RATING_PARTITIONS to what is there, or start "
                 "a new installation with another RATEMILL_INSTALLATION."
             )
+
+
+async def _partition_counts(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, int]:
+    """Return the number of partitions of each topic, once the broker knows them all.
+
+    It confirms that a topic is created a moment before its own metadata has it.
+    """
+    deadline = asyncio.get_running_loop().time() + _METADATA_S
+    while True:
+        described = await admin.describe_topics(names)
+        if all(each["error_code"] == 0 and each["partitions"] for each in described):
+            return {each["topic"]: len(each["partitions"]) for each in described}
+        if asyncio.get_running_loop().time() > deadline:
+            raise BrokerUnavailable(
+                f"The broker does not know the topics that it created {_METADATA_S:.0f} s ago. "
+                "Operator action: look at the broker's log, then run the same command again."
+            )
+        await asyncio.sleep(0.05)
 
 
 async def _write_genesis(
