@@ -1,0 +1,1 @@
+"""Realistic usage by scenario and seed, with the truth about every record of it."""
