@@ -1,0 +1,165 @@
+"""`ratemill catalogue`: the tariff files, checked, compared and published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.exits import Exit
+from pipeline.cli.help_text import examples
+from pipeline.cli.output import results, tell, write_json
+from pipeline.cli.running import run_to_end
+from pipeline.cli.session import connect, session_of
+
+if TYPE_CHECKING:
+    from pipeline.cli.versions import Published
+    from pipeline.settings import Settings
+    from rating.catalogue import CatalogueDocument, CatalogueError, Checked
+
+catalogue = typer.Typer(
+    no_args_is_help=True, help="Plans, prices, rate cards and limits: check, compare, publish."
+)
+
+Folder = Annotated[
+    Path,
+    typer.Argument(
+        exists=True,
+        file_okay=False,
+        help="Folder with the catalogue: .yaml for plans, .csv for rate cards.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Write one JSON document.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.add_typer(catalogue, name="catalogue", rich_help_panel="Set up")
+
+
+@catalogue.command(epilog=examples("ratemill catalogue check tariffs/"))
+def check(folder: Folder, as_json: Json = False) -> None:
+    """Say everything that is wrong with a catalogue: file, line, field, what was expected.
+
+    Needs no broker and no database. Exit code 1 when something is wrong.
+    """
+    checked = _checked(folder)
+    if as_json:
+        write_json({"valid": not checked.errors, "errors": [e._asdict() for e in checked.errors]})
+    else:
+        _show_errors(checked.errors)
+        if checked.document is not None:
+            tell(_contents(checked.document) + ". Nothing is wrong.")
+    if checked.errors:
+        raise typer.Exit(Exit.FAILED)
+
+
+@catalogue.command(
+    epilog=examples("ratemill catalogue diff tariffs/", "ratemill catalogue diff new/ --from old/")
+)
+def diff(
+    context: typer.Context,
+    folder: Folder,
+    before: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            exists=True,
+            file_okay=False,
+            help="Compare with this folder, instead of what is published.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what publishing a catalogue would change: a line for each thing."""
+    from rating.catalogue import CatalogueDocument
+    from rating.catalogue import diff as differences
+
+    new = _document_or_exit(folder)
+    if before is not None:
+        old: CatalogueDocument | None = _document_or_exit(before)
+    else:
+        old = run_to_end(_published(session_of(context).settings))
+    empty = CatalogueDocument(products=(), bands=(), cards=(), plans=(), limits=())
+    lines = differences(old or empty, new)
+    if as_json:
+        write_json({"differences": lines})
+        return
+    for line in lines:
+        results().print(line, markup=False)
+    tell(f"{len(lines):,} differences." if lines else "No difference.")
+
+
+@catalogue.command(epilog=examples("ratemill catalogue publish tariffs/"))
+def publish(context: typer.Context, folder: Folder, as_json: Json = False) -> None:
+    """Publish a catalogue as a new version; workers use it from their next batch on.
+
+    Refused with exit code 4 while anything is wrong with it. Publishing what is published already
+    makes no new version. Charges name the version that they were made with.
+    """
+    document = _document_or_exit(folder, code=Exit.REFUSED, as_json=as_json)
+    published = run_to_end(_publish(session_of(context).settings, document))
+    if as_json:
+        write_json({"version": published.version, "new": published.new})
+    elif published.new:
+        tell(f"Published {_contents(document)} as version {published.version}.")
+    else:
+        tell(f"This is what version {published.version} says already: nothing to publish.")
+
+
+async def _published(settings: Settings) -> CatalogueDocument | None:
+    from pipeline.cli.versions import published_catalogue
+
+    endpoints = await connect(settings)
+    newest = await published_catalogue(settings, bootstrap=endpoints.kafka_bootstrap)
+    return None if newest is None else newest.document
+
+
+async def _publish(settings: Settings, document: CatalogueDocument) -> Published:
+    from pipeline.cli.versions import publish_catalogue
+
+    return await publish_catalogue(settings, await connect(settings), document)
+
+
+def catalogue_files(folder: Path) -> dict[str, bytes]:
+    """Return the files of a catalogue's folder by their names in it; hidden ones are left out."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    }
+
+
+def _checked(folder: Path) -> Checked:
+    from rating.catalogue import check as check_files
+
+    return check_files(catalogue_files(folder))
+
+
+def _document_or_exit(
+    folder: Path, *, code: Exit = Exit.FAILED, as_json: bool = False
+) -> CatalogueDocument:
+    checked = _checked(folder)
+    if checked.document is not None:
+        return checked.document
+    if as_json:
+        write_json({"valid": False, "errors": [e._asdict() for e in checked.errors]})
+    else:
+        _show_errors(checked.errors)
+    tell(f"{folder}: {len(checked.errors):,} errors, nothing was published.")
+    raise typer.Exit(code)
+
+
+def _show_errors(errors: tuple[CatalogueError, ...]) -> None:
+    for error in errors:
+        results().print(str(error), markup=False)
+
+
+def _contents(document: CatalogueDocument) -> str:
+    rows = sum(len(card.rows) for card in document.cards)
+    return (
+        f"{len(document.plans):,} plans, {len(document.products):,} products, "
+        f"{len(document.cards):,} rate cards with {rows:,} rows, {len(document.limits):,} limits"
+    )

@@ -1,0 +1,132 @@
+"""`ratemill decode`: what a mapping makes of a file, before anything is sent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.help_text import examples
+from pipeline.cli.ingest import known_format, known_zone
+from pipeline.cli.output import results, table, tell, write_json
+from pipeline.cli.session import session_of
+
+if TYPE_CHECKING:
+    from mediation.decode.item import Decoder
+    from mediation.preview import PreviewRow
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command(
+        rich_help_panel="Use",
+        epilog=examples(
+            "ratemill decode Master.csv --format freeswitch-csv --zone Europe/Berlin",
+            "ratemill decode events.jsonl --format cloudevents-iot --refused",
+        ),
+    )(decode)
+
+
+def decode(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A file of usage.")],
+    format_name: Annotated[str, typer.Option("--format", help="The mapping that reads it.")],
+    zone: Annotated[
+        str | None, typer.Option(help="Zone of local times in it, such as Europe/Berlin.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Items to show.")] = 20,
+    refused: Annotated[
+        bool, typer.Option("--refused", help="Show refused items only, each with its reason.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Write one JSON document, with every item.")
+    ] = False,
+) -> None:
+    """Show what would become of each item of a file; nothing is sent and nothing is kept.
+
+    Needs no broker and no database. Whether an item is a duplicate and whose it is, is decided
+    later.
+    """
+    from pipeline.mappings import load_mappings
+
+    settings = session_of(context).settings
+    name = known_format(settings, format_name)
+    decoder = load_mappings(settings)[name.partition("@")[0]]
+    counts: Counter[str] = Counter()
+    shown: list[dict[str, object]] = []
+    for line, row in _rows(decoder, file, zone=known_zone(zone)):
+        counts[row.outcome] += 1
+        if refused and row.outcome in ("event", "ignored"):
+            continue
+        if as_json or len(shown) < limit:
+            shown.append({"line": line, **{name: getattr(row, name) for name in _FIELDS}})
+    if as_json:
+        write_json({"counts": counts, "items": shown})
+        return
+    results().print(table(None, _COLUMNS, [_cells(item) for item in shown]))
+    total = sum(counts.values())
+    if total > len(shown):
+        tell(f"{len(shown):,} of {total:,} items shown (--limit, --json).")
+    tell("; ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items())) + ".")
+
+
+_FIELDS = (
+    *("outcome", "detail", "record_id", "identifiers", "started_at", "ended_at", "product"),
+    *("usage_kind", "quantities", "origin", "destination", "service_class", "attributes"),
+)
+_COLUMNS = (
+    ">Line",
+    "Outcome",
+    "Started",
+    "Identifier",
+    "Product",
+    "Quantities",
+    "Destination",
+    "Why",
+)
+
+
+def _cells(item: dict[str, object]) -> list[object]:
+    identifiers, quantities = item["identifiers"], item["quantities"]
+    assert isinstance(identifiers, tuple)
+    assert isinstance(quantities, dict)
+    return [
+        item["line"],
+        item["outcome"],
+        item["started_at"],
+        identifiers[0] if identifiers else "",
+        item["product"],
+        ", ".join(f"{value} {unit}" for unit, value in quantities.items()),
+        item["destination"],
+        item["detail"],
+    ]
+
+
+def _rows(decoder: Decoder, file: Path, *, zone: str | None) -> Iterator[tuple[int, PreviewRow]]:
+    """Yield the number of each item in the file, from 1, and what becomes of it."""
+    from mediation.preview import PreviewRow, preview
+    from schemas import raw
+    from schemas.refusal import RefusalReason
+    from sources.files import FileReading
+    from sources.records import Origin
+
+    origin = Origin(
+        tenant="default", source=file.name, stream=file.name, format=decoder.name, zone=zone
+    )
+    with FileReading(file, origin=origin, file_id="decode", now_ms=0, settle_s=0) as reading:
+        for record in reading.records():
+            headers = dict(record.headers)
+            if raw.FIRST_LINE not in headers:
+                continue  # the end record
+            first = int(headers[raw.FIRST_LINE])
+            if raw.OVERSIZE_BYTES in headers:
+                size = (
+                    f"{int(headers[raw.OVERSIZE_BYTES]):,} bytes, at most {raw.MAX_RECORD_BYTES:,}"
+                )
+                yield first, PreviewRow(index=0, outcome=RefusalReason.TOO_LARGE.value, detail=size)
+                continue
+            for row in preview(decoder, record.value, headers):
+                yield first + row.index, row

@@ -1,0 +1,97 @@
+"""What every command knows: the settings, where the services are, how to run to the end."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from pipeline.errors import RatemillError
+
+if TYPE_CHECKING:
+    from pipeline.embedded import Endpoints
+    from pipeline.settings import Settings
+
+
+class NothingRuns(RatemillError):
+    """No services are configured, and none of our own run in the data folder."""
+
+
+@dataclass
+class Session:
+    """The global options of one call; the settings are read when they are first needed."""
+
+    overrides: dict[str, object] = field(default_factory=dict)
+    debug: bool = False
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Return the settings: the options given, else the environment, else the defaults."""
+        from pipeline.settings import Settings
+
+        self._quiet_logs()
+        settings = Settings.model_validate({**Settings().model_dump(), **self.overrides})
+        # Workers and services are started by it, and may have another current folder.
+        return settings.model_copy(update={"data": settings.data.absolute()})
+
+    def _quiet_logs(self) -> None:
+        """Let libraries speak only when asked: what matters of them is in our own errors."""
+        from pipeline.logs import configure_logs
+
+        configure_logs(level="INFO" if self.debug else "ERROR")
+        if not self.debug:
+            for noisy in ("aiokafka", "asyncio"):
+                logging.getLogger(noisy).setLevel("CRITICAL")
+
+    @property
+    def in_other_commands(self) -> str:
+        """Return the options that a later command needs to mean the same installation."""
+        words = [
+            f" --{name} {value}"
+            for name, value in self.overrides.items()
+            if name in ("data", "installation")
+        ]
+        return "".join(words)
+
+
+def session_of(context: typer.Context) -> Session:
+    """Return the session of a command."""
+    session = context.find_root().obj
+    assert isinstance(session, Session)
+    return session
+
+
+async def connect(settings: Settings) -> Endpoints:
+    """Return where broker and database are; `NothingRuns` where none are given and none run."""
+    from pipeline.embedded import running_services
+
+    endpoints = await running_services(
+        settings.data,
+        kafka_bootstrap=settings.kafka_bootstrap,
+        postgres_dsn=settings.postgres_dsn,
+    )
+    if endpoints is None:
+        raise NothingRuns(_nothing_runs(settings.data))
+    return endpoints
+
+
+def _nothing_runs(data: Path) -> str:
+    return (
+        f"No Kafka and PostgreSQL are configured, and none of our own run in {data}. Operator "
+        f"action: start them with `ratemill --data {data} up --detach`, name another folder with "
+        "--data, or set RATEMILL_KAFKA_BOOTSTRAP and RATEMILL_POSTGRES_DSN to services of yours."
+    )
+
+
+def endpoint_settings(settings: Settings, endpoints: Endpoints) -> Settings:
+    """Return the settings with the services filled in: what a worker process is started with."""
+    return settings.model_copy(
+        update={
+            "kafka_bootstrap": endpoints.kafka_bootstrap,
+            "postgres_dsn": endpoints.postgres_dsn,
+        }
+    )

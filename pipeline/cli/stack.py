@@ -1,0 +1,80 @@
+"""Everything that one machine runs for an installation: services, topics, tables, workers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.app import STAGES, run_folder
+from pipeline.cli.prepare import Prepared, prepare
+from pipeline.cli.session import endpoint_settings
+from pipeline.cli.workers import announced_workers
+from pipeline.embedded import Endpoints, Services, Supervisor, ensure_services
+from pipeline.settings import Settings
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What runs, while the context that gave it lasts."""
+
+    services: Services
+    endpoints: Endpoints
+    prepared: Prepared
+    supervisor: Supervisor
+
+
+@asynccontextmanager
+async def running_stack(settings: Settings, *, tell: Tell) -> AsyncIterator[Stack]:
+    """Yield with everything started; at the end, whatever this started is stopped.
+
+    Services that ran before, or that are the operator's, are used and left alone.
+    """
+    async with await start_services(settings, tell=tell) as services:
+        endpoints = services.endpoints
+        prepared = await prepare(settings, endpoints, tell=tell)
+        async with running_workers(settings, endpoints, tell=tell) as supervisor:
+            yield Stack(services, endpoints, prepared, supervisor)
+
+
+async def start_services(settings: Settings, *, tell: Tell) -> Services:
+    """Return services that answer; only what is not configured and does not run is started."""
+    return await ensure_services(
+        settings.data,
+        kafka_bootstrap=settings.kafka_bootstrap,
+        postgres_dsn=settings.postgres_dsn,
+        on_progress=tell,
+        detach=False,
+    )
+
+
+@asynccontextmanager
+async def running_workers(
+    settings: Settings, endpoints: Endpoints, *, tell: Tell
+) -> AsyncIterator[Supervisor]:
+    """Yield with one supervised worker process for each stage; they end with the block."""
+    announced_workers(run_folder(settings))  # removes what dead ones left behind
+    environment = endpoint_settings(settings, endpoints).environment()
+    supervisor = Supervisor(log_folder(settings), on_event=tell)
+    try:
+        for slot, stage in enumerate(STAGES):
+            await supervisor.start(
+                stage, worker_command(stage), {**environment, "RATEMILL_SLOT": str(slot)}
+            )
+        yield supervisor
+    finally:
+        await supervisor.stop()
+
+
+def worker_command(stage: str) -> list[str]:
+    """Return the command of a worker; ``-P``: a folder of the user's must not hide our rooms."""
+    return [sys.executable, "-P", "-m", "pipeline.cli", "worker", "--stage", stage]
+
+
+def log_folder(settings: Settings) -> Path:
+    """Return where the workers of an installation write their logs."""
+    return settings.data / "logs" / settings.installation

@@ -1,0 +1,122 @@
+"""Publishing catalogue and reference data: to their topic first, then on record in Postgres."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pipeline.embedded import Endpoints
+from pipeline.feeds import Entry, publish_version, read_versions
+from pipeline.settings import Settings
+from pipeline.topics import topics_of
+from rating.catalogue import CatalogueDocument, document_from_parts, document_to_parts
+from schemas.reference import Account, ReferenceData, account_from_json, account_to_json
+
+
+class Published(NamedTuple):
+    """The version that is in force now, and whether it is a new one."""
+
+    version: int
+    new: bool
+
+
+class PublishedCatalogue(NamedTuple):
+    """The newest catalogue on the topic."""
+
+    version: int
+    document: CatalogueDocument
+    head: bytes
+    chunks: frozenset[str]  # all that lie on the topic, of older versions too
+
+
+async def published_catalogue(settings: Settings, *, bootstrap: str) -> PublishedCatalogue | None:
+    """Return the newest published catalogue, or None where there is none."""
+    chunks: dict[str, bytes] = {}
+    heads: dict[int, bytes] = {}
+
+    async def remember(parts: Sequence[Entry], marker: Entry, version: int) -> None:
+        chunks.update({part.key.decode(): part.value for part in parts})
+        heads[version] = marker.value
+
+    topic = topics_of(settings).catalogue.name
+    version = await read_versions(bootstrap=bootstrap, topic=topic, apply=remember)
+    if version < 0:
+        return None
+    head = heads[version]
+    document = document_from_parts(head, chunks)
+    return PublishedCatalogue(version, document, head, frozenset(chunks))
+
+
+async def publish_catalogue(
+    settings: Settings, endpoints: Endpoints, document: CatalogueDocument
+) -> Published:
+    """Return the version under which a catalogue is published; an unchanged one makes no new one.
+
+    The row in Postgres is written again when it is there already, so that a publisher that died
+    between the two can be repeated.
+    """
+    from sinks.versions import record_catalogue
+
+    head, chunks = document_to_parts(document)
+    newest = await published_catalogue(settings, bootstrap=endpoints.kafka_bootstrap)
+    if newest is not None and newest.head == head:
+        published = Published(newest.version, new=False)
+    else:
+        there = newest.chunks if newest is not None else frozenset()
+        version = await publish_version(
+            settings,
+            bootstrap=endpoints.kafka_bootstrap,
+            topic=topics_of(settings).catalogue.name,
+            parts=[
+                Entry(name.encode(), rows) for name, rows in chunks.items() if name not in there
+            ],
+            marker=Entry(b"", head),
+        )
+        published = Published(version, new=True)
+    await record_catalogue(
+        endpoints.postgres_dsn, settings.installation, version=published.version, document=head
+    )
+    return published
+
+
+class PublishedAccounts(NamedTuple):
+    """What loading reference data came to."""
+
+    version: int
+    changed: int
+    unchanged: int
+
+
+async def publish_accounts(
+    settings: Settings, endpoints: Endpoints, accounts: Sequence[Account]
+) -> PublishedAccounts:
+    """Return the version that holds the accounts; only those that changed are published."""
+    from sinks.versions import record_accounts
+
+    known = await published_accounts(settings, bootstrap=endpoints.kafka_bootstrap)
+    changed = [one for one in accounts if known.accounts.get(one.account_id) != one]
+    version = known.version
+    if changed or version < 0:
+        version = await publish_version(
+            settings,
+            bootstrap=endpoints.kafka_bootstrap,
+            topic=topics_of(settings).reference.name,
+            parts=[Entry(one.account_id.encode(), account_to_json(one)) for one in changed],
+            marker=Entry(b"", b""),
+        )
+    await record_accounts(
+        endpoints.postgres_dsn, settings.installation, version=version, accounts=changed
+    )
+    return PublishedAccounts(version, len(changed), len(accounts) - len(changed))
+
+
+async def published_accounts(settings: Settings, *, bootstrap: str) -> ReferenceData:
+    """Return all accounts as the newest version has them; version -1 where there is none."""
+    known = ReferenceData()
+
+    async def remember(parts: Sequence[Entry], marker: Entry, version: int) -> None:
+        known.apply([account_from_json(part.value) for part in parts], version=version)
+
+    topic = topics_of(settings).reference.name
+    await read_versions(bootstrap=bootstrap, topic=topic, apply=remember)
+    return known

@@ -1,0 +1,1 @@
+"""The demo: an installation of its own from generated usage to reconciled charges."""

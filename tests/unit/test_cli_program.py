@@ -1,0 +1,242 @@
+"""The command line as a whole: options anywhere, help that teaches, errors as one block."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.cli.exits import Exit
+from pipeline.cli.failures import block_of, failure_of
+from pipeline.cli.hoist import FLAGS, WITH_VALUE, hoisted
+from pipeline.cli.program import app, run
+from pipeline.cli.session import NothingRuns
+from pipeline.embedded import EmbeddedError
+from pipeline.errors import (
+    BrokenChain,
+    BrokerUnavailable,
+    MissingGenesis,
+    SettingsError,
+    WrongInstallation,
+)
+from sinks.errors import InstallationMismatch, SinkMisconfigured, SinkUnavailable
+from sources.errors import FileStillWritten
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch):
+    for name in ("INSTALLATION", "DATA", "KAFKA_BOOTSTRAP", "POSTGRES_DSN"):
+        monkeypatch.delenv(f"RATEMILL_{name}", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("given_words", "expected"),
+    [
+        (["status", "--json"], ["status", "--json"]),
+        (["status", "--data", "x", "--json"], ["--data", "x", "status", "--json"]),
+        (["up", "--installation=eu", "-d"], ["--installation=eu", "up", "-d"]),
+        (["verify", "--debug"], ["--debug", "verify"]),
+        (["status", "--data"], ["--data", "status"]),
+        (["ingest", "--", "--data"], ["ingest", "--", "--data"]),
+    ],
+    ids=["none", "with a value", "with =", "a flag", "without its value", "behind --"],
+)
+def test_global_options_may_stand_anywhere(given_words, expected):
+    assert hoisted(given_words) == expected
+
+
+@given(st.lists(st.sampled_from(["status", "--json", "--", "x", *WITH_VALUE, *FLAGS, "--data=y"])))
+def test_no_word_is_lost_or_made_up(words):
+    assert sorted(hoisted(words)) == sorted(words)
+
+
+def _commands():
+    """Yield the words and the click command of everything that can be called."""
+    root = typer.main.get_command(app)
+    for name, command in root.commands.items():
+        if command.hidden:
+            continue
+        if hasattr(command, "commands"):
+            yield from (([name, inner], one) for inner, one in command.commands.items())
+        else:
+            yield [name], command
+
+
+@pytest.mark.parametrize(("words", "command"), list(_commands()), ids=lambda v: str(v)[:40])
+def test_help_of_every_command_teaches_with_an_example(words, command):
+    assert command.help
+    assert "Example" in (command.epilog or "")
+    assert f"ratemill {' '.join(words)}" in re.sub(r" --\w+ \w+", "", command.epilog, count=0) or (
+        " ".join(words) in command.epilog
+    )
+
+
+READING = (
+    "status",
+    "topics list",
+    "catalogue check",
+    "catalogue diff",
+    "decode",
+    "verify",
+    "explain",
+    "invoices list",
+    "invoices show",
+    "suspense list",
+    "demo",
+    "generate",
+)
+
+
+@pytest.mark.parametrize("words", READING)
+def test_every_command_that_shows_something_has_json(words):
+    commands = {" ".join(words): command for words, command in _commands()}
+    options = [name for option in commands[words].params for name in option.opts]
+    assert "--json" in options
+
+
+def test_help_is_quick_because_nothing_heavy_is_imported():
+    script = (
+        "import sys\n"
+        "from pipeline.cli.program import run\n"
+        "run(['--help'])\n"
+        "heavy = {'aiokafka', 'asyncpg', 'faust', 'pydantic', 'rocksdict', 'ruamel.yaml'}\n"
+        "sys.exit(' '.join(sorted(heavy & set(sys.modules))) or 0)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=CHECKOUT, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_the_document_lists_the_exit_codes_of_the_program():
+    text = (CHECKOUT / "docs" / "cli.md").read_text()
+    listed = {int(code): name for code, name in re.findall(r"^\| (\d+) \| `(\w+)` \|", text, re.M)}
+    assert listed == {code.value: code.name for code in Exit}
+
+
+@pytest.mark.parametrize(("words", "command"), list(_commands()), ids=lambda v: str(v)[:40])
+def test_the_document_names_every_command(words, command):
+    text = (CHECKOUT / "docs" / "cli.md").read_text()
+    assert f"ratemill {words[0]}" in text
+
+
+ERRORS = [
+    (SettingsError("no. Operator action: set it."), Exit.USAGE),
+    (BrokerUnavailable("away. Operator action: start it."), Exit.UNREACHABLE),
+    (NothingRuns("none. Operator action: start it."), Exit.UNREACHABLE),
+    (EmbeddedError("no Java. Operator action: install it."), Exit.UNREACHABLE),
+    (SinkUnavailable("away. Operator action: start it."), Exit.UNREACHABLE),
+    (ConnectionRefusedError("refused"), Exit.UNREACHABLE),
+    (WrongInstallation("other. Operator action: check."), Exit.REFUSED),
+    (InstallationMismatch("other. Operator action: check."), Exit.REFUSED),
+    (SinkMisconfigured("no role. Operator action: check."), Exit.REFUSED),
+    (MissingGenesis("empty. Operator action: apply."), Exit.REFUSED),
+    (FileStillWritten("young. Operator action: wait."), Exit.REFUSED),
+    (BrokenChain("broken. Operator action: verify."), Exit.FAILED),
+    (ZeroDivisionError("oops"), Exit.INTERNAL),
+    (ExceptionGroup("both", [BrokerUnavailable("a. Operator action: b.")]), Exit.UNREACHABLE),
+]
+
+
+@pytest.mark.parametrize(("error", "code"), ERRORS, ids=lambda v: type(v).__name__)
+def test_every_error_has_its_code_and_ends_with_what_to_do(error, code):
+    failure = failure_of(error)
+    assert failure.code is code
+    *_, last = [line for line in block_of(failure).splitlines() if not line.startswith("  ")]
+    assert last.startswith("To do: ")
+
+
+def test_a_wrong_setting_is_named_as_the_user_sets_it(capsys):
+    assert run(["topics", "list", "--installation", "Not-A-Name"]) == Exit.USAGE
+    told = capsys.readouterr().err
+    assert "RATEMILL_INSTALLATION is 'Not-A-Name'" in told
+    assert "Traceback" not in told
+
+
+def test_nothing_runs_is_said_with_the_way_out(tmp_path, capsys):
+    assert run(["topics", "list", "--data", str(tmp_path)]) == Exit.UNREACHABLE
+    assert "ratemill --data" in capsys.readouterr().err
+
+
+def test_debug_shows_the_trace(tmp_path, capsys):
+    run(["topics", "list", "--data", str(tmp_path), "--debug"])
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_an_unknown_command_is_wrong_usage(capsys):
+    assert run(["upp"]) == Exit.USAGE
+    assert "Did you mean" in capsys.readouterr().err
+
+
+def test_catalogue_check_says_file_line_field_and_what_was_expected(tmp_path, capsys):
+    (tmp_path / "plans.yaml").write_text(
+        "products:\n"
+        "  voice: {type: t, usage_kind: voice, unit: s}\n"
+        "plans:\n"
+        "  p:\n"
+        "    currency: EURO\n"
+        "    prices: {c: {product: voice, price: {model: flat, amount: 1}}}\n"
+    )
+    assert run(["catalogue", "check", str(tmp_path)]) == Exit.FAILED
+    assert "plans.yaml:5: plans.p.currency: expected a currency" in capsys.readouterr().out
+    assert run(["catalogue", "check", str(tmp_path), "--json"]) == Exit.FAILED
+    (document,) = capsys.readouterr().out.splitlines()
+    answer = json.loads(document)
+    assert answer["valid"] is False
+    assert answer["errors"][0]["line"] == 5
+
+
+def test_publishing_a_broken_catalogue_is_refused_before_anything_is_asked(tmp_path, capsys):
+    (tmp_path / "plans.yaml").write_text("plans: 3\n")
+    assert run(["catalogue", "publish", str(tmp_path)]) == Exit.REFUSED
+    assert "nothing was published" in capsys.readouterr().err
+
+
+def test_reference_load_names_everything_that_is_wrong(tmp_path, capsys):
+    path = tmp_path / "accounts.jsonl"
+    path.write_text('{"id": "a", "zone": "Mars", "currency": "EUR"}\n')
+    assert run(["reference", "load", str(path)]) == Exit.REFUSED
+    said = capsys.readouterr()
+    assert f"{path}:1:" in said.out
+    assert "nothing was loaded" in said.err
+
+
+def test_decode_shows_items_and_reasons_without_any_service(tmp_path, capsys):
+    path = tmp_path / "Master.csv"
+    good = '"","49301","49302","d","","","","","","2026-10-01 10:00:00","2026-10-01 10:00:05"'
+    good += ',"2026-10-01 10:01:05",65,60,"ANSWERED","DOCUMENTATION","1790000000.1",""'
+    path.write_text(good + "\nbroken\n")
+    arguments = ["decode", str(path), "--format", "asterisk", "--zone", "UTC", "--json"]
+    assert run(arguments) == Exit.OK
+    answer = json.loads(capsys.readouterr().out)
+    assert [item["outcome"] for item in answer["items"]] == [
+        "event",
+        "mediation.wrong_column_count",
+    ]
+    assert [item["line"] for item in answer["items"]] == [1, 2]
+    assert answer["items"][0]["quantities"]["s"] == "60"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--format", "nope"], "is none of"),
+        (["--format", "asterisk@99"], "is at version"),
+        (["--format", "asterisk", "--zone", "Mars"], "is no zone"),
+    ],
+    ids=["format", "version", "zone"],
+)
+def test_a_format_or_zone_that_there_is_not_is_wrong_usage(tmp_path, capsys, options, told):
+    path = tmp_path / "x.csv"
+    path.write_text("x\n")
+    assert run(["decode", str(path), *options]) == Exit.USAGE
+    assert told in capsys.readouterr().err

@@ -1,0 +1,95 @@
+"""Ending in order: signals, the claim on an installation, what a killed keeper leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from pipeline.app import run_folder
+from pipeline.cli.keeper import AlreadyRuns, claimed, running_installation, running_installations
+from pipeline.cli.running import Stopped, run_to_end
+from pipeline.embedded import Endpoints
+from pipeline.settings import Settings
+
+ENDPOINTS = Endpoints("127.0.0.1:9092", "postgresql://u:secret@127.0.0.1:5432/db", embedded=False)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+def test_a_signal_lets_the_work_clean_up_and_gives_its_code(number):
+    cleaned = []
+
+    async def work():
+        try:
+            os.kill(os.getpid(), number)
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            cleaned.append(True)
+
+    with pytest.raises(Stopped) as stopped:
+        run_to_end(work())
+    assert cleaned == [True]
+    assert stopped.value.exit_code == 128 + number
+
+
+def test_a_second_ctrl_c_does_not_break_off_the_clean_up(capsys):
+    cleaned = []
+
+    async def work():
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.Event().wait()
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(3):
+                await asyncio.sleep(0)
+            cleaned.append(True)
+
+    with pytest.raises(Stopped):
+        run_to_end(work())
+    assert cleaned == [True]
+    assert "Still stopping" in capsys.readouterr().err
+
+
+def test_what_the_work_returns_is_returned():
+    async def work():
+        return 7
+
+    assert run_to_end(work()) == 7
+
+
+def test_an_installation_is_kept_by_one_process(tmp_path):
+    settings = Settings(data=tmp_path, installation="one")
+    with claimed(settings) as claim:
+        claim.write(ENDPOINTS)
+        with pytest.raises(AlreadyRuns, match="ratemill down"), claimed(settings):
+            pass
+        running = running_installation(settings)
+        assert running is not None
+        assert (running.pid, running.ready) == (os.getpid(), True)
+        assert "secret" not in (run_folder(settings) / "keeper.json").read_text()
+    assert running_installation(settings) is None
+    with claimed(settings):
+        pass
+
+
+def test_what_a_killed_keeper_left_behind_is_not_taken_for_a_running_one(tmp_path):
+    settings = Settings(data=tmp_path, installation="one")
+    with claimed(settings) as claim:
+        claim.write(ENDPOINTS)
+        path = run_folder(settings) / "keeper.json"
+        left = path.read_bytes()
+    # The pid lives, but the process under it started at another time.
+    path.write_bytes(left.replace(b'"started":"', b'"started":"before '))
+    assert running_installation(settings) is None
+    path.write_bytes(b"{half")
+    assert running_installations(tmp_path) == []
+
+
+def test_installations_of_one_folder_are_told_apart(tmp_path):
+    one, two = (Settings(data=tmp_path, installation=name) for name in ("one", "two"))
+    with claimed(one), claimed(two):
+        assert [each.installation for each in running_installations(tmp_path)] == ["one", "two"]
