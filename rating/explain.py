@@ -21,6 +21,21 @@ _WEEKDAYS = {
     "Sat": "Saturday",
     "Sun": "Sunday",
 }
+# Not strftime: it speaks the language of the process.
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 _ROUNDINGS = {
     "half_up": "half up",
     "half_even": "half to even",
@@ -68,7 +83,7 @@ def _price(charge: Charge, fields: list[str]) -> str:
     since = ""
     if valid_from:
         date = dt.date.fromisoformat(valid_from)
-        since = f", in force since {date.day} {date:%B %Y}"
+        since = f", in force since {date.day} {_MONTHS[date.month - 1]} {date.year}"
     return f"Price {price_id} of catalogue version {charge.catalogue_version}{since}."
 
 

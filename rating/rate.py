@@ -276,6 +276,7 @@ def _price(
         steps += price.explanation
         if selected.tier_counter is None:
             return per_unit.charge(price, billed_units=billed, rounding=rounding)
+        steps.append(("month_before", to_text(billed_before)))
         return per_unit.charge_as_it_grows(
             price, billed_before_units=billed_before, billed_units=billed, rounding=rounding
         )

@@ -82,7 +82,7 @@ def readable(quantity: Decimal, unit: str) -> str:
             break
         places = _MOST_PLACES_TO_READ.get(measured.kind, _PLACES_TO_READ)
         in_units = EXACT.multiply(quantity, Decimal(measured.size))
-        if in_units >= shown.size or in_units == 0:
+        if in_units >= shown.size:
             value = _divided(in_units, shown.size)
             if value is not None and _places(value) <= places:
                 return f"{plain(value)} {name}"

@@ -39,6 +39,7 @@ def read_rows(
 
     ``bands`` are those that the band column may name.
     """
+    errors_before = len(errors)
     lines = csv.reader(io.StringIO(text, newline=""), strict=True)
     numbered = _numbered(lines, file, errors)
     header = next(numbered, None)
@@ -57,7 +58,7 @@ def read_rows(
         row = reading.row(line, cells)
         if row is not None:
             rows.append((line, row))
-    if not rows and not reading.refused:
+    if not rows and len(errors) == errors_before:
         errors.append(CatalogueError(file, 1, "(file)", "at least one row", "an empty card"))
     rows.sort(key=_order)
     _check_neighbours(file, rows, errors)
@@ -116,7 +117,6 @@ class _Rows:
         self._bands = bands
         self._errors = errors
         self._positions = [columns.index(name) if name in columns else None for name in COLUMNS]
-        self.refused = False
 
     def row(self, line: int, cells: list[str]) -> CardRow | None:
         """Return the row, or None after noting all that is wrong with it."""
@@ -190,7 +190,6 @@ class _Rows:
                 return None if _number(text) else "a number above zero"
 
     def _complain(self, line: int, field: str, expected: str, found: str) -> None:
-        self.refused = True
         self._errors.append(CatalogueError(self._file, line, field, expected, found))
 
 

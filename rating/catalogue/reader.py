@@ -74,7 +74,10 @@ class Reader:
         unknown keys are noted; a missing one is not in the result."""
         if not isinstance(node, Mapping):
             self.complain(
-                node, field, expected=f"a mapping with {_listed(required)}", found=_kind(node)
+                node,
+                field or "(file)",
+                expected=f"a mapping with {_listed(required or optional)}",
+                found=_kind(node),
             )
             return None
         known = [*required, *optional]

@@ -59,27 +59,44 @@ def parse_yaml(file: str, text: str, errors: list[CatalogueError]) -> Node | Non
     if root is None:
         errors.append(CatalogueError(file, 1, "(file)", "a mapping such as `plans:`", "nothing"))
         return None
-    return _tree(root, file, errors)
+    return _Grower(file, errors).tree(root)
 
 
-def _tree(node: object, file: str, errors: list[CatalogueError]) -> Node:
-    assert isinstance(node, ScalarNode | SequenceNode | MappingNode)
-    line = node.start_mark.line + 1
-    if node.anchor:
-        # An alias is the same node again, at one line for all its uses; and a cycle has no end.
-        found = quoted(f"&{node.anchor}")
-        errors.append(CatalogueError(file, line, "(file)", "values written out, no anchors", found))
-        return Scalar("", line)
-    if isinstance(node, ScalarNode):
-        is_null = str(node.tag) == _NULL_TAG
-        return Scalar("" if is_null else str(node.value), line)
-    if isinstance(node, SequenceNode):
-        return Sequence(tuple(_tree(item, file, errors) for item in node.value), line)
-    entries = []
-    for key, value in node.value:
-        name = _tree(key, file, errors)
-        if isinstance(name, Scalar):
-            entries.append((name, _tree(value, file, errors)))
-        else:
-            errors.append(CatalogueError(file, name.line, "(file)", "a plain key", "a collection"))
-    return Mapping(tuple(entries), line)
+class _Grower:
+    """Turns the nodes of the parser into a tree."""
+
+    def __init__(self, file: str, errors: list[CatalogueError]) -> None:
+        self._file = file
+        self._errors = errors
+        self._grown: dict[int, Node] = {}  # by the parser's node: an alias is the same node again
+
+    def tree(self, node: object) -> Node:
+        assert isinstance(node, ScalarNode | SequenceNode | MappingNode)
+        if id(node) in self._grown:
+            return self._grown[id(node)]
+        line = node.start_mark.line + 1
+        if node.anchor:
+            # The line of an alias is that of its anchor, so an error in it would name the wrong
+            # one. It is read on all the same: there may be more to correct.
+            self._complain(line, "values written out, no anchors", quoted(f"&{node.anchor}"))
+        self._grown[id(node)] = Scalar("", line)  # what a cycle finds
+        grown = self._grown[id(node)] = self._grow(node, line)
+        return grown
+
+    def _grow(self, node: ScalarNode | SequenceNode | MappingNode, line: int) -> Node:
+        if isinstance(node, ScalarNode):
+            is_null = str(node.tag) == _NULL_TAG
+            return Scalar("" if is_null else str(node.value), line)
+        if isinstance(node, SequenceNode):
+            return Sequence(tuple(self.tree(item) for item in node.value), line)
+        entries = []
+        for key, value in node.value:
+            name = self.tree(key)
+            if isinstance(name, Scalar):
+                entries.append((name, self.tree(value)))
+            else:
+                self._complain(name.line, "a plain key", "a collection")
+        return Mapping(tuple(entries), line)
+
+    def _complain(self, line: int, expected: str, found: str) -> None:
+        self._errors.append(CatalogueError(self._file, line, "(file)", expected, found))

@@ -1,0 +1,166 @@
+"""The catalogue on its way to the workers: parts, digest, and what differs."""
+
+import json
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from rating.catalogue import (
+    MissingChunk,
+    chunk_names,
+    content_digest,
+    diff,
+    document_from_parts,
+    document_to_parts,
+)
+from rating.catalogue.document import MAX_CHUNK_BYTES
+from tests.rating_builders import CARD_HEADER, document_of, files_of
+
+PLANS = """
+    bands:
+      hours: {peak: [Mon-Fri 08:00-20:00], off-peak: otherwise}
+    limits:
+      fifty: {scope: account, amount: 50.00, currency: EUR}
+    plans:
+      p:
+        currency: EUR
+        allowances: {a: {units: 1000 min}}
+        prices:
+          calls: {product: voice, price: {model: rate_card, card: world}}
+          data:
+            product: data
+            price: {model: graduated, per: 1 GB, tiers: [{upto: 10 GB, amount: 1.00}, {amount: 2.00}]}
+          silent:
+            product: silent
+            versions:
+              - valid_from: 2026-10-01
+                price: {model: per_unit, amount: 0.10, per: 1 min, allowance: a}
+"""
+CARD = f"{CARD_HEADER}\n49,Germany,0.02,60,60,1\n4930,Germany Berlin,0.010,60,60,1\n"
+
+
+def document(plans=PLANS, card=CARD):
+    return document_of(files_of(plans, world=card))
+
+
+def big_card(rows):
+    lines = [
+        f"{prefix},Destination {prefix},0.0150,60,60,1" for prefix in range(10_000, 10_000 + rows)
+    ]
+    return "\n".join([CARD_HEADER, *lines])
+
+
+def test_a_document_comes_back_from_its_parts():
+    before = document()
+    head, chunks = document_to_parts(before)
+    assert document_from_parts(head, chunks) == before
+    assert chunk_names(head) == list(chunks)
+
+
+def test_decimals_keep_their_places_on_the_way():
+    """0.010 stays 0.010: equal in value to 0.01, and shown to a customer as written."""
+    before = document()
+    after = document_from_parts(*document_to_parts(before))
+    assert [str(row.amount) for row in after.cards[0].rows] == ["0.02", "0.010"]
+    assert all(isinstance(row.amount, Decimal) for row in after.cards[0].rows)
+
+
+def test_a_large_card_goes_in_chunks_that_a_broker_takes():
+    before = document(card=big_card(30_000))
+    head, chunks = document_to_parts(before)
+    assert len(chunks) > 2
+    assert max(map(len, chunks.values())) <= MAX_CHUNK_BYTES
+    assert len(head) < 5_000
+    assert document_from_parts(head, chunks) == before
+
+
+def test_a_missing_chunk_is_said():
+    head, chunks = document_to_parts(document(card=big_card(30_000)))
+    chunks.pop(next(iter(chunks)))
+    with pytest.raises(MissingChunk, match=r"card world: chunk .* Operator action"):
+        document_from_parts(head, chunks)
+
+
+def test_a_head_of_another_format_is_not_guessed_at():
+    head = json.loads(document_to_parts(document())[0])
+    head["format"] += 1
+    with pytest.raises(msgspec.ValidationError, match=r"format 2, .* Operator action"):
+        document_from_parts(json.dumps(head).encode(), {})
+
+
+def test_the_digest_is_of_the_content_not_of_the_files():
+    files = files_of(PLANS, world=CARD)
+    header, *rows = CARD.splitlines()
+    turned = {**files, "world.csv": "\n".join([header, *reversed(rows)]).encode()}
+    commented = {**files, "plans.yaml": b"# reviewed\n" + files["plans.yaml"]}
+    digests = {content_digest(document_of(some)) for some in (files, turned, commented)}
+    assert len(digests) == 1
+    assert content_digest(document(card=CARD.replace("0.02", "0.03"))) not in digests
+
+
+def test_equal_documents_do_not_differ():
+    assert diff(document(), document()) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "lines"),
+    [
+        (
+            "amount: 0.10, per: 1 min",
+            "amount: 0.12, per: 30 s",
+            [
+                "changed: plan p, price silent, from 2026-10-01: 0.10 EUR per 1 min, allowance a "
+                "-> 0.12 EUR per 30 s, allowance a"
+            ],
+        ),
+        (
+            "{amount: 2.00}",
+            "{upto: 20 GB, amount: 1.50}, {amount: 2.00}",
+            [
+                "changed: plan p, price data, in force: to 10 GB 1.00; above 2.00 EUR per 1 GB "
+                "-> to 10 GB 1.00; to 20 GB 1.50; above 2.00 EUR per 1 GB"
+            ],
+        ),
+        (
+            "1000 min",
+            "500 min",
+            [
+                "changed: plan p, allowance a: 1000 min, takes exact -> 500 min, takes exact",
+            ],
+        ),
+        (
+            "amount: 50.00",
+            "amount: 60.00",
+            [
+                "changed: limit fifty: on account, 50.00 EUR, invoices account -> on account, "
+                "60.00 EUR, invoices account"
+            ],
+        ),
+        (
+            "silent:\n            product: silent",
+            "quiet:\n            product: silent",
+            [
+                "added: plan p, price quiet: of silent",
+                "added: plan p, price quiet, from 2026-10-01: 0.10 EUR per 1 min, allowance a",
+                "changed: plan p, order of prices: calls > data > silent -> calls > data > quiet",
+                "removed: plan p, price silent: of silent",
+                "removed: plan p, price silent, from 2026-10-01: 0.10 EUR per 1 min, allowance a",
+            ],
+        ),
+    ],
+    ids=["a price", "tiers", "an allowance", "a limit", "another price"],
+)
+def test_a_change_of_a_plan_is_a_line_that_says_what_was(old, new, lines):
+    assert old in PLANS
+    assert sorted(diff(document(), document(PLANS.replace(old, new)))) == sorted(lines)
+
+
+def test_a_change_of_a_card_is_a_line_per_prefix():
+    new = f"{CARD_HEADER}\n49,Germany,0.03,60,60,60\n44,United Kingdom,0.04,60,60,1\n"
+    assert diff(document(), document(card=new)) == [
+        "added: card world, prefix 44: United Kingdom, 0.04 EUR per 1 min, 60/1",
+        "changed: card world, prefix 49: Germany, 0.02 EUR per 1 min, 60/1 -> Germany, 0.03 EUR "
+        "per 1 min, 60/60",
+        "removed: card world, prefix 4930: Germany Berlin, 0.010 EUR per 1 min, 60/1",
+    ]
