@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pipeline.embedded import leash
 from pipeline.embedded.errors import start_failed
-from pipeline.embedded.processes import ProcessId, alive, identify
+from pipeline.embedded.processes import ProcessId, identify
 
 _ROTATE_AT_BYTES = 10_000_000
 
@@ -37,7 +37,7 @@ class Child:
 
     def runs(self) -> bool:
         """Return whether it still runs; asking also takes its exit code from the system."""
-        return self.popen.poll() is None and alive(self.process)
+        return self.popen.poll() is None
 
     @contextmanager
     def killed_on_error(self) -> Iterator[None]:

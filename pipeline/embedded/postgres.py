@@ -93,11 +93,23 @@ async def _end_forgotten(data: Path) -> None:
     lines = _lock_file(data)
     if not lines:
         return
-    owner = identify(int(lines[0]))
-    if owner and _works_in(owner.pid, data):
+    pid = int(lines[0])
+    owner = identify(pid)
+    if owner and _works_in(pid, data):
         await end(owner, STOP_SIGNALS, grace_s=20)
-    elif owner:  # of a dead one it can tell itself, and also looks for children that outlived it
+    elif _exists(pid):  # of a dead one it can tell itself, and looks for children that outlived it
         (data / "postmaster.pid").unlink()
+
+
+def _exists(pid: int) -> bool:
+    """Return whether PostgreSQL would take it for a live process: a zombie too."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _lock_file(data: Path) -> list[str]:

@@ -39,8 +39,6 @@ class Services:
 
     def dead(self) -> tuple[ServiceName, ...]:
         """Return the embedded services that do not run any more."""
-        for child in self._starter.children.values():
-            child.runs()  # takes the exit code, so that a dead one leaves no zombie
         living = self._starter.layout.run_file.living()
         return tuple(name for name in self._starter.wanted if name not in living)
 

@@ -60,6 +60,8 @@ class Starter:
         def on_spawn(process: ProcessId, address: str) -> None:
             record.put(name, Entry(process, address, ready=False))
 
+        if name in self.children:
+            self.children.pop(name).popen.wait()  # it has died: this only takes its exit code
         start = self._start_kafka if name == "kafka" else self._start_postgres
         child, address = await start(on_spawn)
         self.children[name] = child

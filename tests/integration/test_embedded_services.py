@@ -214,12 +214,23 @@ def test_ctrl_c_in_the_middle_of_a_start_leaves_nothing_running(data):
     assert asyncio.run(running_services(data)) is None
 
 
-async def test_a_lock_file_with_the_pid_of_somebody_else_does_not_stop_a_start(data):
+@pytest.fixture(params=["somebody else", "a zombie"])
+def wrong_owner(request):
+    """A pid that PostgreSQL takes for the living owner of its lock file."""
+    if request.param == "somebody else":
+        yield os.getpid()
+        return
+    with subprocess.Popen(["true"]) as process:
+        wait_until(lambda: identify(process.pid) is None)
+        yield process.pid
+
+
+async def test_a_lock_file_with_the_pid_of_a_wrong_owner_does_not_stop_a_start(data, wrong_owner):
     async with await ensure(data, kafka=ELSEWHERE):
         pass
     cluster = pathlib.Path((data / "postgres" / "location").read_text().strip()) / "cluster"
     lock = cluster / "data" / "postmaster.pid"
-    lock.write_text(f"{os.getpid()}\n{cluster}/data\n1\n1\n\n127.0.0.1\n1 1\nready\n")
+    lock.write_text(f"{wrong_owner}\n{cluster}/data\n1\n1\n\n127.0.0.1\n1 1\nready\n")
     async with await ensure(data, kafka=ELSEWHERE) as services:
         assert await running_services(data, kafka_bootstrap=ELSEWHERE) == services.endpoints
 
