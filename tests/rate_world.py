@@ -30,9 +30,18 @@ from tests.ledger_builders import OCTOBER
 PARTITION = 3
 
 PRODUCTS = (
-    Product(code="voice", name="Calls", product_type="call", usage_kind="voice", unit="s"),
+    Product(
+        code="voice",
+        name="Calls",
+        product_type="call",
+        usage_kind="voice",
+        unit="s",
+        tax_code="standard",
+    ),
     Product(code="data", name="Data", product_type="data", usage_kind="data", unit="MB"),
-    Product(code="sms", name="Messages", product_type="message", usage_kind="message", unit="record"),
+    Product(
+        code="sms", name="Messages", product_type="message", usage_kind="message", unit="record"
+    ),
     Product(
         code="ping",
         name="Signs of life",
@@ -41,7 +50,7 @@ PRODUCTS = (
         unit="MB",
         zero_usage=ZeroUsage.FILTER,
     ),
-)  # fmt: skip
+)
 
 
 def _price(code, product, model, **fields):

@@ -164,6 +164,13 @@ def test_a_limit_that_was_lowered_is_reached_by_the_next_record():
     assert reached.limits[0].before == "60"
 
 
+def test_a_limit_is_reached_only_by_a_record_that_counts_towards_it():
+    """So the scopes of several limits reached by one record lie one in the other."""
+    head, _ = run(amounts("60"))
+    _, outcomes = run(amounts("1", **DATA), amount_limit("50", scope="product:voice"), head=head)
+    assert outcomes == [None]
+
+
 def test_the_limits_of_an_account_replace_those_of_the_same_id_and_add_others():
     everyone = [amount_limit("50"), records_limit(100)]
     own = [amount_limit("500"), records_limit(3, limit_id="videos", scope="product:video")]

@@ -35,6 +35,7 @@ def test_a_charge_says_all_that_a_reader_needs():
     assert (charge.used, charge.free, charge.billed, charge.unit) == ("361", "300", "61", "s")
     assert (charge.amount, charge.currency) == ("0.1016666667", "EUR")
     assert (charge.catalogue_version, charge.price_id) == (7, "basic/call")
+    assert (charge.product, charge.product_type, charge.tax_code) == ("voice", "call", "standard")
     assert (charge.source_partition, charge.source_offset, charge.raw) == (PARTITION, 0, (0, 4, 0))
     assert (charge.sequence, charge.attributes, charge.recycles) == (1, {"trunk": "t-1"}, "ab")
     assert [after.counter for after in charge.counters_after] == [
@@ -137,6 +138,7 @@ def test_what_cannot_be_rated_goes_to_suspense_and_counts_nothing(fields, reason
         PARTITION,
         0,
     )
+    assert suspended.appended_at_ms == source[0].appended_at_ms
     assert suspended.identity == event(1).identity.hex()
     assert suspended.suspense_id == suspense_id(
         stage="rate", partition=PARTITION, offset=0, index=0, run="retail"

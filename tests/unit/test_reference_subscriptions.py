@@ -1,0 +1,60 @@
+import msgspec
+
+from schemas.reference import Account, ReferenceData, Subscription
+
+JUNE, JULY = 1_780_272_000_000, 1_782_864_000_000
+
+
+def entry(plan, *, valid_from_ms=0, valid_to_ms=None, subscription_id="s-1"):
+    return Subscription(
+        subscription_id=subscription_id,
+        identifier="4930",
+        plan=plan,
+        valid_from_ms=valid_from_ms,
+        valid_to_ms=valid_to_ms,
+    )
+
+
+ACCOUNT = Account(
+    tenant="acme",
+    account_id="a-1",
+    name="A",
+    zone="UTC",
+    currency="EUR",
+    subscriptions=(
+        entry("old", valid_from_ms=JUNE, valid_to_ms=JULY),
+        entry("new", valid_from_ms=JULY),
+    ),
+)
+
+
+def plan_at(reference, at_ms, *, account_id="a-1", subscription_id="s-1"):
+    found = reference.subscription(
+        account_id=account_id, subscription_id=subscription_id, at_ms=at_ms
+    )
+    return found and found[1].plan
+
+
+def test_a_subscription_has_the_plan_of_the_time_of_the_usage():
+    reference = ReferenceData()
+    reference.apply([ACCOUNT], version=1)
+    plans = [plan_at(reference, at) for at in (JUNE - 1, JUNE, JULY - 1, JULY)]
+    assert plans == [None, "old", "old", "new"]
+
+
+def test_a_subscription_is_that_of_its_account_only():
+    reference = ReferenceData()
+    reference.apply([ACCOUNT, msgspec.structs.replace(ACCOUNT, account_id="a-2")], version=1)
+    assert plan_at(reference, JULY, account_id="a-2") == "new"
+    assert plan_at(reference, JULY, account_id="a-3") is None
+    assert plan_at(reference, JULY, subscription_id="s-2") is None
+
+
+def test_an_account_is_replaced_whole():
+    """A subscription that the new version does not have is gone."""
+    reference = ReferenceData()
+    reference.apply([ACCOUNT], version=1)
+    moved = msgspec.structs.replace(ACCOUNT, subscriptions=(entry("other", subscription_id="s-2"),))
+    reference.apply([moved], version=2)
+    assert plan_at(reference, JULY) is None
+    assert plan_at(reference, JULY, subscription_id="s-2") == "other"
