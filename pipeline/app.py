@@ -34,10 +34,12 @@ def build_app(
     subscribing to nothing, which it does not survive.
     """
     registry, run = _stage(settings, stage, bootstrap, dsn)
+    folder = settings.data / "faust" / settings.installation / stage
+    folder.mkdir(parents=True, exist_ok=True)  # the framework makes the last part only
     app = faust.App(
         id=f"{settings.installation}.{stage}",
         broker=f"kafka://{bootstrap}",
-        datadir=settings.data / "faust" / settings.installation / stage,
+        datadir=folder,
         web_enabled=False,  # health and metrics are our own
         topic_disable_leader=True,
         topic_allow_declare=False,  # topics are declared in topics.py alone
