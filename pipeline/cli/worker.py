@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pipeline.cli.help_text import examples
-from pipeline.cli.session import NothingRuns, connect, endpoint_settings, session_of
+from pipeline.cli.session import NothingRuns, connect, session_of
 
 if TYPE_CHECKING:
-    from pipeline.embedded import Endpoints
     from pipeline.settings import Settings
 
 
@@ -45,17 +44,11 @@ def worker(
     settings = session.settings
     configure_logs(level="DEBUG" if session.debug else "INFO", json=json_logs)
     trap_inexact_money()
-    endpoints = asyncio.run(_when_reachable(settings))
+    bootstrap, dsn = asyncio.run(_when_reachable(settings, needs_postgres=stage == "load"))
     from pipeline.app import build_app, run_worker
 
-    run_worker(
-        build_app(
-            endpoint_settings(settings, endpoints),
-            stage=stage,
-            bootstrap=endpoints.kafka_bootstrap,
-            dsn=endpoints.postgres_dsn,
-        )
-    )
+    filled = settings.model_copy(update={"kafka_bootstrap": bootstrap, "postgres_dsn": dsn})
+    run_worker(build_app(filled, stage=stage, bootstrap=bootstrap, dsn=dsn))
 
 
 def trap_inexact_money() -> None:
@@ -67,8 +60,11 @@ def trap_inexact_money() -> None:
         context.traps[decimal.Inexact] = True
 
 
-async def _when_reachable(settings: Settings) -> Endpoints:
-    """Return where the services are once both have answered; waits longer each time."""
+async def _when_reachable(settings: Settings, *, needs_postgres: bool) -> tuple[str, str | None]:
+    """Return broker and database once they have answered; waits longer each time.
+
+    Normalise and rate do without the database, so they do not wait for it.
+    """
     import structlog
     from aiokafka.errors import KafkaError
 
@@ -80,20 +76,23 @@ async def _when_reachable(settings: Settings) -> Endpoints:
     backoff = Backoff()
     while True:
         try:
-            endpoints = await connect(settings)
-            await check_services(endpoints)
+            return await _reached(settings, needs_postgres=needs_postgres)
         except (NothingRuns, BrokerUnavailable, SinkUnavailable, KafkaError) as error:
             log.warning("waiting_for_services", reason=str(error) or repr(error))
             await backoff.wait()
-        else:
-            return endpoints
 
 
-async def check_services(endpoints: Endpoints) -> None:
-    """Return when broker and database have answered; else raise what one of them said."""
-    from sinks.connection import ping
-
+async def _reached(settings: Settings, *, needs_postgres: bool) -> tuple[str, str | None]:
     from pipeline.kafka import cluster_id
 
-    await cluster_id(endpoints.kafka_bootstrap)
-    await ping(endpoints.postgres_dsn)
+    bootstrap, dsn = settings.kafka_bootstrap, settings.postgres_dsn
+    if bootstrap is None or (needs_postgres and dsn is None):
+        endpoints = await connect(settings)
+        bootstrap, dsn = endpoints.kafka_bootstrap, endpoints.postgres_dsn
+    await cluster_id(bootstrap)
+    if needs_postgres:
+        from sinks.connection import ping
+
+        assert dsn is not None
+        await ping(dsn)
+    return bootstrap, dsn
