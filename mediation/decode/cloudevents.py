@@ -31,6 +31,7 @@ from schemas.decimals import parse_decimal
 from schemas.refusal import RefusalReason, Refused
 
 HEADER_PREFIX = "ce_"
+_BOM = b"\xef\xbb\xbf"
 _KAFKA_CONTENT_TYPE = "content-type"  # as the Kafka binding of CloudEvents names it
 _STANDARD = ("specversion", "id", "source", "type", "subject", "time")
 _REQUIRED = ("id", "source", "type")
@@ -92,13 +93,13 @@ class CloudEventsDecoder:
             return [(0, value, self._structured(value))]
         if headers.get(raw.RECORD) == raw.RECORD_BLOCK:
             return self._lines(value)
-        if value.lstrip()[:1] == b"[":
+        if value.removeprefix(_BOM).lstrip()[:1] == b"[":
             return self._batch(value)
         return [(0, value, self._structured(value))]
 
     def _batch(self, value: bytes) -> list[Item]:
         try:
-            elements = _elements.decode(value)
+            elements = _elements.decode(value.removeprefix(_BOM))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return [(0, value, _not_readable(error))]
         if not elements:
@@ -117,7 +118,7 @@ class CloudEventsDecoder:
 
     def _structured(self, value: bytes) -> Outcome:
         try:
-            event = self._event.decode(value)
+            event = self._event.decode(value.removeprefix(_BOM))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return _not_readable(error)
         return self._outcome(event)

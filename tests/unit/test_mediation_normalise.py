@@ -1,0 +1,398 @@
+"""The step of normalise: one outcome per item, and a proof that says so."""
+
+import dataclasses
+
+import pytest
+from msgspec.structs import replace
+
+from mediation.decode.item import format_name
+from schemas import raw, sethash
+from schemas.flow import Channel, SourceRecord
+from schemas.ids import event_identity, suspense_id
+from schemas.proof import Cumulative, SourceTally, is_sealed
+from schemas.raw import ClosePeriodCommand, FileEnd, command_to_json, file_end_to_json
+from schemas.suspense import SuspenseClass
+from schemas.usage import PeriodClose, Provenance
+from tests.mediation_world import (
+    DATA,
+    DAY_MS,
+    MAPPINGS,
+    NOON,
+    PARTITION,
+    MemoryStage,
+    accounts,
+    event_json,
+    headers,
+)
+
+
+@pytest.fixture
+def stage():
+    return MemoryStage()
+
+
+def test_an_event_says_whose_it_is_and_where_it_came_from(stage):
+    decided = stage.batch(stage.record(event_json(7, subject="dev-2", size=1500)))
+    (append,) = decided.appends
+    (event,) = stage.events()
+    assert (append.channel, append.partition, append.key) == (Channel.NORMALISED, 2, b"a-2")
+    assert event.identity == event_identity(tenant="acme", source="gate", record_id="gate/7")
+    assert (event.account_id, event.subscription_id, event.rating_key) == ("a-2", "s-dev-2", "a-2")
+    assert (event.product, event.usage_kind, event.run) == ("iot-data", "data", "retail")
+    assert (event.started_at_ms, event.zone) == (NOON, "Europe/Berlin")
+    assert {unit: str(value) for unit, value in event.quantities.items()} == {"B": "1500"}
+    assert event.provenance == Provenance(PARTITION, 0, 0, "cloudevents-iot@1", NOON)
+    assert event.batch == decided.proof.batch == 1
+
+
+def test_the_proof_of_a_batch(stage):
+    first = stage.batch(
+        stage.record(event_json(1), source_sequence="41"),
+        stage.record(event_json(1), source_sequence="42"),
+        stage.record(event_json(2, subject="dev-2"), source="other"),
+        stage.record(b"nothing"),
+    )
+    proof = first.proof
+    assert is_sealed(proof)
+    assert (proof.batch, proof.first, proof.next, proof.records, proof.items) == (1, 0, 4, 4, 4)
+    assert proof.outcomes == {"normalised": 2, "duplicate": 1, "suspended": 1}
+    assert proof.refusals == {"mediation.not_json": 1}
+    assert proof.sources == {
+        "gate": SourceTally(3, 1, first_sequence=41, last_sequence=42),
+        "other": SourceTally(1, 0),
+    }
+    assert proof.versions.reference == 5
+    decoder = MAPPINGS["cloudevents-iot"]
+    assert proof.versions.mappings["cloudevents-iot"] == f"1:{decoder.digest}"
+    assert format_name(decoder) == "cloudevents-iot@1"
+    total = sethash.EMPTY
+    for record in stage.suspense():
+        total = sethash.add(total, sethash.member(bytes.fromhex(record.suspense_id)))
+    assert (proof.suspense_count, proof.suspense_hash) == (2, sethash.to_hex(total))
+    one, two = stage.events()
+    member = sethash.event_member(one.identity, "retail", "a-1", one.content_hash)
+    assert proof.handed_on["1"] == Cumulative(1, sethash.to_hex(member))
+    later = stage.batch(stage.record(event_json(3, subject="dev-2"))).proof
+    assert (later.previous, later.first, later.batch) == (proof.chain, 4, 2)
+    assert later.handed_on["1"] == proof.handed_on["1"]  # carried on, though nothing was added
+    assert later.handed_on["2"].count == 2
+    assert two.rating_key == "a-2"
+
+
+def test_a_copy_is_listed_with_the_first_one_and_charged_once(stage):
+    stage.send(event_json())
+    assert stage.send(event_json()) == {"duplicate": 1}
+    (copy,) = stage.suspense()
+    assert copy.suspense_class is SuspenseClass.DUPLICATE
+    assert (copy.reason, copy.first_copy, copy.raw) == ("", (0, 0), event_json())
+    assert copy.suspense_id == suspense_id(
+        stage="normalise", partition=PARTITION, offset=1, index=0, run="retail"
+    )
+    assert len(stage.events()) == 1
+
+
+def test_other_content_under_the_same_identity_is_a_conflict(stage):
+    stage.send(event_json(size=10))
+    assert stage.send(event_json(size=12)) == {"suspended": 1}
+    assert stage.send(event_json(size=10)) == {"duplicate": 1}
+    assert stage.reasons() == ["mediation.conflict", "duplicate"]
+
+
+def test_an_unknown_subscriber_is_pinned_and_its_copy_a_duplicate(stage):
+    assert stage.send(event_json(subject="dev-9")) == {"suspended": 1}
+    stage.reference.apply(accounts({"a-9": ("dev-9",)}), version=6)
+    assert stage.send(event_json(subject="dev-9")) == {"duplicate": 1}
+    assert stage.send(event_json(2, subject="dev-9")) == {"normalised": 1}
+    suspended, _ = stage.suspense()
+    assert suspended.reason == "mediation.unknown_subscriber"
+    assert "dev-9" not in suspended.detail
+    assert (
+        suspended.identity == event_identity(tenant="acme", source="gate", record_id="gate/1").hex()
+    )
+
+
+def test_an_identifier_belongs_to_an_account_only_while_it_does(stage):
+    (account,) = accounts({"a-1": ("dev-1",)})
+    (entry,) = account.subscriptions
+    moved = replace(account, subscriptions=(replace(entry, valid_to_ms=NOON),))
+    stage.reference.apply([moved], version=6)
+    assert stage.send(event_json(1, at="2026-03-01T11:59:59.999Z")) == {"normalised": 1}
+    assert stage.send(event_json(2)) == {"suspended": 1}
+
+
+@pytest.mark.parametrize(
+    ("at", "reason"),
+    [
+        ("2025-12-29T11:59:59Z", "mediation.older_than_dedup_horizon"),
+        ("2026-03-02T12:00:01Z", "mediation.too_far_in_future"),
+        ("9999-12-31T23:59:59Z", "mediation.too_far_in_future"),
+        ("0001-01-01T00:00:00Z", "mediation.older_than_dedup_horizon"),
+    ],
+)
+def test_out_of_the_window_nothing_is_asked_and_nothing_marked(stage, at, reason):
+    stage.send(event_json())
+    before = dict(stage.state)
+    assert stage.send(event_json(at=at)) == {"suspended": 1}
+    assert stage.reasons() == [reason]
+    assert stage.state == before
+
+
+def test_a_mark_behind_the_horizon_counts_no_more_whether_it_is_pruned_or_not(stage):
+    stage.send(event_json())
+    late = NOON + 64 * DAY_MS
+    again = event_json(at="2026-05-04T12:00:00Z", size=2)
+    assert stage.send(again, at=late) == {"normalised": 1}
+
+
+@pytest.mark.parametrize(
+    ("named", "reason"),
+    [
+        ({"tenant": None}, "mediation.missing_header"),
+        ({"source": ""}, "mediation.missing_header"),
+        ({"source": "x" * 257}, "mediation.missing_header"),
+        ({"source": "a\0b"}, "mediation.missing_header"),
+        ({"format": None}, "mediation.missing_header"),
+        ({"record": None}, "mediation.missing_header"),
+        ({"record": "thing"}, "mediation.missing_header"),
+        ({"format": "cloudevents-iot@2"}, "mediation.unknown_format"),
+        ({"format": "telepathy"}, "mediation.unknown_format"),
+        ({"record": "block"}, "mediation.missing_header"),
+        ({"record": "block", "file_id": "f", "block": "one"}, "mediation.missing_header"),
+        ({"record": "end"}, "mediation.missing_header"),
+        ({"record": "command"}, "mediation.missing_header"),
+        ({"key": b"other"}, "mediation.misrouted"),
+        ({"key": None}, "mediation.misrouted"),
+        ({"junk": "x" * 70_000}, "mediation.too_large"),
+    ],
+)
+def test_a_record_that_cannot_be_read_as_a_whole_is_one_refusal(stage, named, reason):
+    assert stage.send(event_json(), **named) == {"suspended": 1}
+    (record,) = stage.suspense()
+    assert (record.reason, record.raw, record.index) == (reason, event_json(), 0)
+    assert not stage.state
+
+
+@pytest.mark.parametrize(
+    ("stated", "outcome"),
+    [
+        ((), "suspended"),
+        ((*headers(), ("tenant", b"\xff")), "suspended"),
+        ((*headers(), ("source", None)), "suspended"),
+        ((*headers(), ("zone", None)), "normalised"),
+    ],
+    ids=["none", "no text", "no value", "no value where none is needed"],
+)
+def test_headers_that_are_no_text_or_nothing_at_all(stage, stated, outcome):
+    record = SourceRecord(PARTITION, 0, NOON, b"fleet", event_json(), stated)
+    assert stage.batch(record).proof.outcomes == {outcome: 1}
+
+
+def test_a_5_mb_record_is_refused_with_the_limit_and_its_head(stage):
+    value = b"x" * 5_000_000
+    assert stage.send(value) == {"suspended": 1}
+    (record,) = stage.suspense()
+    assert record.reason == "mediation.too_large"
+    assert "5,000,000 bytes, 262,144 fit" in record.detail
+    assert raw.digest_block(value).hex() in record.detail
+    assert record.raw == value[:16_384]
+    assert len(stage.appends[-1].value) < 20_000
+
+
+def test_an_item_that_its_source_found_too_large(stage):
+    named = {"oversize_bytes": "5000000", "oversize_digest": "0" * 32}
+    assert stage.send(b"head", **named) == {"suspended": 1}
+    (record,) = stage.suspense()
+    assert (record.reason, record.raw) == ("mediation.too_large", b"head")
+    assert "5,000,000 bytes" in record.detail
+
+
+def test_more_items_than_a_record_may_have_are_refused_as_one(stage):
+    most = b"[" + b",".join(event_json(n) for n in range(1000)) + b"]"
+    assert stage.send(most) == {"normalised": 1000}
+    assert stage.send(b"[" + b",".join([b"1"] * 1001) + b"]") == {"suspended": 1}
+    assert stage.reasons() == ["mediation.too_large"]
+
+
+def test_an_empty_record_is_ignored(stage):
+    assert stage.send(b"", format="asterisk") == {"ignored": 1}
+
+
+def test_a_record_that_broke_the_step_is_refused_unread(stage):
+    decided = stage.batch(
+        stage.record(event_json(1)), stage.record(event_json(2)), internal_errors=frozenset({0})
+    )
+    assert decided.proof.refusals == {"pipeline.internal_error": 1}
+    assert decided.proof.outcomes == {"suspended": 1, "normalised": 1}
+    (record,) = stage.suspense()
+    assert (record.offset, record.raw, record.source) == (0, event_json(1), "gate")
+
+
+def test_suspense_names_its_error_as_dead_letter_tools_do(stage):
+    stage.send(b"nothing")
+    named = dict(stage.appends[0].headers)
+    assert named["__connect.errors.topic"] == b"test.usage.raw.v1"
+    assert named["__connect.errors.partition"] == b"2"
+    assert named["__connect.errors.exception.class.name"] == b"mediation.not_json"
+    assert stage.appends[0].partition == PARTITION
+
+
+def test_the_files_of_the_samples_shape(stage):
+    def read(name, mapping, **named):
+        value = (DATA / name).read_bytes()
+        return stage.send(value, format=mapping, source=mapping, at=NOON + 120 * DAY_MS, **named)
+
+    stage.step.window = dataclasses.replace(stage.step.window, horizon_ms=365 * DAY_MS)
+    assert read("asterisk-custom.csv", "asterisk-custom") == {"normalised": 3}
+    assert read("asterisk.csv", "asterisk") == {"normalised": 2, "duplicate": 1, "suspended": 1}
+    assert read("freeswitch-csv.csv", "freeswitch-csv", zone="Asia/Shanghai") == {
+        "normalised": 3,
+        "duplicate": 1,
+        "suspended": 1,
+    }
+    assert read("cloudevents.json", "cloudevents-iot") == {
+        "normalised": 2,
+        "suspended": 1,
+        "duplicate": 1,
+    }
+
+
+CLOSE = ClosePeriodCommand(tenant="acme", account_id="a-1", period_start_ms=0, period_end_ms=DAY_MS)
+
+
+def command(stage, close=CLOSE, command_id="c-1", **named):
+    value = close if isinstance(close, bytes) else command_to_json(close)
+    return stage.send(
+        value, record="command", command_id=command_id, tenant=None, source=None, format=None
+    )
+
+
+def test_a_command_travels_in_order_and_once(stage):
+    assert command(stage) == {"command": 1}
+    assert command(stage) == {"duplicate": 1}
+    assert command(stage, command_id="c-2") == {"command": 1}
+    first, second = stage.events()
+    assert isinstance(first, PeriodClose)
+    assert (first.rating_key, first.period_start_ms, first.period_end_ms) == ("a-1", 0, DAY_MS)
+    assert first.identity != second.identity
+    assert stage.proof.handed_on["1"].count == 2
+
+
+def test_one_command_id_for_two_commands_is_a_conflict(stage):
+    command(stage)
+    other = ClosePeriodCommand(
+        tenant="acme", account_id="a-2", period_start_ms=0, period_end_ms=DAY_MS
+    )
+    assert command(stage, other) == {"suspended": 1}
+    assert stage.reasons() == ["mediation.conflict"]
+
+
+@pytest.mark.parametrize(
+    "close",
+    [
+        b"{}",
+        b"no json",
+        b"\xff",
+        b'{"command":"dance"}',
+        ClosePeriodCommand(tenant="acme", account_id="a-9", period_start_ms=0, period_end_ms=1),
+        ClosePeriodCommand(tenant="other", account_id="a-1", period_start_ms=0, period_end_ms=1),
+    ],
+    ids=str,
+)
+def test_a_command_that_cannot_be_obeyed(stage, close):
+    assert command(stage, close) == {"suspended": 1}
+    assert stage.reasons() == ["mediation.invalid_command"]
+    assert not stage.state
+
+
+LINES = b"".join(event_json(n) + b"\n" for n in range(6))
+BLOCKS = [b"".join(LINES.splitlines(keepends=True)[n : n + 2]) for n in (0, 2, 4)]
+
+
+def file_end(blocks):
+    digest = raw.NO_BLOCKS
+    for block in blocks:
+        digest = raw.chain_block(digest, raw.digest_block(block))
+    return FileEnd(
+        blocks=len(blocks),
+        items=sum(block.count(b"\n") for block in blocks),
+        bytes=sum(map(len, blocks)),
+        digest=digest.hex(),
+    )
+
+
+def send_file(stage, numbered, end, file_id="f-1"):
+    for number, block in numbered:
+        stage.send(block, record="block", file_id=file_id, block=str(number))
+    return stage.send(file_end_to_json(end), record="end", file_id=file_id)
+
+
+def test_a_file_that_arrived_whole_leaves_nothing_behind(stage):
+    assert send_file(stage, enumerate(BLOCKS), file_end(BLOCKS)) == {"command": 1}
+    assert not [key for key in stage.state if key.startswith(b"f")]
+    assert len(stage.events()) == 6
+
+
+def test_an_empty_file_has_an_end_and_nothing_else(stage):
+    assert send_file(stage, [], file_end([])) == {"command": 1}
+
+
+def test_the_same_file_twice_is_all_duplicates(stage):
+    send_file(stage, enumerate(BLOCKS), file_end(BLOCKS))
+    assert send_file(stage, enumerate(BLOCKS), file_end(BLOCKS), "f-2") == {"command": 1}
+    assert stage.reasons() == ["duplicate"] * 6
+
+
+@pytest.mark.parametrize(
+    ("numbered", "detail"),
+    [
+        ([(0, BLOCKS[0]), (2, BLOCKS[2])], "block 1 is the first that is missing"),
+        ([(0, BLOCKS[0]), (1, BLOCKS[1])], "all from block 2 on are missing"),
+        ([], "all from block 0 on are missing"),
+        (
+            [(0, BLOCKS[0]), (1, BLOCKS[1]), (2, BLOCKS[2].replace(b"gate", b"date"))],
+            "their bytes are not those of the file",
+        ),
+        ([*enumerate(BLOCKS), (3, b"x")], "more arrived than there is"),
+    ],
+)
+def test_a_file_that_did_not_is_named(stage, numbered, detail):
+    assert send_file(stage, numbered, file_end(BLOCKS)) == {"suspended": 1}
+    record = stage.suspense()[-1]
+    assert record.reason == "mediation.file_incomplete"
+    assert record.detail.endswith(detail)
+    assert "the file has 3 blocks, 6 items" in record.detail
+
+
+def test_a_block_or_an_end_that_comes_again_changes_nothing(stage):
+    numbered = [(0, BLOCKS[0]), (0, BLOCKS[0]), (1, BLOCKS[1]), (2, BLOCKS[2])]
+    assert send_file(stage, numbered, file_end(BLOCKS)) == {"command": 1}
+    assert send_file(stage, [], file_end(BLOCKS)) == {"duplicate": 1}
+
+
+def test_blocks_that_nobody_can_read_did_arrive(stage):
+    for number, block in enumerate(BLOCKS):
+        stage.send(block, record="block", file_id="f", block=str(number), format="telepathy")
+    end = file_end_to_json(file_end(BLOCKS))
+    assert stage.send(end, record="end", file_id="f", format="telepathy") == {"command": 1}
+
+
+def test_an_item_too_large_for_a_block_counts_as_its_source_says(stage):
+    whole = b"y" * 300_000
+    digest = raw.digest_block(whole)
+    stage.send(
+        whole[:10],
+        record="block",
+        file_id="f",
+        block="0",
+        oversize_bytes=str(len(whole)),
+        oversize_digest=digest.hex(),
+    )
+    chained = raw.chain_block(raw.NO_BLOCKS, digest).hex()
+    end = FileEnd(blocks=1, items=1, bytes=len(whole), digest=chained)
+    assert stage.send(file_end_to_json(end), record="end", file_id="f") == {"command": 1}
+    assert stage.reasons() == ["mediation.too_large"]
+
+
+def test_an_end_record_that_is_no_json(stage):
+    assert stage.send(b"{", record="end", file_id="f") == {"suspended": 1}
+    assert stage.reasons() == ["mediation.file_incomplete"]
