@@ -85,6 +85,7 @@ class Ownership:
                 # Everything is paused: what comes in the moment before that is not looked at.
                 await self._consumer.getmany(timeout_ms=_POLL_MS)
                 self._raise_failures()
+                await self._take_up_again()
         finally:
             show.cancel()
             await self._stop(list(self._running))
@@ -110,11 +111,7 @@ class Ownership:
         for partition in sorted(assigned):
             running = self._running.get(partition)
             if running is None or running[1].done():
-                owner = self._own(partition)
-                task = asyncio.create_task(
-                    owner.run(), name=f"{partition.topic}/{partition.partition}"
-                )
-                self._running[partition] = (owner, task)
+                self._start(partition)
         _log.info("assigned", partitions=[f"{p.topic}/{p.partition}" for p in sorted(assigned)])
 
     async def _stop(self, partitions: list[TopicPartition]) -> None:
@@ -124,6 +121,22 @@ class Ownership:
         for result in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(result, Exception):
                 _log.error("partition_stopped_badly", error=repr(result))
+
+    async def _take_up_again(self) -> None:
+        """Start again what was given up and is ours all the same.
+
+        A refusal may come from the middle of a rebalance whose outcome changes nothing; no
+        callback tells of the partition then, and it would be nobody's.
+        """
+        for partition, (owner, task) in list(self._running.items()):
+            if task.done() and await self.prove(partition, position=owner.position or 0):
+                _log.info("partition_taken_up_again", partition=str(partition))
+                self._start(partition)
+
+    def _start(self, partition: TopicPartition) -> None:
+        owner = self._own(partition)
+        task = asyncio.create_task(owner.run(), name=f"{partition.topic}/{partition.partition}")
+        self._running[partition] = (owner, task)
 
     def _raise_failures(self) -> None:
         """Raise what a partition's task could not handle: the process must not go on without it."""
