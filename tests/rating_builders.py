@@ -5,10 +5,15 @@ import textwrap
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+import msgspec
+
+from counters.state import NEW_HEAD
 from rating.catalogue import check, compile
 from rating.rate import RatedUsage, Selected, charge, select
+from schemas.decimals import to_text
 from schemas.period import month_start_of, to_ms
 from schemas.usage import Provenance, UsageEvent
+from tests.ledger_builders import charge_after
 
 VERSION = 7
 CARD_HEADER = "prefix,destination,price,per_units,first_units,following_units"
@@ -119,3 +124,21 @@ class Month:
             assert name in selected.counters, "a counter is counted only if it was asked for"
             self.counted[name, period] = self.counted.get((name, period), Decimal(0)) + units
         return rated
+
+
+def charge_of(rated):
+    """Return the ledger record of a charge, with all that is explained."""
+    assert isinstance(rated, RatedUsage)
+    _, charge = charge_after(NEW_HEAD)
+    return msgspec.structs.replace(
+        charge,
+        product=rated.product,
+        used=to_text(rated.used),
+        billed=to_text(rated.billed),
+        free=to_text(rated.free),
+        unit=rated.unit,
+        amount=to_text(rated.amount),
+        currency=rated.currency,
+        catalogue_version=VERSION,
+        explanation=rated.explanation,
+    )

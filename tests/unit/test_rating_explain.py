@@ -3,12 +3,8 @@
 import msgspec
 import pytest
 
-from counters.state import NEW_HEAD
 from rating.explain import sentences
-from rating.rate import RatedUsage
-from schemas.decimals import to_text
-from tests.ledger_builders import charge_after
-from tests.rating_builders import CARD_HEADER, VERSION, Month, catalogue_of, event
+from tests.rating_builders import CARD_HEADER, Month, catalogue_of, charge_of, event
 
 PLANS = """
     bands:
@@ -46,24 +42,6 @@ CARD = f"{CARD_HEADER},connect_fee\n44,United Kingdom,0.10,60,60,60,0.05\n"
 @pytest.fixture(scope="module")
 def month():
     return Month(catalogue_of(PLANS, world=CARD))
-
-
-def charge_of(rated):
-    """Return the ledger record of a charge."""
-    assert isinstance(rated, RatedUsage)
-    _, charge = charge_after(NEW_HEAD)
-    return msgspec.structs.replace(
-        charge,
-        product=rated.product,
-        used=to_text(rated.used),
-        billed=to_text(rated.billed),
-        free=to_text(rated.free),
-        unit=rated.unit,
-        amount=to_text(rated.amount),
-        currency=rated.currency,
-        catalogue_version=VERSION,
-        explanation=rated.explanation,
-    )
 
 
 def said(month, usage):

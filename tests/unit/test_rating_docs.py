@@ -1,0 +1,63 @@
+"""What the documents say is what the code does."""
+
+import pathlib
+import re
+
+from rating.catalogue import compile
+from rating.catalogue.check_files import SECTIONS
+from rating.catalogue.read_card import COLUMNS
+from rating.explain import sentences
+from tests.rating_builders import Month, catalogue_of, charge_of, document_of, event
+
+ROOT = pathlib.Path(__file__).parents[2]
+REFERENCE = (ROOT / "docs" / "catalogue.md").read_text()
+README = (ROOT / "rating" / "README.md").read_text()
+
+
+def blocks(text, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_the_blocks_of_the_reference_are_a_catalogue_without_errors():
+    (card,) = blocks(REFERENCE, "csv")
+    yaml = "".join(blocks(REFERENCE, "yaml"))
+    document = document_of({"all.yaml": yaml.encode(), "cards/world.csv": card.encode()})
+    month = Month(compile(document, 1), "business")
+    assert month.rate(event("data", B=15_000_000_000)).price_id == "business/data"
+
+
+def test_the_reference_has_every_section_and_every_column():
+    assert re.findall(r"^## `(\w+)`$", REFERENCE, flags=re.MULTILINE) == list(SECTIONS)
+    (card,) = blocks(REFERENCE, "csv")
+    assert card.splitlines()[0] == ",".join(COLUMNS)
+    assert all(f"`{column}`" in REFERENCE for column in COLUMNS)
+
+
+def test_the_sample_catalogue_has_no_errors():
+    folder = ROOT / "deploy" / "sample" / "catalogue"
+    files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*")}
+    assert {plan.currency for plan in document_of(files).plans} == {"EUR", "GBP"}
+
+
+def test_the_example_of_the_readme_is_what_explain_says():
+    month = Month(
+        catalogue_of(
+            """
+            plans:
+              business:
+                currency: EUR
+                allowances: {minutes: {units: 3 min}}
+                prices:
+                  national:
+                    product: voice
+                    versions:
+                      - valid_from: 2026-10-01
+                        price: {model: per_unit, amount: 0.08, per: 1 min, increments: 60/1,
+                                allowance: minutes}
+            """
+        ),
+        "business",
+    )
+    month.rate(event(s=150))
+    (example,) = blocks(README, "text")
+    assert example.splitlines() == sentences(charge_of(month.rate(event(s=100))))
