@@ -83,7 +83,13 @@ def _kinds() -> tuple[tuple[Exit, tuple[type[BaseException], ...]], ...]:
         SettingsError,
         WrongInstallation,
     )
-    from sinks.errors import InstallationMismatch, SinkMisconfigured, SinkUnavailable
+    from sinks.errors import (
+        InstallationMismatch,
+        ProgressMissing,
+        SinkError,
+        SinkMisconfigured,
+        SinkUnavailable,
+    )
     from sources.errors import SourceFileError
 
     return (
@@ -98,11 +104,12 @@ def _kinds() -> tuple[tuple[Exit, tuple[type[BaseException], ...]], ...]:
                 WrongInstallation,
                 MissingGenesis,
                 InstallationMismatch,
+                ProgressMissing,
                 SinkMisconfigured,
                 SourceFileError,
             ),
         ),
-        (Exit.FAILED, (RatemillError,)),
+        (Exit.FAILED, (RatemillError, SinkError)),
         (Exit.UNREACHABLE, (ConnectionError, TimeoutError)),
     )
 

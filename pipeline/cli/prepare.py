@@ -1,4 +1,4 @@
-"""Making an installation ready: tables, topics, and the rows that tie the two together."""
+"""Making an installation ready: topics, tables, and the rows that tie the two together."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ from collections.abc import Callable
 
 import msgspec
 
+from pipeline.cli.starts import starts_of
+from pipeline.clock import SystemClock
 from pipeline.embedded import Endpoints
-from pipeline.genesis import Applied, apply_topics
+from pipeline.genesis import apply_topics
 from pipeline.settings import Settings
+from sinks.connection import open_pool
+from sinks.installation import Identity, register
+from sinks.migrate import migrate
+from sinks.partitions import ensure_partitions
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
-    """What was missing and is there now; empty on a second call."""
+    """What was missing and is there now; the numbers and lists are empty on a second call."""
 
     installation: str
     cluster_id: str
@@ -20,17 +26,37 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     created: tuple[str, ...]  # topics
     genesis_partitions: int
     migrations: tuple[str, ...]
+    registered_partitions: int  # of the topics that load reads
 
 
 async def prepare(
     settings: Settings, endpoints: Endpoints, *, tell: Callable[[str], None]
 ) -> Prepared:
-    """Bring tables and topics of an installation up to date; safe to repeat.
+    """Bring topics and tables of an installation up to date; safe to repeat.
 
-    The topics come first: their genesis ids are what the database is compared with, and an
-    installation that does not belong there is refused before anything is written to it.
+    `InstallationMismatch` where the schema belongs to another genesis than the topics: then
+    nothing is changed in either that was there before.
     """
-    applied: Applied = await apply_topics(settings, bootstrap=endpoints.kafka_bootstrap)
+    name, dsn = settings.installation, endpoints.postgres_dsn
+    applied = await apply_topics(settings, bootstrap=endpoints.kafka_bootstrap)
     if applied.created:
-        tell(f"created {len(applied.created)} topics of {settings.installation}")
-    raise NotImplementedError
+        tell(f"created {len(applied.created)} topics of {name}")
+    migrations = await migrate(dsn, installation=name)
+    if migrations:
+        tell(f"created or changed the tables of {name} ({len(migrations)} migrations)")
+    await ensure_partitions(dsn, installation=name, at=SystemClock().now())
+    async with open_pool(dsn, installation=name, max_size=1) as pool:
+        registered = await register(
+            pool,
+            Identity(name, applied.cluster_id, applied.genesis_id),
+            await starts_of(settings, bootstrap=endpoints.kafka_bootstrap),
+        )
+    return Prepared(
+        installation=name,
+        cluster_id=applied.cluster_id,
+        genesis_id=applied.genesis_id,
+        created=applied.created,
+        genesis_partitions=applied.genesis_partitions,
+        migrations=migrations,
+        registered_partitions=registered,
+    )

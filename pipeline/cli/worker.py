@@ -91,8 +91,9 @@ async def _reached(settings: Settings, *, needs_postgres: bool) -> tuple[str, st
         bootstrap, dsn = endpoints.kafka_bootstrap, endpoints.postgres_dsn
     await cluster_id(bootstrap)
     if needs_postgres:
-        from sinks.connection import ping
+        from sinks.connection import open_pool
 
         assert dsn is not None
-        await ping(dsn)
+        async with open_pool(dsn, installation=settings.installation, max_size=1):
+            pass
     return bootstrap, dsn
