@@ -1,0 +1,1 @@
+"""Invoices from charges: pure, beside rating; imports only `schemas`."""
