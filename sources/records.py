@@ -10,9 +10,6 @@ from schemas import raw
 from schemas.flow import Headers
 from sources.block import Block
 
-BLOCK = "block"
-END = "end"
-
 
 class RawRecord(NamedTuple):
     """One record for the raw topic; ``items`` are those in it, 0 for an end record."""
@@ -32,6 +29,7 @@ class Origin:
     stream: str  # the key: all copies of a record meet in one partition
     format: str
     zone: str | None = None  # IANA name, for formats whose times are local
+    names_columns: bool = False  # the first line of a file says what its columns are
 
     def headers(self) -> Headers:
         """Return the headers of the origin."""
@@ -60,14 +58,17 @@ def records_of(
     of_file = origin.headers() + named
     first_item, sent, sent_bytes, digest = 1, 0, 0, raw.NO_BLOCKS
     for block in blocks:
-        headers = (*of_file, (raw.RECORD, BLOCK.encode()), *_of_block(block, sent, first_item))
+        if origin.names_columns and not sent:
+            # Every block says it again: a reader has one at a time.
+            of_file += ((raw.COLUMNS_LINE, block.value.partition(b"\n")[0]),)
+        headers = (*of_file, (raw.RECORD, raw.RECORD_BLOCK), *_of_block(block, sent, first_item))
         yield RawRecord(key=key, value=block.value, headers=headers, items=block.items)
         first_item += block.items
         sent += 1
         sent_bytes += block.whole_bytes
         digest = raw.chain_block(digest, block.digest)
     end = raw.FileEnd(blocks=sent, items=first_item - 1, bytes=sent_bytes, digest=digest.hex())
-    headers = (*of_file, (raw.RECORD, END.encode()))
+    headers = (*of_file, (raw.RECORD, raw.RECORD_END))
     yield RawRecord(key=key, value=raw.file_end_to_json(end), headers=headers, items=0)
 
 

@@ -73,8 +73,15 @@ class _Account:
     entries: list[dict[str, str]]  # its subscriptions, as the file says them
 
 
-_ZONES = Weighted(
-    ("Europe/Berlin", "Europe/London", "America/New_York", "Asia/Kuala_Lumpur"), (80, 10, 5, 5)
+# Where accounts are, and in which currency they are charged if it is offered.
+_HOMES = Weighted(
+    (
+        ("Europe/Berlin", "EUR"),
+        ("Europe/London", "GBP"),
+        ("America/New_York", "EUR"),
+        ("Asia/Kuala_Lumpur", "EUR"),
+    ),
+    (75, 15, 5, 5),
 )
 _FIRST_WORDS = (
     "Alder",
@@ -158,18 +165,22 @@ class Population:
 
     def _add_account(self, number: int) -> None:
         draw = self._draw
-        offered = sorted({offer for offers in self._offers.values() for offer in offers})
-        currency = draw.one_of(offered).currency
+        zone, currency = _HOMES.pick(draw)
+        offered = sorted({offer.currency for offers in self._offers.values() for offer in offers})
+        if currency not in offered:
+            currency = draw.one_of(offered)
         account = _Account(
             account_id=f"acc-{number:05d}",
             name=f"{draw.one_of(_FIRST_WORDS)} {draw.one_of(_SECOND_WORDS)}",
-            zone=_ZONES.pick(draw),
+            zone=zone,
             currency=currency,
             entries=[],
         )
         self._accounts.append(account)
         for service, count in self._services().items():
-            plans = [offer.plan for offer in self._offers.get(service, ()) if offer[1] == currency]
+            plans = [
+                offer.plan for offer in self._offers.get(service, ()) if offer.currency == currency
+            ]
             for _ in range(count if plans else 0):
                 self._add_subscription(account, service, draw.one_of(plans))
 

@@ -39,7 +39,7 @@ class Wall:
         hour = at_ms // HOUR_MS
         clear = self._clear.get(hour)
         if clear is None:
-            first, last = (hour - 2) * HOUR_MS, (hour + 3) * HOUR_MS
+            first, last = (hour - 2) * HOUR_MS, (hour + 3) * HOUR_MS - 1
             clear = self._clear[hour] = self._offset(first) == self._offset(last)
         return clear
 

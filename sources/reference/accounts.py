@@ -13,6 +13,8 @@ from sources.reference.problem import Problem, quoted
 from sources.reference.subscriptions import Held, Holdings, read_subscription
 from sources.reference.tree import Reader, Value
 
+_UNKNOWN = "?"  # the id of an account whose own was refused
+
 
 class Accounts(NamedTuple):
     """The accounts of all files, or none and all that is wrong, by file and line."""
@@ -62,8 +64,8 @@ class _Reading:
         )
         if fields is None:
             return
-        account_id = name_of(reader, fields.get("id"), "account.id") or "?"
-        self._check_once(reader, fields.get("id"), account_id)
+        account_id = name_of(reader, fields.get("id"), "account.id") or _UNKNOWN
+        is_first = self._is_first(reader, fields.get("id"), account_id)
         at = f"account {account_id}"
         tenant = name_of(reader, fields.get("tenant"), f"{at}.tenant") or self._tenant
         zone = zone_of(reader, fields.get("zone"), f"{at}.zone") or "UTC"
@@ -73,6 +75,7 @@ class _Reading:
             entry = read_subscription(reader, item, f"{at}.subscriptions", zone=zone)
             if entry is not None:
                 entries.append(entry)
+            if entry is not None and is_first:  # a repeated account overlaps itself all over
                 self.holdings.add(Held(entry, tenant, account_id, reader.file, item.line))
         self.accounts.append(
             Account(
@@ -86,11 +89,13 @@ class _Reading:
             )
         )
 
-    def _check_once(self, reader: Reader, value: Value | None, account_id: str) -> None:
-        if value is None:
-            return
-        place = f"{reader.file}:{value.line}"
-        first = self._places.setdefault(account_id, place)
-        if first != place:
-            found = f"{quoted(account_id)} again, after {first}"
-            reader.complain(value.line, "account.id", "each account once", found)
+    def _is_first(self, reader: Reader, value: Value | None, account_id: str) -> bool:
+        if value is None or account_id == _UNKNOWN:
+            return True
+        first = self._places.get(account_id)
+        if first is None:
+            self._places[account_id] = f"{reader.file}:{value.line}"
+            return True
+        found = f"{quoted(account_id)} again, after {first}"
+        reader.complain(value.line, "account.id", "each account once", found)
+        return False

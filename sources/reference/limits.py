@@ -36,15 +36,20 @@ def _limit(reader: Reader, value: Value, field: str, currency: str) -> ChargeLim
     limit_id = name_of(reader, fields.get("id"), f"{field}.id")
     scope = scope_of(reader, fields.get("scope"), f"{field}.scope")
     invoice_scope = scope_of(reader, fields.get("invoice_scope"), f"{field}.invoice_scope")
+    if scope and invoice_scope not in (None, SCOPE_ACCOUNT, scope):
+        stated = fields["invoice_scope"]
+        expected = f"account, or {scope} as the scope is"
+        reader.complain(stated.line, f"{field}.invoice_scope", expected, stated.shown())
+        return None
     amount = amount_of(reader, fields.get("amount"), f"{field}.amount")
     records = count_of(reader, fields.get("records"), f"{field}.records")
     if "amount" not in fields and "records" not in fields:
         reader.complain(value.line, field, "an amount, a number of records, or both", "neither")
-    stated = currency_of(reader, fields.get("currency"), f"{field}.currency")
-    if stated and stated != currency:
+    in_currency = currency_of(reader, fields.get("currency"), f"{field}.currency")
+    if in_currency not in (None, currency):
         # A limit in a currency that the account is not charged in would never be reached.
-        expected = f"{currency}, as the account is charged in"
-        reader.complain(fields["currency"].line, f"{field}.currency", expected, quoted(stated))
+        expected, found = f"{currency}, as the account is charged in", fields["currency"]
+        reader.complain(found.line, f"{field}.currency", expected, found.shown())
     if limit_id is None or scope is None or (amount is None and records is None):
         return None
     return ChargeLimit(

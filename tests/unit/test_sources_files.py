@@ -74,6 +74,15 @@ def test_the_zone_is_said_only_where_there_is_one(tmp_path: Path) -> None:
     assert all(header(record, raw.ZONE) is None for record in read(path))
 
 
+def test_the_line_of_column_names_goes_with_every_block(tmp_path: Path) -> None:
+    origin = Origin(tenant="t", source="s", stream="s", format="f", names_columns=True)
+    path = write(tmp_path / "a.csv", b"a,b\r\n" + b"1,2\r\n" * 2500)
+    with FileReading(path, origin=origin, file_id="1", now_ms=LATER_MS) as reading:
+        blocks = list(reading.records())[:-1]
+    assert [header(block, raw.COLUMNS_LINE) for block in blocks] == ["a,b\r"] * 3
+    assert blocks[0].value.startswith(b"a,b\r\n1,2")
+
+
 def test_the_summary_says_what_was_read(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", b"x\ny\n")
     with FileReading(path, origin=ORIGIN, file_id="1", now_ms=LATER_MS) as reading:
