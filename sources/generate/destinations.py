@@ -9,6 +9,8 @@ from collections.abc import Container, Iterable, Sequence
 from sources.generate.draw import Draw, skewed
 
 NUMBER_DIGITS = 12
+HOME = "49"  # where all numbers of accounts are from
+_HOME_CALLS = 55  # of 100
 
 
 def prefixes_of(cards: Iterable[str]) -> tuple[str, ...]:
@@ -41,17 +43,23 @@ def _is_priced(number: str, prefixes: Container[str]) -> bool:
 
 
 class Destinations:
-    """Numbers to call. Some prefixes are called often, most seldom; which, the seed decides."""
+    """Numbers to call: more than half at home, then all over the card.
+
+    Some prefixes are called often, most seldom; which ones, the seed decides.
+    """
 
     def __init__(self, prefixes: Sequence[str], draw: Draw) -> None:
         assert prefixes, "a call needs a rate card to draw its destination from"
         shuffled = sorted(prefixes, key=lambda prefix: (draw.bits(32), prefix))
-        self._prefixes = skewed(shuffled, head=3)
+        self._anywhere = skewed(shuffled, head=3)
+        home = [prefix for prefix in shuffled if prefix.startswith(HOME)]
+        self._home = skewed(home, head=3) if home else self._anywhere
         self._unknown = _prefix_without_price(prefixes)
 
     def number(self, draw: Draw) -> str:
         """Return a number that the card has a price for, without a plus."""
-        return _number(self._prefixes.pick(draw), draw)
+        prefixes = self._home if draw.below(100) < _HOME_CALLS else self._anywhere
+        return _number(prefixes.pick(draw), draw)
 
     def unknown_number(self, draw: Draw) -> str:
         """Return a number that the card has no price for."""

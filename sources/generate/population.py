@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.period import from_ms, month_start_ms
+from sources.generate.destinations import HOME
 from sources.generate.draw import Draw, Weighted
 
 _HOUR_MS = 3_600_000
@@ -248,7 +249,7 @@ def _identifier(service: Service, serial: int) -> str:
     """Return the identifier of a serial number: never the same for two."""
     match service:
         case Service.VOICE:
-            return f"4930{2_000_000 + serial * 7:07d}"
+            return f"{HOME}30{2_000_000 + serial * 7:07d}"
         case Service.DEVICE:
             # An odd factor takes each 40-bit number to another one.
             return f"70b3d5{serial * 0x9E3779B97B & 0xFFFFFFFFFF:010x}"
@@ -264,7 +265,7 @@ def unknown_identifier(service: Service, draw: Draw) -> str:
     """Return an identifier of that kind which nobody has."""
     match service:
         case Service.VOICE:
-            return f"4939{draw.below(10_000_000):07d}"
+            return f"{HOME}39{draw.below(10_000_000):07d}"
         case Service.DEVICE:
             return f"fffffe{draw.bits(40):010x}"
         case Service.METER:
