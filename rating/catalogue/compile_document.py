@@ -56,22 +56,17 @@ def _week_bands(band_set: doc.BandSet) -> WeekBands:
 
 
 def _rate_card(card: doc.Card) -> RateCard:
-    # A card has a few hundred different prices; one object for each saves most of the memory.
-    prices: dict[tuple[Decimal, ...], PerUnitPrice] = {}
-    increments: dict[tuple[Decimal, Decimal], Increments] = {}
+    # A card has a few hundred different prices; one object for each saves most of the memory. By
+    # their texts: 0.10 equals 0.1, but the explanation shows each as it is written.
+    prices: dict[tuple[str, ...], PerUnitPrice] = {}
     rows = []
     for row in card.rows:
-        key = (row.amount, row.per_units, row.first_units, row.following_units, row.connect_fee)
+        stated = (row.amount, row.per_units, row.first_units, row.following_units, row.connect_fee)
+        key = tuple(map(str, stated))
         price = prices.get(key)
-        # Equal decimals may differ in their places, and the explanation shows them as written.
-        if price is None or str(price.amount) != str(row.amount):
-            pair = (row.first_units, row.following_units)
-            price = per_unit_price(
-                row.amount,
-                row.per_units,
-                increments.setdefault(pair, Increments(*pair)),
-                row.connect_fee,
-            )
+        if price is None:
+            increments = Increments(row.first_units, row.following_units)
+            price = per_unit_price(row.amount, row.per_units, increments, row.connect_fee)
             prices[key] = price
         rows.append(
             RateCardRow(

@@ -122,3 +122,10 @@ def test_a_step_of_a_later_build_is_shown_as_it_stands(month):
     charge = charge_of(month.rate(event("message")))
     newer = msgspec.structs.replace(charge, explanation=(("discount", "10 %"),))
     assert sentences(newer)[1] == "discount 10 %."
+
+
+def test_an_allowance_that_was_made_smaller_has_nothing_left(month):
+    charge = charge_of(month.rate(event("message")))
+    step = ("allowance", "p/minutes", "60", "90", "0")
+    charge = msgspec.structs.replace(charge, unit="s", explanation=(step,))
+    assert sentences(charge)[1] == "Allowance p/minutes of 1 min a month had 0 s left: 0 s is free."

@@ -19,6 +19,7 @@ from rating.price.units import RoundUnits, UnitRounding, rounded_units
         ("30/6", "31", "36"),
         ("1/1", "59", "59"),
         ("1/1", "12345678901234567890123456.01", "12345678901234567890123457"),  # 28 digits
+        ("0.01/0.01", "1234567890123456789012345678", "1234567890123456789012345678"),
     ],
 )
 def test_usage_is_rounded_up_to_whole_increments(rate_card, used_s, billable_s):

@@ -278,6 +278,47 @@ def test_the_band_of_the_start_prices_all_of_it(local, amount):
     assert Month(catalogue).rate(event(local=local, s=60)).amount == amount
 
 
+@pytest.mark.parametrize(
+    ("local", "amount"),
+    [
+        ("2026-10-04T05:59", 2),
+        ("2026-10-04T12:00", 1),
+        ("2026-10-04T22:00", 2),
+        ("2026-10-05T05:59", 1),
+    ],
+    ids=["Sunday before six", "Sunday noon", "Sunday at ten", "Monday before six"],
+)
+def test_hours_that_go_round_midnight_are_of_one_day_of_the_calendar(local, amount):
+    catalogue = catalogue_of(
+        """
+        bands:
+          hours: {special: [Sun 22:00-06:00], plain: otherwise}
+        plans:
+          p:
+            currency: EUR
+            prices:
+              x:
+                product: message
+                price: {model: per_unit, bands: hours, amounts: {special: 2, plain: 1}, per: 1}
+        """
+    )
+    assert Month(catalogue).rate(event("message", local=local)).amount == amount
+
+
+def test_prices_that_are_equal_are_explained_as_they_are_written():
+    card = f"{CARD_HEADER}\n49,Germany,0.10,60,60,60\n44,United Kingdom,0.1,60,60,60\n"
+    catalogue = catalogue_of(
+        """
+        plans:
+          p: {currency: EUR, prices: {x: {product: voice, price: {model: rate_card, card: world}}}}
+        """,
+        world=card,
+    )
+    for number, amount in (("49", "0.10"), ("44", "0.1")):
+        rated = Month(catalogue).rate(event(to=number, s=1))
+        assert ("rate", amount, "60") in rated.explanation
+
+
 def test_a_band_above_an_allowance_has_a_tier_of_its_own():
     """What grows is the cost at one price; two bands are two prices."""
     catalogue = catalogue_of(
