@@ -85,7 +85,8 @@ def _kept(headers: Headers) -> Headers:
     kept: list[tuple[str, bytes]] = []
     room = _KEPT_HEADER_BYTES
     for name, value in headers:
-        room -= len(name) + len(value or b"") if name in _OURS else 0
-        if name in _OURS and room >= 0:
+        size = len(name) + len(value or b"")
+        if name in _OURS and size <= room:
             kept.append((name, value or b""))
+            room -= size
     return tuple(kept)

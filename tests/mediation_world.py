@@ -82,11 +82,11 @@ def event_json(number=1, *, subject="dev-1", size=1, at="2026-03-01T12:00:00Z", 
 class MemoryStage:
     """Keeps what the engine would: position, proof, state, and everything that was appended."""
 
-    def __init__(self, **settings):
+    def __init__(self, *, mappings=MAPPINGS, **settings):
         self.reference = ReferenceData()
         self.reference.apply(accounts(), version=5)
         self.step = NormaliseStep(
-            mappings=MAPPINGS,
+            mappings=mappings,
             reference=self.reference,
             partition_of=lambda key: int(key[-1]),
             raw_partition_of=lambda key: PARTITION if key == KEY else PARTITION + 1,

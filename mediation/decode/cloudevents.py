@@ -321,7 +321,7 @@ def _quantity(event: Event, rule: QuantityPath) -> Decimal | Refused | None:
         quantity = exact_quantity(value, field=field)
     elif isinstance(value, str):
         quantity = quantity_of(value, field=field)
-    elif isinstance(value, int) and not isinstance(value, bool):
+    elif isinstance(value, int):  # true and false too: their texts are no numbers
         quantity = quantity_of(str(value), field=field)
     else:
         return Refused(RefusalReason.INVALID_FIELD, f"{field} is not a number")

@@ -149,6 +149,11 @@ def test_a_zone_that_is_none_is_no_zone(zone):
     assert reason(small(), GOOD, {"zone": zone}) is RefusalReason.TIME_WITHOUT_ZONE
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_cell():
+    ((_, line, item), _) = small().decode(b"\xef\xbb\xbf" + GOOD + GOOD, BERLIN)
+    assert (item.record_id, line[:3]) == ("1", b"\xef\xbb\xbf")
+
+
 def test_a_year_9999_is_a_time_like_any_other():
     item = one(small(), b"1,9999-12-31 23:59:59,dev-1,60\n")
     assert item.started_at_ms == 253402297199_000

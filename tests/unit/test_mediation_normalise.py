@@ -6,6 +6,14 @@ import pytest
 from msgspec.structs import replace
 
 from mediation.decode.item import format_name
+from mediation.decode.mapping import load_decoder
+from mediation.file_progress import (
+    NOTHING,
+    BlockSeen,
+    after_block,
+    progress_from_bytes,
+    progress_to_bytes,
+)
 from schemas import raw, sethash
 from schemas.flow import Channel, SourceRecord
 from schemas.ids import event_identity, suspense_id
@@ -19,6 +27,7 @@ from tests.mediation_world import (
     MAPPINGS,
     NOON,
     PARTITION,
+    TEXTS,
     MemoryStage,
     accounts,
     event_json,
@@ -217,6 +226,37 @@ def test_an_empty_record_is_ignored(stage):
     assert stage.send(b"", format="asterisk") == {"ignored": 1}
 
 
+def test_headers_that_are_too_large_are_not_copied_into_suspense(stage):
+    stage.send(event_json(), junk="x" * 700_000, stream="y" * 20_000)
+    (record,) = stage.suspense()
+    assert record.reason == "mediation.too_large"
+    assert {name for name, _ in record.raw_headers} == {"tenant", "source", "format", "record"}
+    assert len(stage.appends[-1].value) < 2_000
+
+
+MANY = 1_100
+WIDE = f"""
+extends: cloudevents-iot
+name: wide
+version: 1
+types:
+  sensor.data:
+    product: iot-data
+    usage_kind: data
+    quantities: {{B: data.bytes}}
+    attributes: {{{", ".join(f"a{n}: data.long" for n in range(MANY))}}}
+"""
+
+
+def test_an_event_that_grew_too_large_is_refused_and_pinned():
+    wide = load_decoder(WIDE, "wide.yaml", extends=TEXTS)
+    stage = MemoryStage(mappings={"wide": wide})
+    value = event_json(size=f'1,"long":"{"x" * 256}"')
+    assert stage.send(value, format="wide") == {"suspended": 1}
+    assert stage.send(value, format="wide") == {"duplicate": 1}
+    assert stage.reasons() == ["mediation.too_large", "duplicate"]
+
+
 def test_a_record_that_broke_the_step_is_refused_unread(stage):
     decided = stage.batch(
         stage.record(event_json(1)), stage.record(event_json(2)), internal_errors=frozenset({0})
@@ -367,6 +407,24 @@ def test_a_block_or_an_end_that_comes_again_changes_nothing(stage):
     numbered = [(0, BLOCKS[0]), (0, BLOCKS[0]), (1, BLOCKS[1]), (2, BLOCKS[2])]
     assert send_file(stage, numbered, file_end(BLOCKS)) == {"command": 1}
     assert send_file(stage, [], file_end(BLOCKS)) == {"duplicate": 1}
+
+
+def test_a_block_after_the_end_in_the_same_batch_begins_anew(stage):
+    named = {"record": "block", "file_id": "f", "block": "0"}
+    stage.send(BLOCKS[0], **named)
+    stage.batch(
+        stage.record(file_end_to_json(file_end(BLOCKS[:1])), record="end", file_id="f"),
+        stage.record(BLOCKS[0], **named),
+    )
+    (progress,) = [value for key, value in stage.state.items() if key.startswith(b"f")]
+    assert progress_from_bytes(progress).blocks == 1
+
+
+def test_sizes_that_no_file_has_stop_nothing():
+    most = 2**64 - 1
+    progress = NOTHING._replace(size_bytes=most, items=most)
+    after = after_block(progress, BlockSeen(0, items=9, size_bytes=9, digest=bytes(16)))
+    assert progress_from_bytes(progress_to_bytes(after)) == after
 
 
 def test_blocks_that_nobody_can_read_did_arrive(stage):
