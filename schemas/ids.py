@@ -58,3 +58,9 @@ def suspense_id(*, stage: str, partition: int, offset: int, index: int, run: str
     """Return the id of a suspended record: of where it lay, so that a repeat is the same."""
     position = f"{partition}:{offset}:{index}"
     return digest_of(b"suspense", stage.encode(), position.encode(), run.encode()).hex()
+
+
+def close_period_command_id(*, tenant: str, account_id: str, period_start_ms: int) -> str:
+    """Return the id of the command that closes one period of one account: one ever."""
+    fields = (tenant.encode(), account_id.encode(), str(period_start_ms).encode())
+    return digest_of(b"close_period", *fields).hex()
