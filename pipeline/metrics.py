@@ -69,7 +69,7 @@ class StageMetrics:
             registry=registry,
         )
 
-    def batch(self, partition: int, proof: Proof, *, behind: int) -> None:
+    def batch(self, partition: int | str, proof: Proof, *, behind: int) -> None:
         """Count one committed batch."""
         number = str(partition)
         self._records.labels(self._stage, number).inc(proof.records)
@@ -80,11 +80,11 @@ class StageMetrics:
             self._refusals.labels(self._stage, reason).inc(count)
         self.caught_up(partition, behind=behind)
 
-    def caught_up(self, partition: int, *, behind: int) -> None:
+    def caught_up(self, partition: int | str, *, behind: int) -> None:
         """Say how far the end is."""
         self._lag.labels(self._stage, str(partition)).set(behind)
 
-    def doubt(self, partition: int, error: str) -> None:
+    def doubt(self, partition: int | str, error: str) -> None:
         """Count a session that ended in doubt."""
         self._stops.labels(self._stage, str(partition), error).inc()
 
@@ -92,7 +92,9 @@ class StageMetrics:
         """Say how many changelog records the running restore has folded."""
         self._restored.labels(self._stage, str(partition)).set(records)
 
-    def loaded(self, partition: int, *, records: int, rows: dict[str, int], seconds: float) -> None:
+    def loaded(
+        self, partition: int | str, *, records: int, rows: dict[str, int], seconds: float
+    ) -> None:
         """Count one transaction of load."""
         number = str(partition)
         self._records.labels(self._stage, number).inc(records)

@@ -46,7 +46,13 @@ class Settings(BaseSettings):
     )
     batch_work_ms: int = Field(default=100, ge=1, description="Work aimed at in one batch.")
     batch_records: int = Field(default=2_000, ge=1, description="Source records of one batch.")
-    batch_bytes: int = Field(default=1_000_000, ge=1_000, description="Source bytes of one batch.")
+    batch_bytes: int = Field(
+        default=500_000,
+        ge=1_000,
+        # A proof of normalise holds 44 bytes for each item: with the shortest items that there
+        # are, it stays below the size of a record batch.
+        description="Source bytes of one batch.",
+    )
     load_batch_records: int = Field(default=10_000, ge=1)
 
     dedup_horizon_ms: int = Field(default=62 * _DAY_MS, ge=_DAY_MS)

@@ -1,0 +1,151 @@
+"""Load as it runs: the ledger, suspense and proofs of normalise into Postgres; invoices; relay."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+from prometheus_client import CollectorRegistry
+
+from pipeline.backoff import Backoff
+from pipeline.clock import Clock
+from pipeline.errors import RatemillError
+from pipeline.genesis import last_proof_or_none
+from pipeline.kafka import cluster_id
+from pipeline.load_partition import LoadPartition
+from pipeline.loading import (
+    Gather,
+    LedgerGathering,
+    ProofGathering,
+    SuspenseGathering,
+)
+from pipeline.metrics import StageMetrics
+from pipeline.ownership import Ownership
+from pipeline.relay import relay_commands
+from pipeline.settings import Settings
+from pipeline.slots import take_slot
+from pipeline.topics import topics_of
+from schemas.flow import Channel
+from sinks.connection import Pool, open_pool
+from sinks.errors import SinkError
+from sinks.installation import Identity, check_identity
+from sinks.invoices import build_pending_invoices
+
+_log = structlog.get_logger(__name__)
+
+_LOAD = "load"
+_LOOK_EVERY_S = 2.0  # for requests and commands that another process has written
+
+
+@dataclass(frozen=True, slots=True)
+class LoadStage:
+    """Load, ready to run in this process."""
+
+    settings: Settings
+    bootstrap: str
+    dsn: str
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+    async def run(self, clock: Clock) -> None:
+        """Load the partitions that the group assigns, build invoices, relay commands."""
+        settings = self.settings
+        cluster = await cluster_id(self.bootstrap)
+        topics = topics_of(settings)
+        metrics = StageMetrics(_LOAD, self.registry)
+        slot = await take_slot(
+            settings.state_folder() / _LOAD,
+            wanted=settings.slot,
+            wait_s=settings.session_timeout_ms / 1000,
+        )
+        requested = asyncio.Event()
+        # A connection for each partition that loads at once, one for invoices, one for commands.
+        size = topics.ledger.partitions + 4
+        try:
+            async with open_pool(
+                self.dsn, installation=settings.installation, max_size=size
+            ) as pool:
+                await check_identity(pool, await self._identity(cluster))
+                gathers: dict[str, Gather] = {
+                    topics.ledger.name: lambda pool, progress: LedgerGathering(
+                        pool, progress, on_request=requested.set
+                    ),
+                    topics.suspense.name: lambda pool, progress: SuspenseGathering(pool),
+                    topics.proofs.name: lambda pool, progress: ProofGathering(pool),
+                }
+
+                def own(partition: TopicPartition) -> LoadPartition:
+                    return LoadPartition(
+                        gathers[partition.topic],
+                        settings,
+                        bootstrap=self.bootstrap,
+                        pool=pool,
+                        ownership=ownership,
+                        partition=partition,
+                        clock=clock,
+                        metrics=metrics,
+                    )
+
+                supervised = settings.slot is not None and slot.number == settings.slot
+                ownership = Ownership(
+                    settings,
+                    bootstrap=self.bootstrap,
+                    group=f"{settings.installation}.{_LOAD}",
+                    topics=list(gathers),
+                    own=own,
+                    instance_id=f"{settings.installation}.{_LOAD}.{slot.number}"
+                    if supervised
+                    else None,
+                )
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(ownership.run())
+                    tasks.create_task(_repeat(lambda: _invoice(pool, metrics), wake=requested))
+                    tasks.create_task(
+                        _repeat(
+                            lambda: relay_commands(settings, bootstrap=self.bootstrap, pool=pool),
+                            wake=asyncio.Event(),
+                        )
+                    )
+        finally:
+            slot.release()
+
+    async def _identity(self, cluster: str) -> Identity:
+        topics = topics_of(self.settings)
+        last = await last_proof_or_none(
+            self.bootstrap, Channel.LEDGER, TopicPartition(topics.ledger.name, 0)
+        )
+        genesis_id = "" if last is None else last.proof.genesis_id
+        return Identity(self.settings.installation, cluster, genesis_id)
+
+
+def load_stage(settings: Settings, *, bootstrap: str, dsn: str) -> LoadStage:
+    """Return the stage from the ledger to Postgres."""
+    return LoadStage(settings, bootstrap, dsn)
+
+
+async def _invoice(pool: Pool, metrics: StageMetrics) -> None:
+    """Build every invoice that is due; several loaders may do it at once."""
+    built = await build_pending_invoices(pool)
+    if built:
+        metrics.invoiced(len(built))
+        _log.info("invoices_built", count=len(built))
+
+
+async def _repeat(work: Callable[[], Awaitable[object]], *, wake: asyncio.Event) -> None:
+    """Do the work for ever: when woken, and now and then; failures are waited out."""
+    backoff = Backoff()
+    while True:
+        wake.clear()
+        try:
+            await work()
+            backoff.reset()
+        except (KafkaError, RatemillError, SinkError, OSError, TimeoutError) as error:
+            _log.error("load_side_work_failed", error=str(error) or repr(error))
+            await backoff.wait()
+            continue
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(wake.wait(), _LOOK_EVERY_S)
