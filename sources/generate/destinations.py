@@ -2,44 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Sequence
 
 from sources.generate.draw import Draw, skewed
 
 NUMBER_DIGITS = 12
 HOME = "49"  # where all numbers of accounts are from
 _HOME_CALLS = 55  # of 100
-
-
-def prefixes_of(cards: Iterable[str]) -> tuple[str, ...]:
-    """Return the prefixes that every one of some rate cards has a price for, each once.
-
-    `ValueError` where a card has no column ``prefix``, or they have no destination in common.
-    """
-    read = [_prefixes(card) for card in cards]
-    found = dict.fromkeys(
-        prefix
-        for prefixes in read
-        for prefix in prefixes
-        if all(_is_priced(prefix, others) for others in read)
-    )
-    if not found:
-        raise ValueError("the rate cards have no destination in common")
-    return tuple(found)
-
-
-def _prefixes(card: str) -> dict[str, None]:
-    rows = csv.DictReader(io.StringIO(card, newline=""))
-    if "prefix" not in (rows.fieldnames or ()):
-        raise ValueError("a rate card has no column `prefix`")
-    return dict.fromkeys(row["prefix"].strip() for row in rows if row["prefix"])
-
-
-def _is_priced(number: str, prefixes: Container[str]) -> bool:
-    """Return whether a prefix, or one that it begins with, is among some."""
-    return any(number[:length] in prefixes for length in range(1, len(number) + 1))
 
 
 class Destinations:

@@ -178,22 +178,25 @@ class Population:
             entries=[],
         )
         self._accounts.append(account)
-        for service, count in self._services().items():
+        for service, count in self._services(number).items():
             plans = [
                 offer.plan for offer in self._offers.get(service, ()) if offer.currency == currency
             ]
             for _ in range(count if plans else 0):
                 self._add_subscription(account, service, draw.one_of(plans))
 
-    def _services(self) -> dict[Service, int]:
-        """Return how many subscriptions of each service an account has."""
+    def _services(self, number: int) -> dict[Service, int]:
+        """Return how many subscriptions of each service an account has.
+
+        Which ones is not drawn: few accounts must have all services among them too.
+        """
         draw = self._draw
         return {
             Service.VOICE: draw.between(1, 5),
-            Service.DEVICE: draw.between(4, 30) if draw.below(4) == 0 else 0,
-            Service.METER: draw.between(1, 4) if draw.below(5) == 0 else 0,
-            Service.CLIENT: draw.between(1, 3) if draw.below(6) == 0 else 0,
-            Service.VIEWER: 1 if draw.below(3) == 0 else 0,
+            Service.DEVICE: draw.between(4, 30) if number % 4 == 1 else 0,
+            Service.METER: draw.between(1, 4) if number % 5 == 2 else 0,
+            Service.CLIENT: draw.between(1, 3) if number % 6 == 3 else 0,
+            Service.VIEWER: 1 if number % 3 == 0 else 0,
         }
 
     def _add_subscription(self, account: _Account, service: Service, plan: str) -> None:

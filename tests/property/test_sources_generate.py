@@ -97,10 +97,10 @@ def test_records_are_written_in_order_and_within_the_days(
 @pytest.mark.parametrize(
     ("scenario", "digest"),
     [
-        ("mixed", "74b600a3be986580c0b79ad67aede6b292bddbd2a279907a95732c35ad1efaa8"),
-        ("telco", "0f01843366cd1cfac2e49a32385d5ef1a5fcc8548eb2234b79e102e3ff56b810"),
-        ("iot", "5a6ad9fd04ff11cbf3d4ec746796ec7f334b75cb8d66d22c21ce6941c34b6c94"),
-        ("video", "b68e3218cd5fb754c75e2d757e46dee938e9a727824b401d7f7d2de24ea14b81"),
+        ("mixed", "779c2460ca9f59e7e5983abd23b04dad79245db76a01da8482266cf0a4912b9c"),
+        ("telco", "f1ab1f2a0ba00020986525ad586ff7f828593426a56c5b4d55581a9a52b1620f"),
+        ("iot", "47a2a920d3eebba02368745bba4eaab61bc196bf31e225ab316b5a1dfbfb5647"),
+        ("video", "3b838b09c20ea9c00b86cd7e609cb3bee97d9684f5287ee3d13f94b0e1b4f8ee"),
     ],
 )
 def test_the_bytes_of_a_seed_never_change(scenario: str, digest: str) -> None:

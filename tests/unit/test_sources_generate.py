@@ -12,7 +12,7 @@ import pytest
 
 from schemas.reference import ReferenceData
 from sources.errors import SourceFileError
-from sources.generate.destinations import Destinations, prefixes_of
+from sources.generate.destinations import Destinations
 from sources.generate.draw import Curve, Draw, Weighted, skewed
 from sources.generate.population import Offer, Service
 from sources.generate.scenario import SCENARIOS
@@ -225,6 +225,13 @@ def test_a_scenario_without_calls_has_none_that_go_unanswered() -> None:
         Stream(asked)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_five_accounts_are_enough_for_every_scenario(seed: int) -> None:
+    for scenario in SCENARIOS:
+        asked = Request(**{**_fields(request(scenario, records=20, seed=seed)), "accounts": 5})
+        assert len(list(Stream(asked).records())) == 20
+
+
 def _fields(asked: Request) -> dict[str, Any]:
     return {name: getattr(asked, name) for name in asked.__dataclass_fields__}
 
@@ -257,19 +264,6 @@ def test_a_curve_stays_between_its_ends() -> None:
     assert min(values) >= 1
     assert max(values) < 1000
     assert 900 < sum(value < 10 for value in values) < 1100
-
-
-def test_the_prefixes_of_a_card() -> None:
-    card = 'destination,prefix,price\n"Berlin, city",4930,0.01\nBerlin,4930,0.02\nUK,44,0.03\n'
-    assert prefixes_of([card]) == ("4930", "44")
-    with pytest.raises(ValueError, match="no column `prefix`"):
-        prefixes_of([card, "a,b\n1,2\n"])
-
-
-def test_the_prefixes_of_several_cards_are_those_that_all_have_a_price_for() -> None:
-    assert prefixes_of(["prefix\n4930\n44\n1\n", "prefix\n49\n4420\n"]) == ("4930", "4420")
-    with pytest.raises(ValueError, match="in common"):
-        prefixes_of(["prefix\n49\n", "prefix\n44\n"])
 
 
 def test_a_card_with_a_price_for_everything_leaves_no_unknown_destination() -> None:

@@ -120,6 +120,11 @@ def test_an_account_may_name_its_tenant_and_have_no_more_than_it_must() -> None:
     )
 
 
+def test_an_amount_keeps_all_its_digits() -> None:
+    found = read(a_jsonl=JSONL.replace("10.10", "12345678901234567.1234567891"))
+    assert found.accounts[0].limits[0].amount == Decimal("12345678901234567.1234567891")
+
+
 def test_rows_of_one_account_need_not_be_together() -> None:
     rows = CSV.splitlines()
     other = "zeta,Zeta,UTC,EUR,zeta-1,77,business-voice,2026-01-01,"
@@ -177,6 +182,12 @@ def test_a_number_may_move_between_accounts_of_two_files() -> None:
             "        valid_to: 2026-06-30",
             "a.yaml:11: account acme.subscriptions.valid_to: expected something after "
             "'2026-07-01', found '2026-06-30'",
+        ),
+        (
+            "        valid_to: 2026-07-01T12:00:00+02:00",
+            "        valid_to: 2026-07-01",
+            "a.yaml:11: account acme.subscriptions.valid_to: expected something after "
+            "'2026-07-01', found '2026-07-01'",
         ),
         (
             "        valid_from: 2026-07-01\n",
