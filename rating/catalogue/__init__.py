@@ -4,8 +4,8 @@ from rating.catalogue.check_files import Checked, check
 from rating.catalogue.compile_document import compile
 from rating.catalogue.compiled import Catalogue
 from rating.catalogue.differences import diff
-from rating.catalogue.document import (
-    CatalogueDocument,
+from rating.catalogue.document import CatalogueDocument
+from rating.catalogue.document_parts import (
     MissingChunk,
     chunk_names,
     content_digest,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import NamedTuple, TypeVar
 
 from rating.catalogue.document import (
@@ -12,20 +11,20 @@ from rating.catalogue.document import (
     CatalogueDocument,
     Plan,
     Product,
-    ZeroUsage,
 )
 from rating.catalogue.errors import CatalogueError, quoted
 from rating.catalogue.read_bands import read_band_set
 from rating.catalogue.read_card import read_rows
+from rating.catalogue.read_limits import read_limits
 from rating.catalogue.read_plan import PlanReader
-from rating.catalogue.reader import Reader
-from rating.catalogue.yaml_tree import Node, parse_yaml
-from schemas.limit import SCOPE_ACCOUNT, ChargeLimit
+from rating.catalogue.read_products import read_products
+from rating.catalogue.reader import Entry, Reader
+from rating.catalogue.yaml_tree import parse_yaml
+from schemas.limit import ChargeLimit
 
 SECTIONS = ("products", "bands", "cards", "plans", "limits")
 YAML_ENDINGS = (".yaml", ".yml")
 CARD_ENDING = ".csv"
-_MOST_RECORDS = 1_000_000
 
 T = TypeVar("T")
 
@@ -35,15 +34,6 @@ class Checked(NamedTuple):
 
     document: CatalogueDocument | None
     errors: tuple[CatalogueError, ...]
-
-
-class _Entry(NamedTuple):
-    """One code of one section, wherever it stands."""
-
-    reader: Reader
-    code: str
-    node: Node
-    field: str
 
 
 def check(files: Mapping[str, bytes]) -> Checked:
@@ -57,7 +47,7 @@ def check(files: Mapping[str, bytes]) -> Checked:
     sections = _sections(texts, errors)
     if not any(name.endswith(YAML_ENDINGS) for name in files):
         errors.append(CatalogueError("(folder)", 1, "(files)", "a .yaml file with plans", "none"))
-    products = _read_products(sections["products"])
+    products = read_products(sections["products"])
     bands = {
         entry.code: read_band_set(entry.reader, entry.code, entry.node, entry.field)
         for entry in sections["bands"]
@@ -69,7 +59,7 @@ def check(files: Mapping[str, bytes]) -> Checked:
         plan = plan_reader.read(entry.reader, entry.code, entry.node, entry.field)
         if plan is not None:
             plans[entry.code] = plan
-    limits = _read_limits(sections["limits"], products)
+    limits = read_limits(sections["limits"], products)
     if not sections["plans"] and not errors:
         errors.append(CatalogueError("(folder)", 1, "plans", "at least one plan", "none"))
     if errors:
@@ -112,9 +102,9 @@ def _decode(files: Mapping[str, bytes], errors: list[CatalogueError]) -> dict[st
     return texts
 
 
-def _sections(texts: dict[str, str], errors: list[CatalogueError]) -> dict[str, list[_Entry]]:
+def _sections(texts: dict[str, str], errors: list[CatalogueError]) -> dict[str, list[Entry]]:
     """Return the entries of each section over all YAML files; a code is stated once."""
-    sections: dict[str, list[_Entry]] = {name: [] for name in SECTIONS}
+    sections: dict[str, list[Entry]] = {name: [] for name in SECTIONS}
     places: dict[tuple[str, str], str] = {}
     for file, text in texts.items():
         if not file.endswith(YAML_ENDINGS):
@@ -133,38 +123,12 @@ def _sections(texts: dict[str, str], errors: list[CatalogueError]) -> dict[str, 
                         key, field, expected="each code once", found=f"again, first at {first}"
                     )
                     continue
-                sections[section].append(_Entry(reader, key.text, value, field))
+                sections[section].append(Entry(reader, key.text, value, field))
     return sections
 
 
-def _read_products(entries: list[_Entry]) -> dict[str, Product]:
-    products = {}
-    for reader, code, node, field in entries:
-        values = reader.record(
-            node,
-            field,
-            required=("type", "usage_kind", "unit"),
-            optional=("name", "zero_usage", "tax_code"),
-        )
-        if values is None:
-            continue
-        name, tax_code = values.get("name"), values.get("tax_code")
-        products[code] = Product(
-            code=code,
-            name=code if name is None else reader.text(name, f"{field}.name"),
-            product_type=reader.text(values.get("type"), f"{field}.type"),
-            usage_kind=reader.text(values.get("usage_kind"), f"{field}.usage_kind"),
-            unit=reader.text(values.get("unit"), f"{field}.unit"),
-            zero_usage=reader.choice(
-                values.get("zero_usage"), f"{field}.zero_usage", ZeroUsage, ZeroUsage.RATE
-            ),
-            tax_code=None if tax_code is None else reader.text(tax_code, f"{field}.tax_code"),
-        )
-    return products
-
-
 def _read_cards(
-    entries: list[_Entry],
+    entries: list[Entry],
     texts: dict[str, str],
     bands: dict[str, BandSet],
     errors: list[CatalogueError],
@@ -198,70 +162,3 @@ def _read_cards(
                 CatalogueError(file, 1, "(file)", "an entry of `cards:` that names it", "none")
             )
     return cards
-
-
-def _read_limits(entries: list[_Entry], products: dict[str, Product]) -> dict[str, ChargeLimit]:
-    scopes = [SCOPE_ACCOUNT, *(f"product:{code}" for code in sorted(products))]
-    types = {product.product_type for product in products.values()}
-    scopes += [f"product_type:{name}" for name in sorted(types)]
-    limits = {}
-    for reader, code, node, field in entries:
-        values = reader.record(
-            node,
-            field,
-            required=("scope",),
-            optional=("amount", "currency", "records", "invoice_scope"),
-        )
-        if values is None:
-            continue
-        limit = _read_limit(reader, code, node, values, field, scopes)
-        if limit is not None:
-            limits[code] = limit
-    return limits
-
-
-def _read_limit(
-    reader: Reader, code: str, node: Node, values: dict[str, Node], field: str, scopes: list[str]
-) -> ChargeLimit | None:
-    what = "account, product:<code> or product_type:<type>"
-    scope = reader.known(values.get("scope"), f"{field}.scope", among=scopes, what=what)
-    invoice_scope = SCOPE_ACCOUNT
-    if "invoice_scope" in values:
-        at = f"{field}.invoice_scope"
-        invoice_scope = reader.known(values["invoice_scope"], at, among=scopes, what=what)
-    amount: Decimal | None = None
-    if "amount" in values:
-        amount = reader.amount(values["amount"], f"{field}.amount")
-        if not amount:
-            reader.complain(
-                values["amount"], f"{field}.amount", expected="more than zero", found="0"
-            )
-    currency = None
-    if "currency" in values:
-        currency = reader.currency(values["currency"], f"{field}.currency")
-    records = None
-    if "records" in values:
-        records = reader.whole(values["records"], f"{field}.records", least=1, most=_MOST_RECORDS)
-    if (amount is None) != (currency is None):
-        found = "one without the other"
-        reader.complain(node, field, expected="amount and currency together", found=found)
-        return None
-    if amount is None and records is None:
-        reader.complain(node, field, expected="amount, records or both", found="neither")
-        return None
-    if invoice_scope not in (SCOPE_ACCOUNT, scope):
-        reader.complain(
-            values["invoice_scope"],
-            f"{field}.invoice_scope",
-            expected=f"account, or the limit's own scope {quoted(scope)}",
-            found=quoted(invoice_scope),
-        )
-        return None
-    return ChargeLimit(
-        limit_id=code,
-        scope=scope,
-        amount=amount,
-        currency=currency,
-        records=records,
-        invoice_scope=invoice_scope,
-    )

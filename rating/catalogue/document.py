@@ -1,4 +1,4 @@
-"""The catalogue as a document: what the files say, once checked, and its form on the wire.
+"""The catalogue as a document: what the files say, once checked.
 
 Plain values, in the units that usage is measured in. Everything but the plans' prices, whose order
 decides, is sorted by its code, so that the same catalogue in other files is the same document.
@@ -7,8 +7,6 @@ decides, is sorted by its code, so that the same catalogue in other files is the
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 
@@ -20,11 +18,6 @@ from rating.price.units import RoundUnits
 from schemas.decimals import ZERO
 from schemas.limit import ChargeLimit
 from schemas.money import RATED_DECIMAL_PLACES, Rounding
-
-FORMAT = 1
-"""Of the head and the chunks; a reader of another format must not guess."""
-
-MAX_CHUNK_BYTES = 500_000  # below the size at which the broker refuses a record
 
 
 class ZeroUsage(StrEnum):
@@ -182,132 +175,3 @@ class CatalogueDocument(msgspec.Struct, frozen=True, kw_only=True):
     cards: tuple[Card, ...] = ()
     plans: tuple[Plan, ...]
     limits: tuple[ChargeLimit, ...] = ()
-
-
-class _CardHead(msgspec.Struct, frozen=True, kw_only=True):
-    """A card without its rows: they are in chunks of these hashes, in this order."""
-
-    code: str
-    currency: str
-    unit: str
-    bands: str | None = None
-    chunks: tuple[str, ...]
-
-
-class _Head(msgspec.Struct, frozen=True, kw_only=True):
-    format: int
-    products: tuple[Product, ...]
-    bands: tuple[BandSet, ...]
-    cards: tuple[_CardHead, ...]
-    plans: tuple[Plan, ...]
-    limits: tuple[ChargeLimit, ...]
-
-
-class MissingChunk(Exception):
-    """A chunk that the head names is not among those given."""
-
-
-_encoder = msgspec.json.Encoder(order="sorted")
-_head_decoder = msgspec.json.Decoder(_Head)
-_rows_decoder = msgspec.json.Decoder(tuple[CardRow, ...])
-
-
-def document_to_parts(document: CatalogueDocument) -> tuple[bytes, dict[str, bytes]]:
-    """Return the head as JSON, and the rows of the cards as chunks by their SHA-256 in hex.
-
-    Equal documents give equal bytes. A chunk has at most `MAX_CHUNK_BYTES`.
-    """
-    chunks: dict[str, bytes] = {}
-    cards = []
-    for card in document.cards:
-        names = []
-        for chunk in _chunks_of(card.rows):
-            name = hashlib.sha256(chunk).hexdigest()
-            chunks[name] = chunk
-            names.append(name)
-        cards.append(
-            _CardHead(
-                code=card.code,
-                currency=card.currency,
-                unit=card.unit,
-                bands=card.bands,
-                chunks=tuple(names),
-            )
-        )
-    head = _Head(
-        format=FORMAT,
-        products=document.products,
-        bands=document.bands,
-        cards=tuple(cards),
-        plans=document.plans,
-        limits=document.limits,
-    )
-    return _encoder.encode(head), chunks
-
-
-def chunk_names(head_json: bytes) -> list[str]:
-    """Return the hashes of the chunks that a head needs; an empty list where it has no cards."""
-    return [name for card in _head_decoder.decode(head_json).cards for name in card.chunks]
-
-
-def document_from_parts(head_json: bytes, chunks: Mapping[str, bytes]) -> CatalogueDocument:
-    """Return the document of its parts.
-
-    Raises `MissingChunk`, and `msgspec.ValidationError` where the parts are not ours.
-    """
-    head = _head_decoder.decode(head_json)
-    if head.format != FORMAT:
-        raise msgspec.ValidationError(
-            f"the catalogue is of format {head.format}, this build reads {FORMAT}. "
-            "Operator action: publish it again with this build."
-        )
-    cards = []
-    for card in head.cards:
-        rows: list[CardRow] = []
-        for name in card.chunks:
-            if name not in chunks:
-                raise MissingChunk(
-                    f"card {card.code}: chunk {name} is missing. "
-                    "Operator action: publish the catalogue again."
-                )
-            rows.extend(_rows_decoder.decode(chunks[name]))
-        cards.append(
-            Card(
-                code=card.code,
-                currency=card.currency,
-                unit=card.unit,
-                bands=card.bands,
-                rows=tuple(rows),
-            )
-        )
-    return CatalogueDocument(
-        products=head.products,
-        bands=head.bands,
-        cards=tuple(cards),
-        plans=head.plans,
-        limits=head.limits,
-    )
-
-
-def content_digest(document: CatalogueDocument) -> str:
-    """Return the SHA-256 of a document, in hex: the same for the same content, however it is
-    spread over files and in whatever order its rows come."""
-    head, _chunks = document_to_parts(document)
-    return hashlib.sha256(head).hexdigest()
-
-
-def _chunks_of(rows: tuple[CardRow, ...]) -> list[bytes]:
-    """Return the rows as JSON arrays of at most `MAX_CHUNK_BYTES`."""
-    chunks: list[bytes] = []
-    pending: list[bytes] = []
-    size = 2  # the brackets
-    for row in rows:
-        encoded = _encoder.encode(row)
-        if pending and size + len(encoded) + 1 > MAX_CHUNK_BYTES:
-            chunks.append(b"[" + b",".join(pending) + b"]")
-            pending, size = [], 2
-        pending.append(encoded)
-        size += len(encoded) + 1
-    if pending:
-        chunks.append(b"[" + b",".join(pending) + b"]")
-    return chunks

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterator
 from decimal import Decimal
 from enum import StrEnum
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from rating.catalogue.currencies import CURRENCIES
 from rating.catalogue.errors import CatalogueError, quoted
@@ -222,6 +222,15 @@ class Reader:
         if value is None and text:
             self.complain(node, field, expected=expected, found=quoted(text))
         return value
+
+
+class Entry(NamedTuple):
+    """One code of one section, wherever it stands."""
+
+    reader: Reader
+    code: str
+    node: Node
+    field: str
 
 
 def number(text: str) -> Decimal | None:

@@ -14,7 +14,7 @@ from rating.catalogue import (
     document_from_parts,
     document_to_parts,
 )
-from rating.catalogue.document import MAX_CHUNK_BYTES
+from rating.catalogue.document_parts import MAX_CHUNK_BYTES
 from tests.rating_builders import CARD_HEADER, document_of, files_of
 
 PLANS = """
