@@ -97,7 +97,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def ingest_files(
-    settings: Settings, wanted: Ingest, *, endpoints: Endpoints | None = None
+    settings: Settings,
+    wanted: Ingest,
+    *,
+    endpoints: Endpoints | None = None,
+    bars: bool = True,
 ) -> Report:
     """Return what became of each file; one that is refused does not keep the others back."""
     listing = list_files(wanted.paths)
@@ -105,7 +109,7 @@ async def ingest_files(
     reports = []
     async with raw_publisher(settings, bootstrap=endpoints.kafka_bootstrap) as publisher:
         reader = _Reader(settings, endpoints, publisher, wanted, SystemClock())
-        with _progress() as progress:
+        with _progress(wanted=bars) as progress:
             for path in listing.files:
                 reports.append(await reader.read(path, progress))
     if not listing.files:
@@ -195,9 +199,9 @@ class _Reader:
 
 
 @contextmanager
-def _progress() -> Iterator[Progress | None]:
+def _progress(*, wanted: bool) -> Iterator[Progress | None]:
     """Yield a progress display on a terminal, else nothing: a log needs no bars."""
-    if not messages().is_terminal:
+    if not (wanted and messages().is_terminal):
         yield None
         return
     from rich.progress import (

@@ -1,9 +1,137 @@
-"""`ratemill invoices`."""
+"""`ratemill invoices`: what was invoiced, line by line."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+
+from pipeline.cli.exits import Exit
+from pipeline.cli.help_text import examples
+from pipeline.cli.output import money, results, table, tell, write_json
+from pipeline.cli.running import run_to_end
+from pipeline.cli.session import connect, session_of
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from pipeline.settings import Settings
+    from sinks.queries import InvoiceFound, InvoiceRow
+
+invoices = typer.Typer(no_args_is_help=True, help="What was invoiced: list, show.")
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the command to the program."""
+    """Add the commands to the program."""
+    app.add_typer(invoices, name="invoices", rich_help_panel="Look")
+
+
+@invoices.callback()
+def group() -> None:
+    """Invoices: those that a charge limit caused, at once, and those of closed periods."""
+
+
+@invoices.command(
+    "list", epilog=examples("ratemill invoices list", "ratemill invoices list --account acme")
+)
+def list_invoices(
+    context: typer.Context,
+    account: Annotated[str | None, typer.Option(help="Of this account only.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
+) -> None:
+    """List invoices, the newest first."""
+    rows = run_to_end(_list(session_of(context).settings, account, limit))
+    if as_json:
+        write_json([row._asdict() for row in rows])
+        return
+    results().print(invoice_table(None, rows))
+    if not rows:
+        tell("No invoice yet. A charge limit makes one at once; see docs/catalogue.md.")
+
+
+@invoices.command(epilog=examples("ratemill invoices show demo-000001"))
+def show(
+    context: typer.Context,
+    number: Annotated[str, typer.Argument(help="As `ratemill invoices list` shows it.")],
+    charges: Annotated[
+        bool, typer.Option("--charges", help="Show every charge on it, by its id.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
+) -> None:
+    """Show one invoice: its lines, what caused it, and the charges on it."""
+    found = run_to_end(_show(session_of(context).settings, number))
+    if found is None:
+        tell(f"There is no invoice {number}: `ratemill invoices list` shows them.")
+        raise typer.Exit(Exit.FAILED)
+    if as_json:
+        write_json(found._asdict())
+        return
+    _print(found, charges=charges)
+
+
+def invoice_table(title: str | None, rows: list[InvoiceRow]) -> Table:
+    """Return invoices as a table, amounts with their currency."""
+    return table(
+        title,
+        ["Number", "Account", "Kind", "Usage from", "Usage to", ">Charges", ">Total", "Issued"],
+        [
+            [
+                row.number,
+                row.account_id,
+                row.kind,
+                row.usage_from,
+                row.usage_to,
+                row.charges,
+                money(row.total, row.currency),
+                row.issued_at,
+            ]
+            for row in rows
+        ],
+    )
+
+
+def _print(found: InvoiceFound, *, charges: bool) -> None:
+    results().print(invoice_table(None, [found.invoice]))
+    currency = found.invoice.currency
+    results().print(
+        table(
+            None,
+            [">Line", "Product", ">Records", ">Quantity", "Unit", ">Charges, exact", ">Amount"],
+            [
+                [
+                    line.line,
+                    line.product,
+                    line.records,
+                    line.quantity,
+                    line.unit,
+                    money(line.charges, currency),
+                    money(line.amount, currency),
+                ]
+                for line in found.lines
+            ],
+        )
+    )
+    if charges:
+        for charge_id in found.charge_ids:
+            results().print(charge_id, markup=False)
+    elif found.charge_ids:
+        tell(f"Why an amount: ratemill explain {found.charge_ids[-1]} (--charges lists all).")
+
+
+async def _list(settings: Settings, account: str | None, limit: int) -> list[InvoiceRow]:
+    from sinks.connection import open_pool
+    from sinks.queries import list_invoices as query
+
+    dsn = (await connect(settings)).postgres_dsn
+    async with open_pool(dsn, installation=settings.installation, max_size=1) as pool:
+        return await query(pool, account_id=account, most=limit)
+
+
+async def _show(settings: Settings, number: str) -> InvoiceFound | None:
+    from sinks.connection import open_pool
+    from sinks.queries import find_invoice
+
+    dsn = (await connect(settings)).postgres_dsn
+    async with open_pool(dsn, installation=settings.installation, max_size=1) as pool:
+        return await find_invoice(pool, number)

@@ -26,6 +26,7 @@ from pipeline.cli import (
     verify,
     worker,
 )
+from pipeline.cli.arithmetic import trap_inexact_money
 from pipeline.cli.exits import Exit
 from pipeline.cli.hoist import hoisted
 from pipeline.cli.output import messages, tell
@@ -117,6 +118,7 @@ for module in (
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Return the exit code of one call; every error becomes one block on standard error."""
+    trap_inexact_money()  # before any thread starts: a thread copies the context it finds
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         app(args=hoisted(words), prog_name="ratemill")

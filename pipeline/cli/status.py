@@ -1,9 +1,173 @@
-"""`ratemill status`."""
+"""`ratemill status`: what runs, and how far each stage is."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
 import typer
+
+from pipeline.cli.help_text import examples
+from pipeline.cli.output import results, table, tell, write_json
+from pipeline.cli.running import run_to_end
+from pipeline.cli.session import connect, session_of
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
+    from pipeline.status import Positions
+
+
+class PartitionLine(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a stage is in one partition."""
+
+    topic: str
+    partition: int
+    position: int
+    end: int
+    behind: int
+
+
+class StageLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One stage. The counts are of the workers on this machine, since they started."""
+
+    stage: str
+    workers: int
+    behind: int
+    outcomes: dict[str, int]
+    refusals: dict[str, int]
+    partitions: tuple[PartitionLine, ...]
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """The document of `ratemill status --json`."""
+
+    installation: str
+    kept_by: int | None  # pid of `ratemill up`, where it runs on this machine
+    kafka_bootstrap: str
+    embedded: bool
+    through: bool  # every stage has read all there is
+    stages: tuple[StageLine, ...]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the program."""
+    app.command(
+        rich_help_panel="Look", epilog=examples("ratemill status", "ratemill status --json")
+    )(status)
+
+
+def status(
+    context: typer.Context,
+    partitions: Annotated[
+        bool, typer.Option("--partitions", help="Show every partition of every stage.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
+) -> None:
+    """Show what runs and how far each stage is behind, from its last committed position."""
+    found = run_to_end(_status(session_of(context).settings))
+    if as_json:
+        write_json(found)
+        return
+    kept = f"kept running by process {found.kept_by}" if found.kept_by else "not kept running here"
+    tell(f"{found.installation}: {kept}; Kafka at {found.kafka_bootstrap}.")
+    results().print(
+        table(
+            None,
+            ["Stage", ">Workers here", ">Behind", "Outcomes since they started"],
+            [[one.stage, one.workers, one.behind, _counts(one.outcomes)] for one in found.stages],
+        )
+    )
+    if partitions:
+        results().print(
+            table(
+                None,
+                ["Stage", "Topic", ">Partition", ">Position", ">End", ">Behind"],
+                [
+                    [one.stage, at.topic, at.partition, at.position, at.end, at.behind]
+                    for one in found.stages
+                    for at in one.partitions
+                ],
+            )
+        )
+    idle = [one.stage for one in found.stages if not one.workers and one.behind]
+    if idle:
+        tell(f"No worker of {', '.join(idle)} runs on this machine: `ratemill up --detach`.")
+    elif found.through:
+        tell("Everything that was received is through.")
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()) if count)
+
+
+async def _status(settings: Settings) -> Status:
+    from pipeline.app import STAGES, run_folder
+    from pipeline.cli.keeper import running_installation
+    from pipeline.cli.workers import StageNumbers, announced_workers, numbers_of
+
+    endpoints = await connect(settings)
+    positions = await current_positions(
+        settings, bootstrap=endpoints.kafka_bootstrap, dsn=endpoints.postgres_dsn
+    )
+    numbers = await numbers_of(announced_workers(run_folder(settings)))
+    keeper = running_installation(settings)
+    stages = []
+    for stage in STAGES:
+        of_stage = numbers.get(stage, StageNumbers())
+        stages.append(
+            StageLine(
+                stage=stage,
+                workers=of_stage.workers,
+                behind=positions.behind(stage),
+                outcomes=dict(of_stage.outcomes or of_stage.rows),
+                refusals=dict(of_stage.refusals),
+                partitions=tuple(
+                    PartitionLine(
+                        topic=one.topic,
+                        partition=one.partition,
+                        position=one.position,
+                        end=one.end,
+                        behind=one.behind,
+                    )
+                    for one in positions.partitions
+                    if one.stage == stage
+                ),
+            )
+        )
+    return Status(
+        installation=settings.installation,
+        kept_by=keeper.pid if keeper else None,
+        kafka_bootstrap=endpoints.kafka_bootstrap,
+        embedded=endpoints.embedded,
+        through=positions.through,
+        stages=tuple(stages),
+    )
+
+
+async def current_positions(settings: Settings, *, bootstrap: str, dsn: str) -> Positions:
+    """Return where each stage stands now."""
+    from pipeline.status import positions_of, status_tails
+    from sinks.connection import open_pool
+    from sinks.progress import all_progress
+
+    await _must_exist(settings, bootstrap)
+    async with open_pool(dsn, installation=settings.installation, max_size=1) as pool:
+        loaded = {(row.topic, row.partition): row.next_position for row in await all_progress(pool)}
+    async with status_tails(settings, bootstrap=bootstrap) as tails:
+        return positions_of(settings, await tails.read(), loaded=loaded)
+
+
+async def _must_exist(settings: Settings, bootstrap: str) -> None:
+    """Raise where the topics are not there: a client that asks for them would wait for ever."""
+    from pipeline.errors import MissingGenesis
+    from pipeline.kafka import admin_client
+    from pipeline.topics import topics_of
+
+    async with admin_client(bootstrap) as admin:
+        there = set(await admin.list_topics())
+    missing = [topic.name for topic in topics_of(settings).all() if topic.name not in there]
+    if missing:
+        raise MissingGenesis(
+            f"The broker has no topic {missing[0]}. Operator action: run `ratemill topics apply` if "
+            f"{settings.installation} is new; check --installation if it is not."
+        )

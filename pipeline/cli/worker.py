@@ -43,21 +43,11 @@ def worker(
 
     settings = session.settings
     configure_logs(level="DEBUG" if session.debug else "INFO", json=json_logs)
-    trap_inexact_money()
     bootstrap, dsn = asyncio.run(_when_reachable(settings, needs_postgres=stage == "load"))
     from pipeline.app import build_app, run_worker
 
     filled = settings.model_copy(update={"kafka_bootstrap": bootstrap, "postgres_dsn": dsn})
     run_worker(build_app(filled, stage=stage, bootstrap=bootstrap, dsn=dsn))
-
-
-def trap_inexact_money() -> None:
-    """Make silent rounding and binary floats raise, here and in every thread started later."""
-    import decimal
-
-    for context in (decimal.DefaultContext, decimal.getcontext()):
-        context.traps[decimal.FloatOperation] = True
-        context.traps[decimal.Inexact] = True
 
 
 async def _when_reachable(settings: Settings, *, needs_postgres: bool) -> tuple[str, str | None]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
+
+from pipeline.verify.report import Report
+from schemas.outcome import NormaliseOutcome
 
 
 class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,3 +46,29 @@ class Phases:
     def total(self, now_s: float) -> float:
         """Return the seconds since the start."""
         return now_s - self._started_s
+
+
+def report_of(
+    verified: Report, *, phases: Phases, seconds: float, processing_s: float, data: Path
+) -> DemoReport:
+    """Return the report of a run from what the reconciliation has counted."""
+    totals = verified.totals
+    items, events = totals.item_outcomes, totals.event_outcomes
+    # Commands and the end records of files are not usage.
+    received = totals.items - items.get(NormaliseOutcome.COMMAND, 0)
+    return DemoReport(
+        installation=verified.installation,
+        received=received,
+        normalised=items.get(NormaliseOutcome.NORMALISED, 0),
+        duplicate=items.get(NormaliseOutcome.DUPLICATE, 0),
+        suspended=dict(sorted(totals.refusals.items())),
+        rated=events.get("rated", 0),
+        filtered=events.get("filtered", 0),
+        charges=dict(sorted(totals.charges.items())),
+        immediate_invoices=totals.invoices,
+        reconciled=verified.consistent and verified.complete,
+        seconds=round(seconds, 1),
+        events_per_second=round(received / max(processing_s, 0.001)),
+        data=str(data),
+        phases=phases.seconds,
+    )

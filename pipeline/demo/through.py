@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 from aiokafka.errors import KafkaError
 
 from pipeline.errors import RatemillError
 from pipeline.settings import Settings
 from pipeline.status import Positions, Tails, positions_of, status_tails
+from sinks.connection import Pool
+from sinks.errors import SinkUnavailable
+from sinks.invoices import pending_requests
+from sinks.progress import all_progress
 
 _POLL_S = 0.25  # how often the positions are asked for; what ends the wait is what they say
 STALL_S = 60.0
@@ -23,8 +26,7 @@ async def until_through(
     settings: Settings,
     *,
     bootstrap: str,
-    loaded: Callable[[], Awaitable[dict[tuple[str, int], int]]],
-    pending_invoices: Callable[[], Awaitable[int]],
+    pool: Pool,
 ) -> Positions:
     """Return the positions once each stage's is the end of what it reads and no invoice waits.
 
@@ -35,9 +37,9 @@ async def until_through(
     moved_s, before = loop.time(), None
     async with status_tails(settings, bootstrap=bootstrap) as tails:
         while True:
-            positions = await _positions(settings, tails, loaded)
+            positions = await _positions(settings, tails, pool)
             if positions is not None:
-                if positions.through and not await pending_invoices():
+                if positions.through and not await pending_requests(pool):
                     return positions
                 if positions.partitions != before:
                     moved_s, before = loop.time(), positions.partitions
@@ -49,14 +51,12 @@ async def until_through(
 async def _positions(
     settings: Settings,
     tails: Tails,
-    loaded: Callable[[], Awaitable[dict[tuple[str, int], int]]],
+    pool: Pool,
 ) -> Positions | None:
     """Return the positions, or None while a service is being started again."""
-    from sinks.errors import SinkUnavailable
-
     try:
         # Load's rows first: what is read behind them can only have come later.
-        rows = await loaded()
+        rows = {(row.topic, row.partition): row.next_position for row in await all_progress(pool)}
         return positions_of(settings, await tails.read(), loaded=rows)
     except (KafkaError, SinkUnavailable):
         return None

@@ -1,0 +1,93 @@
+"""One charge explained: its steps in sentences, its counters, the raw record behind it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pipeline.cli.provenance import Provenance, provenance_of
+from pipeline.embedded import Endpoints
+from pipeline.mappings import load_mappings
+from pipeline.settings import Settings
+from pipeline.topics import topics_of
+from rating.explain import sentences
+from schemas.ledger import Charge
+from schemas.period import from_ms
+from sinks.connection import open_pool
+from sinks.queries import find_charge
+
+
+class Explained(msgspec.Struct, frozen=True, kw_only=True):
+    """The document of `ratemill explain --json`."""
+
+    charge_id: str
+    account_id: str
+    subscription_id: str
+    product: str
+    started_at: str  # ISO 8601, UTC
+    amount: str
+    currency: str
+    catalogue_version: int
+    price_id: str
+    sentences: tuple[str, ...]
+    raw: Provenance | None  # None: the raw topic no longer holds it
+
+    def in_lines(self) -> list[str]:
+        """Return the explanation for a reader."""
+        lines = [
+            f"Charge {self.charge_id}: {self.amount} {self.currency}",
+            f"  of account {self.account_id}, subscription {self.subscription_id}, for "
+            f"{self.product} at {self.started_at}",
+            f"  by price {self.price_id} of catalogue version {self.catalogue_version}",
+            "",
+            *(f"  {number}. {text}" for number, text in enumerate(self.sentences, start=1)),
+            "",
+        ]
+        return [*lines, *_provenance_lines(self.raw)]
+
+
+def _provenance_lines(raw: Provenance | None) -> list[str]:
+    if raw is None:
+        return ["The record it came from is no longer in the raw topic."]
+    where = f"{raw.topic}/{raw.partition}, offset {raw.offset}, item {raw.index}"
+    of_file = f"line {raw.line} of {raw.file}, " if raw.file else ""
+    return [
+        f"From {of_file}source {raw.source}, format {raw.format}",
+        f"  received {raw.appended_at}, {where}:",
+        f"  {raw.text}",
+    ]
+
+
+async def explain_charge(
+    settings: Settings, endpoints: Endpoints, charge_id: str
+) -> Explained | None:
+    """Return the explanation of a charge; None where Postgres holds no such charge."""
+    async with open_pool(
+        endpoints.postgres_dsn, installation=settings.installation, max_size=1
+    ) as pool:
+        charge = await find_charge(pool, charge_id)
+    if charge is None:
+        return None
+    raw = await provenance_of(
+        charge.raw,
+        topic=topics_of(settings).raw.name,
+        bootstrap=endpoints.kafka_bootstrap,
+        mappings=load_mappings(settings),
+    )
+    return explained(charge, raw)
+
+
+def explained(charge: Charge, raw: Provenance | None) -> Explained:
+    """Return the explanation of a charge whose record was found, or not."""
+    return Explained(
+        charge_id=charge.charge_id,
+        account_id=charge.account_id,
+        subscription_id=charge.subscription_id,
+        product=charge.product,
+        started_at=from_ms(charge.started_at_ms).isoformat().replace("+00:00", "Z"),
+        amount=charge.amount,
+        currency=charge.currency,
+        catalogue_version=charge.catalogue_version,
+        price_id=charge.price_id,
+        sentences=tuple(sentences(charge)),
+        raw=raw,
+    )
