@@ -96,6 +96,15 @@ async def open_pool(
 
 
 @asynccontextmanager
+async def connect_as_runtime(dsn: str, *, installation: str) -> AsyncIterator[Connection]:
+    """Return one connection that acts as the run-time role: for commands that do one thing."""
+    async with connect_as_owner(dsn, installation=installation) as connection:
+        with classified():
+            await connection.execute(f"SET ROLE {quoted(runtime_role(installation))}")
+        yield connection
+
+
+@asynccontextmanager
 async def connect_as_owner(
     dsn: str, *, installation: str, timeouts: Timeouts | None = None
 ) -> AsyncIterator[Connection]:

@@ -38,6 +38,10 @@ class ChargeConflict(SinkError):
     written."""
 
 
+class InvoiceMismatch(SinkError):
+    """What is unbilled is not what the limit's counters said; no invoice was built."""
+
+
 class InstallationMismatch(SinkError):
     """This database belongs to another installation, cluster or genesis than the broker's."""
 

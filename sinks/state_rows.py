@@ -16,8 +16,8 @@ _encode = msgspec.json.Encoder().encode
 
 async def insert_state_records(
     connection: Connection, partition: int, batches: Sequence[LedgerBatch]
-) -> int:
-    """Add what is not a charge, and return how many invoices were requested.
+) -> dict[str, int]:
+    """Add what is not a charge, and return how many rows, by table.
 
     Also closes the suspense rows of records that came back and were charged.
     """
@@ -44,7 +44,7 @@ async def insert_state_records(
             "VALUES ($1, 'recycled', $2) ON CONFLICT DO NOTHING",
             recycled,
         )
-    return len(limits)
+    return {"limit_reached": len(limits), "period_closes": len(closes)}
 
 
 async def _insert_limits(

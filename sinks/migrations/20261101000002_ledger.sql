@@ -119,8 +119,6 @@ CREATE TABLE period_closes (
     batch             bigint NOT NULL
 );
 
-CREATE INDEX period_closes_by_sequence ON period_closes (rating_key, sequence);
-
 -- The proofs of both stages; `document` is the whole of it, but for the changes of dedup state.
 CREATE TABLE proofs (
     stage            text NOT NULL,

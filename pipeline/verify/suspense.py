@@ -1,0 +1,138 @@
+"""The suspense topic against the proofs of both stages, and the tables against the topic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+from aiokafka import ConsumerRecord
+
+from pipeline.verify.index import NOTHING, StageProofs, Sum
+from pipeline.verify.report import Check, Finding, Findings
+from schemas import sethash
+from sinks.reconcile import SuspenseRow
+
+ProofsOf = Mapping[str, Sequence[StageProofs]]
+"""The proofs of each stage by source partition."""
+
+_Owner = tuple[str, int]  # stage and source partition
+
+
+class _Suspended(msgspec.Struct, frozen=True, gc=False):
+    """`schemas.suspense.Suspended`, read no further than is needed here."""
+
+    suspense_id: str
+    stage: str
+    partition: int
+    offset: int
+
+
+_decode = msgspec.msgpack.Decoder(_Suspended).decode
+
+
+class Suspense:
+    """What both stages put into suspense, summed by batch from the topic."""
+
+    def __init__(self, findings: Findings, proofs: ProofsOf, *, topic: str) -> None:
+        self._findings = findings
+        self._proofs = proofs
+        self._topic = topic
+        self._sums: dict[tuple[_Owner, int], Sum] = {}
+        self._offsets: dict[tuple[_Owner, int], tuple[int, int]] = {}  # in the topic
+        self._loaded: dict[tuple[_Owner, int], Sum] = {}
+        self.not_loaded = 0
+
+    def take(
+        self, records: Sequence[ConsumerRecord], *, partition: int, loaded: int | None
+    ) -> None:
+        """Count the records of one partition in; those below ``loaded`` must be in Postgres."""
+        for record in records:
+            said = _decode(record.value)
+            owner = (said.stage, said.partition)
+            batch = self._batch_of(owner, said.offset, partition=partition, at=record.offset)
+            if batch is None:
+                continue
+            key = (owner, batch)
+            member = sethash.member(bytes.fromhex(said.suspense_id))
+            self._sums[key] = self._sums.get(key, NOTHING).plus(member)
+            first, _ = self._offsets.get(key, (record.offset, 0))
+            self._offsets[key] = first, record.offset + 1
+            if loaded is None or record.offset >= loaded:
+                self.not_loaded += loaded is not None
+            else:
+                self._loaded[key] = self._loaded.get(key, NOTHING).plus(member)
+
+    def compare_with_proofs(self) -> None:
+        """Check each batch against its proof."""
+        for stage, partitions in self._proofs.items():
+            for proofs in partitions:
+                owner = (stage, proofs.partition)
+                batches = {batch for other, batch in self._sums if other == owner}
+                for batch in sorted({*batches, *proofs.suspending()}):
+                    if batch > proofs.settled:
+                        continue
+                    expected = proofs.suspense(batch)
+                    found = self._sums.get((owner, batch), NOTHING)
+                    if found != expected:
+                        self._add(owner, batch, f"{expected} of {stage}", str(found))
+
+    def compare_with_rows(
+        self, stage: str, proofs: StageProofs, rows: Sequence[SuspenseRow], sums: dict[int, Sum]
+    ) -> None:
+        """Count rows of one source partition in ``sums``, by batch."""
+        for row in rows:
+            batch = proofs.batch_of(row.offset)
+            key = -1 if batch is None else batch
+            sums[key] = sums.get(key, NOTHING).plus(sethash.member(row.suspense_id))
+
+    def end_of_rows(self, stage: str, proofs: StageProofs, sums: dict[int, Sum]) -> None:
+        """Check the rows of one source partition against what the topic gave the load."""
+        owner = (stage, proofs.partition)
+        loaded = {batch: sum_ for (other, batch), sum_ in self._loaded.items() if other == owner}
+        for batch in sorted({*loaded, *sums}):
+            expected, found = loaded.get(batch, NOTHING), sums.get(batch, NOTHING)
+            if expected != found:
+                self._findings.add(
+                    Finding(
+                        check=Check.POSTGRES_SUSPENSE,
+                        topic=proofs.topic,
+                        partition=proofs.partition,
+                        batches=(batch, batch),
+                        offsets=None if batch < 0 else proofs.source_range(batch),
+                        expected=f"{expected} of {stage}",
+                        found=str(found),
+                    )
+                )
+
+    def _batch_of(
+        self, owner: _Owner, position: int, *, partition: int, at: int
+    ) -> int | None:
+        stage, number = owner
+        partitions = self._proofs.get(stage, ())
+        batch = partitions[number].batch_of(position) if number < len(partitions) else None
+        if batch is None:
+            self._findings.add(
+                Finding(
+                    check=Check.SUSPENSE_TOPIC,
+                    topic=self._topic,
+                    partition=partition,
+                    offsets=(at, at + 1),
+                    expected="a record that a proof covers",
+                    found=f"one of {stage} at position {position} of its partition {number}",
+                )
+            )
+        return batch
+
+    def _add(self, owner: _Owner, batch: int, expected: str, found: str) -> None:
+        self._findings.add(
+            Finding(
+                check=Check.SUSPENSE_TOPIC,
+                topic=self._topic,
+                partition=owner[1],
+                batches=(batch, batch),
+                offsets=self._offsets.get((owner, batch)),
+                expected=expected,
+                found=found,
+            )
+        )

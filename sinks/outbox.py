@@ -1,0 +1,76 @@
+"""Commands on their way to the raw topic.
+
+Written in the transaction that decides them, published by a relay. Publishing twice is harmless:
+the id is deterministic, and normalise lets each through once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from schemas.ids import close_period_command_id
+from schemas.raw import ClosePeriodCommand, command_to_json
+from sinks.connection import Connection, Pool
+from sinks.errors import classified
+
+
+class QueuedCommand(NamedTuple):
+    """One command as its raw record will be."""
+
+    position: int  # in the outbox; later commands of a stream have larger ones
+    command_id: str
+    tenant: str
+    stream: str  # the key
+    payload: bytes
+
+
+async def queue_period_closes(pool: Pool, commands: Iterable[ClosePeriodCommand]) -> int:
+    """Queue the close of one period for each account, and return how many are new.
+
+    One transaction: all of them are queued, or none.
+    """
+    with classified():
+        async with pool.acquire() as connection, connection.transaction():
+            queued = 0
+            for command in commands:
+                queued += await _queue_close(connection, command)
+            return queued
+
+
+async def _queue_close(connection: Connection, command: ClosePeriodCommand) -> bool:
+    return bool(
+        await connection.fetchval(
+            "INSERT INTO command_outbox (command_id, tenant, stream, payload) "
+            "VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING true",
+            close_period_command_id(
+                tenant=command.tenant,
+                account_id=command.account_id,
+                period_start_ms=command.period_start_ms,
+            ),
+            command.tenant,
+            f"command:{command.tenant}:{command.account_id}",
+            command_to_json(command),
+        )
+    )
+
+
+async def unpublished(pool: Pool, *, most: int = 1_000) -> list[QueuedCommand]:
+    """Return the oldest commands that no relay has marked as published."""
+    with classified():
+        rows = await pool.fetch(
+            "SELECT position, command_id, tenant, stream, payload FROM command_outbox "
+            "WHERE published_at IS NULL ORDER BY position LIMIT $1",
+            most,
+        )
+    return [QueuedCommand(*row) for row in rows]
+
+
+async def mark_published(pool: Pool, commands: Sequence[QueuedCommand]) -> None:
+    """Mark commands whose records the broker has acknowledged; only then."""
+    with classified():
+        await pool.execute(
+            "UPDATE command_outbox SET published_at = now() "
+            "WHERE position = ANY($1) AND published_at IS NULL",
+            [command.position for command in commands],
+        )
