@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from schemas.proof import Proof, is_sealed
 from pipeline.verify.report import Check, Finding, Findings
+from schemas.proof import Proof, is_sealed
 
 _NO_CHAIN = "0" * 32
 
@@ -53,9 +53,7 @@ class Chain:
         if proof.batch != before.batch + 1:
             self._missing(before, proof, offset)
         elif proof.previous != before.chain:
-            self._add(
-                self._chain_check, proof, offset, f"previous {before.chain}", proof.previous
-            )
+            self._add(self._chain_check, proof, offset, f"previous {before.chain}", proof.previous)
         if proof.first != before.next or proof.next < proof.first:
             self._add(
                 self._chain_check,

@@ -19,9 +19,7 @@ class _Provenance(msgspec.Struct, frozen=True, array_like=True, gc=False):
     partition: int
 
 
-class _Usage(
-    msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag="usage", gc=False
-):
+class _Usage(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag="usage", gc=False):
     """`schemas.usage.UsageEvent`, read no further than is needed here; `Raw` is passed over."""
 
     tenant: Raw
@@ -225,9 +223,7 @@ class Events:
             f"{so_far.sum()}, and no event of batch {batch}",
         )
 
-    def _add(
-        self, batches: tuple[int, int], where: _FromRaw, expected: str, found: str
-    ) -> None:
+    def _add(self, batches: tuple[int, int], where: _FromRaw, expected: str, found: str) -> None:
         self._findings.add(
             Finding(
                 check=Check.NORMALISED_EVENTS,

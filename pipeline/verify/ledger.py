@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from pipeline.verify.fold import Fold
 from pipeline.verify.ledger_records import ChargeSaid, CloseSaid, LimitSaid, Said
 from pipeline.verify.report import Check, Finding, Findings
-from pipeline.verify.fold import Fold
 from pipeline.verify.unique import Repeats
 from schemas import sethash
 from schemas.decimals import EXACT, ZERO, to_text
@@ -88,7 +88,9 @@ class LedgerPartition:
         if proof.set_hash != sethash.to_hex(batch.total):
             expected = f"charges with set hash {proof.set_hash}"
             self._wrong(proof, first, offset, expected, sethash.to_hex(batch.total))
-        return ClosedBatch(proof.batch, first, offset + 1, batch.charges, batch.limits)
+        return ClosedBatch(
+            proof.batch, first, offset + 1, batch.records, batch.charges, batch.limits
+        )
 
     def end(self) -> None:
         """Check that nothing follows the last proof, and that no charge came twice."""
@@ -164,6 +166,7 @@ class ClosedBatch:
     number: int
     first: int
     next: int
+    records: int
     charges: dict[bytes, tuple[str, str]]
     limits: list[bytes]
 
@@ -181,11 +184,11 @@ class LedgerRows:
         """Check the rows of one batch, charge by charge and digit by digit."""
         self.rows += len(rated)
         found = {row.charge_id: (row.amount, row.currency) for row in rated}
-        strays = sum(row.batch != batch.number for row in (*rated, *limits))
+        strays = sum(row.batch != batch.number for row in rated)
         if found != batch.charges or len(rated) != len(found) or strays:
             self._rated(batch, found, rows=len(rated), strays=strays)
         reached = [row.limit_reached_id for row in limits]
-        if reached != batch.limits:
+        if reached != batch.limits or any(row.batch != batch.number for row in limits):
             self._add(
                 Check.POSTGRES_LIMITS,
                 batch,

@@ -216,7 +216,9 @@ def to_text(report: Report) -> str:
 def _totals(totals: Totals) -> list[str]:
     items = ", ".join(f"{n:,} {outcome}" for outcome, n in sorted(totals.item_outcomes.items()))
     events = ", ".join(f"{n:,} {outcome}" for outcome, n in sorted(totals.event_outcomes.items()))
-    charged = ", ".join(f"{amount} {currency}" for currency, amount in sorted(totals.charges.items()))
+    charged = ", ".join(
+        f"{amount} {currency}" for currency, amount in sorted(totals.charges.items())
+    )
     invoiced = ", ".join(
         f"{amount} {currency}" for currency, amount in sorted(totals.invoiced.items())
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
 
 import msgspec
-from aiokafka import ConsumerRecord
+from aiokafka import ConsumerRecord, TopicPartition
 
+from pipeline.verify.context import Context, partitions_of
 from pipeline.verify.index import NOTHING, StageProofs, Sum
 from pipeline.verify.report import Check, Finding, Findings
 from schemas import sethash
@@ -31,6 +31,30 @@ class _Suspended(msgspec.Struct, frozen=True, gc=False):
 _decode = msgspec.msgpack.Decoder(_Suspended).decode
 
 
+async def check_suspense(context: Context) -> None:
+    """Check the suspense topic against the proofs of both stages, and the tables against it."""
+    topic = context.topics.suspense
+    suspense = Suspense(context.findings, context.proofs, topic=topic.name)
+    for place in partitions_of(topic):
+        async with context.open(place) as reader:
+            async for chunk in reader.chunks():
+                suspense.take(chunk, place, context)
+                context.progressed(topic.name, len(chunk))
+    suspense.compare_with_proofs()
+    context.tally.suspense_lag = suspense.not_loaded
+    if context.tables is None:
+        return
+    for stage, partitions in context.proofs.items():
+        for proofs in partitions:
+            sums: dict[int, Sum] = {}
+            rows = context.tables.suspense(
+                stage=stage, source_topic=proofs.topic, source_partition=proofs.partition
+            )
+            async for few in rows:
+                suspense.count_rows(proofs, few, sums)
+            suspense.compare_with_rows(stage, proofs, sums)
+
+
 class Suspense:
     """What both stages put into suspense, summed by batch from the topic."""
 
@@ -44,13 +68,13 @@ class Suspense:
         self.not_loaded = 0
 
     def take(
-        self, records: Sequence[ConsumerRecord], *, partition: int, loaded: int | None
+        self, records: Sequence[ConsumerRecord], place: TopicPartition, context: Context
     ) -> None:
-        """Count the records of one partition in; those below ``loaded`` must be in Postgres."""
+        """Count the records of one partition in."""
         for record in records:
             said = _decode(record.value)
             owner = (said.stage, said.partition)
-            batch = self._batch_of(owner, said.offset, partition=partition, at=record.offset)
+            batch = self._batch_of(owner, said.offset, place=place, at=record.offset)
             if batch is None:
                 continue
             key = (owner, batch)
@@ -58,10 +82,10 @@ class Suspense:
             self._sums[key] = self._sums.get(key, NOTHING).plus(member)
             first, _ = self._offsets.get(key, (record.offset, 0))
             self._offsets[key] = first, record.offset + 1
-            if loaded is None or record.offset >= loaded:
-                self.not_loaded += loaded is not None
-            else:
+            if context.is_loaded(place, record.offset):
                 self._loaded[key] = self._loaded.get(key, NOTHING).plus(member)
+            elif context.tables is not None:
+                self.not_loaded += 1
 
     def compare_with_proofs(self) -> None:
         """Check each batch against its proof."""
@@ -77,8 +101,8 @@ class Suspense:
                     if found != expected:
                         self._add(owner, batch, f"{expected} of {stage}", str(found))
 
-    def compare_with_rows(
-        self, stage: str, proofs: StageProofs, rows: Sequence[SuspenseRow], sums: dict[int, Sum]
+    def count_rows(
+        self, proofs: StageProofs, rows: Sequence[SuspenseRow], sums: dict[int, Sum]
     ) -> None:
         """Count rows of one source partition in ``sums``, by batch."""
         for row in rows:
@@ -86,7 +110,7 @@ class Suspense:
             key = -1 if batch is None else batch
             sums[key] = sums.get(key, NOTHING).plus(sethash.member(row.suspense_id))
 
-    def end_of_rows(self, stage: str, proofs: StageProofs, sums: dict[int, Sum]) -> None:
+    def compare_with_rows(self, stage: str, proofs: StageProofs, sums: dict[int, Sum]) -> None:
         """Check the rows of one source partition against what the topic gave the load."""
         owner = (stage, proofs.partition)
         loaded = {batch: sum_ for (other, batch), sum_ in self._loaded.items() if other == owner}
@@ -106,7 +130,7 @@ class Suspense:
                 )
 
     def _batch_of(
-        self, owner: _Owner, position: int, *, partition: int, at: int
+        self, owner: _Owner, position: int, *, place: TopicPartition, at: int
     ) -> int | None:
         stage, number = owner
         partitions = self._proofs.get(stage, ())
@@ -115,8 +139,8 @@ class Suspense:
             self._findings.add(
                 Finding(
                     check=Check.SUSPENSE_TOPIC,
-                    topic=self._topic,
-                    partition=partition,
+                    topic=place.topic,
+                    partition=place.partition,
                     offsets=(at, at + 1),
                     expected="a record that a proof covers",
                     found=f"one of {stage} at position {position} of its partition {number}",

@@ -1,0 +1,80 @@
+"""Raw records and the proofs of normalise, in step."""
+
+from __future__ import annotations
+
+from aiokafka import TopicPartition
+
+from pipeline.verify.chain import Chain
+from pipeline.verify.context import Context
+from pipeline.verify.index import StageProofs
+from pipeline.verify.reading import PartitionReader
+from pipeline.verify.report import Check, Finding
+from pipeline.verify.tables import proof_rows
+from schemas.proof import NORMALISE, Proof, proof_from_msgpack
+
+
+async def check_normalise(context: Context, number: int) -> None:
+    """Check one raw partition against its proofs, and note what they say of other topics."""
+    place = TopicPartition(context.topics.proofs.name, number)
+    source = TopicPartition(context.topics.raw.name, number)
+    tally = context.tally
+    chain = Chain(
+        context.findings,
+        topic=place.topic,
+        partition=number,
+        installation=context.installation,
+        source_topic=source.topic,
+        chain_check=Check.NORMALISE_CHAIN,
+        outcome_check=Check.NORMALISE_OUTCOMES,
+    )
+    index = StageProofs(source.topic, number)
+    context.proofs[NORMALISE].append(index)
+    rows = proof_rows(context, stage=NORMALISE, source=source, place=place)
+    async with context.open(place) as proofs, context.open(source) as raw:
+        if raw.begin:
+            context.not_checked.append(f"{source.topic}/{number} below {raw.begin}: trimmed")
+        async for chunk in proofs.chunks():
+            for record in chunk:
+                proof = proof_from_msgpack(record.value)
+                if context.genesis is None:
+                    context.genesis = proof
+                if not chain.follow(proof, offset=record.offset):
+                    continue
+                settled = context.settled(place, record.offset)
+                index.put(proof, settled=settled)
+                context.handed_on.put(proof, settled=settled)
+                await _raw_records(context, raw, proof)
+                tally.items += proof.items
+                tally.item_outcomes.update(proof.outcomes)
+                tally.refusals.update(proof.refusals)
+                await rows.compare(proof, record.offset)
+            context.progressed(place.topic, len(chunk))
+        chain.end()
+        await rows.end()
+        tally.proof_lag += rows.not_loaded
+        async for chunk in raw.chunks():
+            tally.raw_lag += len(chunk)
+            context.progressed(source.topic, len(chunk))
+
+
+async def _raw_records(context: Context, raw: PartitionReader, proof: Proof) -> None:
+    """Count the raw records of a proof's range; their offsets may have holes."""
+    found = 0
+    async for chunk in raw.chunks(below=proof.next):
+        found += sum(record.offset >= proof.first for record in chunk)
+        context.progressed(proof.source_topic, len(chunk))
+    context.tally.raw_records += proof.records
+    if proof.first < raw.begin:
+        return  # trimmed behind the proof, as it may be
+    if found != proof.records:
+        context.findings.add(
+            Finding(
+                check=Check.RAW_RECORDS,
+                topic=proof.source_topic,
+                partition=proof.source_partition,
+                batches=(proof.batch, proof.batch),
+                offsets=(proof.first, proof.next),
+                expected=f"{found:,} records",
+                found=f"{proof.records:,} read by normalise",
+            )
+        )

@@ -1,0 +1,258 @@
+"""Reading the tables back for the reconciliation: one snapshot, in chunks, in the topics' order."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple, TypeVar
+
+from sinks.connection import Connection, Pool
+from sinks.errors import classified
+from sinks.installation import Identity
+from sinks.progress import Progress
+
+_CHUNK_ROWS = 5_000
+_JOIN_S = 3_600.0  # a join over all charges there are: an hour is a fault, a minute is not
+
+Row = TypeVar("Row")
+
+
+class RatedRow(NamedTuple):
+    """A charge as `rated_usage` has it; ``amount`` with the places that it has there."""
+
+    batch: int
+    charge_id: bytes
+    amount: str
+    currency: str
+
+
+class LimitRow(NamedTuple):
+    """A limit reached; ``requests`` is the number of its invoice requests."""
+
+    batch: int
+    limit_reached_id: bytes
+    requests: int
+
+
+class ProofRow(NamedTuple):
+    """A proof by its number."""
+
+    batch: int
+    chain: str
+
+
+class SuspenseRow(NamedTuple):
+    """A refused record, or a notice of a duplicate, by where its record lay."""
+
+    offset: int
+    suspense_id: bytes
+
+
+class GuardMismatch(NamedTuple):
+    """A charge without a guard, or a guard without its charge, or the two with other positions."""
+
+    charge_id: str
+    ledger_partition: int
+    ledger_offset: int
+    has_guard: bool
+    has_row: bool
+
+
+class InvoiceMismatch(NamedTuple):
+    """An invoice that is not the sum of its charges, or not what its limit said."""
+
+    number: str
+    what: str
+    expected: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class Invoices:
+    """How many invoices there are, what they come to, and how many requests wait."""
+
+    count: int
+    totals: dict[str, Decimal]
+    pending: int
+
+
+_HELD = """
+    SELECT c.invoice_id, c.line, count(*) AS records, sum(r.billed) AS quantity,
+           sum(r.amount) AS charges, count(*) FILTER (WHERE r.account_id <> i.account_id) AS foreign
+    FROM invoice_charges c JOIN invoices i USING (invoice_id)
+    JOIN rated_usage r USING (charge_id) GROUP BY c.invoice_id, c.line
+"""
+_INVOICE_CHECKS = (
+    # The total is the sum of the lines.
+    """
+    SELECT i.number, 'total', coalesce(sum(l.amount), 0)::text, i.total::text
+    FROM invoices i LEFT JOIN invoice_lines l USING (invoice_id)
+    GROUP BY i.invoice_id HAVING coalesce(sum(l.amount), 0) <> i.total
+    """,
+    # A line is the exact sum of its charges ...
+    f"""
+    SELECT i.number, 'line ' || l.line,
+           format('%s records, %s, charges %s', coalesce(h.records, 0), h.quantity, h.charges),
+           format('%s records, %s, charges %s', l.records, l.quantity, l.charges)
+    FROM invoice_lines l JOIN invoices i USING (invoice_id)
+    LEFT JOIN ({_HELD}) h ON h.invoice_id = l.invoice_id AND h.line = l.line
+    WHERE h.records IS DISTINCT FROM l.records OR h.charges IS DISTINCT FROM l.charges
+       OR h.quantity IS DISTINCT FROM l.quantity OR h.foreign > 0
+    """,
+    # ... rounded once.
+    """
+    SELECT i.number, 'rounding of line ' || l.line,
+           round(l.charges, scale(l.amount))::text, l.amount::text
+    FROM invoice_lines l JOIN invoices i USING (invoice_id)
+    WHERE round(l.charges, scale(l.amount)) <> l.amount
+    """,
+    # The ledger said what the invoice must come to.
+    """
+    SELECT i.number, 'what its limit said',
+           format('%s records, charges %s', said.records, said.charges),
+           format('%s records, charges %s', held.records, held.charges)
+    FROM invoices i JOIN limit_reached r ON r.limit_reached_id = i.request_id
+    CROSS JOIN LATERAL (
+        SELECT sum((e ->> 4)::bigint) AS records, sum((e ->> 5)::numeric) AS charges
+        FROM json_array_elements(r.invoiced) e WHERE e ->> 3 = i.currency) said
+    CROSS JOIN LATERAL (
+        SELECT sum(l.records) AS records, sum(l.charges) AS charges
+        FROM invoice_lines l WHERE l.invoice_id = i.invoice_id) held
+    WHERE said.records IS DISTINCT FROM held.records OR said.charges IS DISTINCT FROM held.charges
+    """,
+    """
+    SELECT q.request_id::text, 'request', 'an invoice', 'none'
+    FROM invoice_requests q LEFT JOIN invoices i USING (request_id)
+    WHERE q.state = 'built' AND i.invoice_id IS NULL
+    """,
+)
+
+
+class TablesSnapshot:
+    """The tables as they are at one moment; everything read belongs together."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def identity(self) -> Identity | None:
+        """Return which installation the tables belong to; None where none is registered."""
+        row = await self._connection.fetchrow(
+            "SELECT installation, cluster_id, genesis_id FROM installation"
+        )
+        return None if row is None else Identity(*row)
+
+    async def progress(self) -> list[Progress]:
+        """Return how far every partition is loaded."""
+        columns = ", ".join(Progress._fields)
+        rows = await self._connection.fetch(f"SELECT {columns} FROM progress")
+        return [Progress(*row) for row in rows]
+
+    def rated(self, partition: int) -> AsyncIterator[list[RatedRow]]:
+        """Yield the charges of a ledger partition in the ledger's order."""
+        return self._chunks(
+            RatedRow,
+            "SELECT batch, uuid_send(charge_id), amount::text, currency FROM rated_usage "
+            "WHERE ledger_partition = $1 ORDER BY ledger_offset",
+            partition,
+        )
+
+    def limits(self, partition: int) -> AsyncIterator[list[LimitRow]]:
+        """Yield the limits reached of a ledger partition in the ledger's order."""
+        return self._chunks(
+            LimitRow,
+            "SELECT batch, uuid_send(limit_reached_id), (SELECT count(*) FROM invoice_requests "
+            "WHERE request_id = limit_reached_id) FROM limit_reached "
+            "WHERE ledger_partition = $1 ORDER BY ledger_offset",
+            partition,
+        )
+
+    def proofs(
+        self, *, stage: str, source_topic: str, source_partition: int
+    ) -> AsyncIterator[list[ProofRow]]:
+        """Yield the proofs of one source partition by number."""
+        return self._chunks(
+            ProofRow,
+            "SELECT batch, chain FROM proofs WHERE stage = $1 AND source_topic = $2 "
+            "AND source_partition = $3 ORDER BY batch",
+            stage,
+            source_topic,
+            source_partition,
+        )
+
+    def suspense(
+        self, *, stage: str, source_topic: str, source_partition: int
+    ) -> AsyncIterator[list[SuspenseRow]]:
+        """Yield what one source partition gave to suspense, duplicates included."""
+        where = "WHERE stage = $1 AND source_topic = $2 AND source_partition = $3"
+        return self._chunks(
+            SuspenseRow,
+            "SELECT source_offset, uuid_send(suspense_id) FROM "
+            f"(SELECT source_offset, source_index, suspense_id FROM suspense {where} UNION ALL "
+            f"SELECT source_offset, source_index, suspense_id FROM duplicates {where}) AS both "
+            "ORDER BY source_offset, source_index",
+            stage,
+            source_topic,
+            source_partition,
+        )
+
+    async def guard_mismatches(self, *, most: int) -> list[GuardMismatch]:
+        """Return the first charges whose row and guard do not belong together."""
+        rows = await self._connection.fetch(
+            "SELECT charge_id::text, coalesce(r.ledger_partition, c.ledger_partition), "
+            "coalesce(r.ledger_offset, c.ledger_offset), c.ledger_offset IS NOT NULL, "
+            "r.ledger_offset IS NOT NULL FROM rated_usage r FULL JOIN charges c USING (charge_id) "
+            "WHERE r.ledger_offset IS DISTINCT FROM c.ledger_offset "
+            "OR r.ledger_partition IS DISTINCT FROM c.ledger_partition "
+            "OR r.bill_period IS DISTINCT FROM c.bill_period ORDER BY 2, 3 LIMIT $1",
+            most,
+            timeout=_JOIN_S,
+        )
+        return [GuardMismatch(*row) for row in rows]
+
+    async def invoices(self) -> Invoices:
+        """Return how many invoices there are and what they come to."""
+        rows = await self._connection.fetch(
+            "SELECT currency, count(*), sum(total) FROM invoices GROUP BY currency ORDER BY currency"
+        )
+        pending = await self._connection.fetchval(
+            "SELECT count(*) FROM invoice_requests WHERE state = 'pending'"
+        )
+        return Invoices(
+            count=sum(row[1] for row in rows),
+            totals={row[0]: row[2] for row in rows},
+            pending=pending,
+        )
+
+    async def invoice_mismatches(self, *, most: int) -> list[InvoiceMismatch]:
+        """Return the first invoices that are not the sum of what they hold, by number."""
+        found: list[InvoiceMismatch] = []
+        for statement in _INVOICE_CHECKS:
+            rows = await self._connection.fetch(
+                f"{statement} ORDER BY 1 LIMIT {most:d}", timeout=_JOIN_S
+            )
+            found += [InvoiceMismatch(*row) for row in rows]
+        return found
+
+    async def _chunks(
+        self, make: Callable[..., Row], statement: str, *arguments: object
+    ) -> AsyncIterator[list[Row]]:
+        with classified():
+            cursor = await self._connection.cursor(statement, *arguments)
+            while rows := await cursor.fetch(_CHUNK_ROWS):
+                yield [make(*row) for row in rows]
+
+
+@asynccontextmanager
+async def tables_snapshot(pool: Pool) -> AsyncIterator[TablesSnapshot]:
+    """Yield the tables as they are now; loads that go on meanwhile are not seen."""
+    with classified():
+        async with (
+            pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            # Between two chunks the topics are read, for as long as that takes.
+            await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            await connection.execute("SET LOCAL statement_timeout = 0")
+            yield TablesSnapshot(connection)
