@@ -21,9 +21,9 @@ from sinks.reconcile import TablesSnapshot, tables_snapshot
 
 async def verify(
     settings: Settings,
-    *,
     bootstrap: str,
     dsn: str | None,
+    *,
     on_progress: OnProgress = lambda _: None,
 ) -> Report:
     """Return the reconciliation of an installation; without a ``dsn``, of its topics alone.
