@@ -78,9 +78,7 @@ class Step(Protocol, Generic[PreparedT]):
         at: they go to suspense as `pipeline.internal_error`."""
         ...
 
-    def decide(
-        self, batch: PreparedT, state: Mapping[bytes, bytes], *, previous: Proof
-    ) -> Decided:
+    def decide(self, batch: PreparedT, state: Mapping[bytes, bytes], *, previous: Proof) -> Decided:
         """Return the outcome of a batch, given the state of the keys that it asked for (a key
         that is absent is not in the mapping) and the proof before it."""
         ...
