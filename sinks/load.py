@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sinks.charge_conflicts import Conflicts, raise_on_conflict, record_conflicts
 from sinks.charge_rows import insert_charges
 from sinks.connection import Pool
 from sinks.errors import classified
 from sinks.ledger_batch import LedgerBatch, check
-from sinks.progress import Loaded, Progress, move_on
+from sinks.progress import Progress, move_on
 from sinks.proofs import insert_proofs
 from sinks.state_rows import insert_state_records
+
+
+class Loaded(NamedTuple):
+    """What a load did."""
+
+    progress: Progress  # the position after it
+    charges: int  # rows added to rated_usage
+    repeated: int  # charges that were there already; anything but 0 deserves a look
+    requests: int  # invoices requested
 
 
 async def load_ledger(pool: Pool, *, after: Progress, batches: Sequence[LedgerBatch]) -> Loaded:
@@ -48,8 +58,7 @@ async def _load(
         await move_on(connection, after, position)
         repeats = await insert_charges(connection, after.partition, batches)
         await raise_on_conflict(connection, repeats)
-        rows = await insert_state_records(connection, after.partition, batches)
+        requests = await insert_state_records(connection, after.partition, batches)
         await insert_proofs(connection, [(batch.proof_offset, batch.proof) for batch in batches])
     charges = sum(len(batch.charges) for batch in batches)
-    rows |= {"rated_usage": charges - len(repeats), "proofs": len(batches)}
-    return Loaded(position, rows, repeated=len(repeats))
+    return Loaded(position, charges - len(repeats), len(repeats), requests)

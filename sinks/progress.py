@@ -25,18 +25,6 @@ class Progress(NamedTuple):
         return f"{self.topic}[{self.partition}]"
 
 
-class Loaded(NamedTuple):
-    """What one load transaction did."""
-
-    progress: Progress  # the position after it
-    rows: dict[str, int]  # added, by table
-    repeated: int = 0  # charges that were there already; anything but 0 deserves a look
-
-    @property
-    def next_position(self) -> int:
-        return self.progress.next_position
-
-
 _COLUMNS = ", ".join(Progress._fields)
 
 

@@ -9,7 +9,7 @@ import msgspec
 from schemas.proof import NORMALISE, Proof, is_sealed
 from sinks.connection import Connection, Pool
 from sinks.errors import LedgerMismatch, classified
-from sinks.progress import Loaded, Progress, move_on
+from sinks.progress import Progress, move_on
 
 _encode = msgspec.json.Encoder().encode
 
@@ -52,8 +52,8 @@ def _row(proof: Proof, offset: int) -> tuple[object, ...]:
 
 async def load_normalise_proofs(
     pool: Pool, *, after: Progress, proofs: Sequence[tuple[int, Proof]]
-) -> Loaded:
-    """Load the proofs that follow ``after``, each with its offset.
+) -> Progress:
+    """Load the proofs that follow ``after``, each with its offset, and return the position then.
 
     One transaction, begun by the compare-and-set. `LedgerMismatch` where one does not follow.
     """
@@ -65,7 +65,7 @@ async def load_normalise_proofs(
         async with pool.acquire() as connection, connection.transaction():
             await move_on(connection, after, position)
             await insert_proofs(connection, proofs)
-    return Loaded(position, {"proofs": len(proofs)})
+    return position
 
 
 def _follow(after: Progress, offset: int, proof: Proof) -> Progress:

@@ -16,8 +16,8 @@ _encode = msgspec.json.Encoder().encode
 
 async def insert_state_records(
     connection: Connection, partition: int, batches: Sequence[LedgerBatch]
-) -> dict[str, int]:
-    """Add what is not a charge, and return how many rows, by table.
+) -> int:
+    """Add what is not a charge, and return how many invoices were requested.
 
     Also closes the suspense rows of records that came back and were charged.
     """
@@ -44,7 +44,7 @@ async def insert_state_records(
             "VALUES ($1, 'recycled', $2) ON CONFLICT DO NOTHING",
             recycled,
         )
-    return {"limit_reached": len(limits), "period_closes": len(closes)}
+    return len(limits)
 
 
 async def _insert_limits(

@@ -11,13 +11,13 @@ from schemas.period import from_ms
 from schemas.suspense import Suspended, SuspenseClass
 from sinks.connection import Connection, Pool
 from sinks.errors import classified
-from sinks.progress import Loaded, Progress, move_on
+from sinks.progress import Progress, move_on
 
 
 async def load_suspense(
     pool: Pool, *, after: Progress, records: Sequence[Suspended], next_position: int
-) -> Loaded:
-    """Load the records in [after.next_position, next_position).
+) -> Progress:
+    """Load the records in [after.next_position, next_position) and return the position then.
 
     One transaction, begun by the compare-and-set. A suspense id that is there already is the same
     record and changes nothing.
@@ -30,7 +30,7 @@ async def load_suspense(
             await move_on(connection, after, position)
             await _insert_refused(connection, refused)
             await _insert_copies(connection, copies)
-    return Loaded(position, {"suspense": len(refused), "duplicates": len(copies)})
+    return position
 
 
 async def _insert_refused(connection: Connection, records: Sequence[Suspended]) -> None:
