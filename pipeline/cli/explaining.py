@@ -10,10 +10,9 @@ from pipeline.mappings import load_mappings
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
 from rating.explain import sentences
-from schemas.ledger import Charge
 from schemas.period import from_ms
 from sinks.connection import open_pool
-from sinks.queries import find_charge
+from sinks.queries import FoundCharge, find_charge
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +20,7 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
 
     charge_id: str
     account_id: str
+    account_name: str  # empty where the account is not on record
     subscription_id: str
     product: str
     started_at: str  # ISO 8601, UTC
@@ -28,16 +28,19 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     catalogue_version: int
     price_id: str
+    invoice: str | None  # its number; None: not invoiced yet
     sentences: tuple[str, ...]
     raw: Provenance | None  # None: the raw topic no longer holds it
 
     def in_lines(self) -> list[str]:
         """Return the explanation for a reader."""
+        name = f" ({self.account_name})" if self.account_name else ""
         lines = [
             f"Charge {self.charge_id}: {self.amount} {self.currency}",
-            f"  of account {self.account_id}, subscription {self.subscription_id}, for "
-            f"{self.product} at {self.started_at}",
-            f"  by price {self.price_id} of catalogue version {self.catalogue_version}",
+            f"  account {self.account_id}{name}, subscription {self.subscription_id}",
+            f"  {self.product} at {self.started_at}, on "
+            + (f"invoice {self.invoice}" if self.invoice else "no invoice yet"),
+            f"  price {self.price_id} of catalogue version {self.catalogue_version}",
             "",
             *(f"  {number}. {text}" for number, text in enumerate(self.sentences, start=1)),
             "",
@@ -64,23 +67,25 @@ async def explain_charge(
     async with open_pool(
         endpoints.postgres_dsn, installation=settings.installation, max_size=1
     ) as pool:
-        charge = await find_charge(pool, charge_id)
-    if charge is None:
+        found = await find_charge(pool, charge_id)
+    if found is None:
         return None
     raw = await provenance_of(
-        charge.raw,
+        found.charge.raw,
         topic=topics_of(settings).raw.name,
         bootstrap=endpoints.kafka_bootstrap,
         mappings=load_mappings(settings),
     )
-    return explained(charge, raw)
+    return explained(found, raw)
 
 
-def explained(charge: Charge, raw: Provenance | None) -> Explained:
-    """Return the explanation of a charge whose record was found, or not."""
+def explained(found: FoundCharge, raw: Provenance | None) -> Explained:
+    """Return the explanation of a charge whose raw record was found, or not."""
+    charge = found.charge
     return Explained(
         charge_id=charge.charge_id,
         account_id=charge.account_id,
+        account_name=found.account_name,
         subscription_id=charge.subscription_id,
         product=charge.product,
         started_at=from_ms(charge.started_at_ms).isoformat().replace("+00:00", "Z"),
@@ -88,6 +93,7 @@ def explained(charge: Charge, raw: Provenance | None) -> Explained:
         currency=charge.currency,
         catalogue_version=charge.catalogue_version,
         price_id=charge.price_id,
+        invoice=found.invoice_number,
         sentences=tuple(sentences(charge)),
         raw=raw,
     )

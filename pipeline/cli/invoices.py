@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,8 +16,8 @@ from pipeline.cli.session import connect, session_of
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from billing.document import InvoiceDocument, InvoiceSummary
     from pipeline.settings import Settings
-    from sinks.queries import InvoiceFound, InvoiceRow
 
 invoices = typer.Typer(no_args_is_help=True, help="What was invoiced: list, show.")
 
@@ -43,7 +44,7 @@ def list_invoices(
     """List invoices, the newest first."""
     rows = run_to_end(_list(session_of(context).settings, account, limit))
     if as_json:
-        write_json([row._asdict() for row in rows])
+        write_json(rows)
         return
     results().print(invoice_table(None, rows))
     if not rows:
@@ -65,39 +66,54 @@ def show(
         tell(f"There is no invoice {number}: `ratemill invoices list` shows them.")
         raise typer.Exit(Exit.FAILED)
     if as_json:
-        write_json(found._asdict())
+        write_json(found)
         return
     _print(found, charges=charges)
 
 
-def invoice_table(title: str | None, rows: list[InvoiceRow]) -> Table:
-    """Return invoices as a table, amounts with their currency."""
+def invoice_table(title: str | None, rows: list[InvoiceSummary]) -> Table:
+    """Return invoices as a table, amounts with their currency, instants in UTC."""
     return table(
         title,
-        ["Number", "Account", "Kind", "Usage from", "Usage to", ">Charges", ">Total", "Issued"],
+        [
+            *("Number", "Account", "Name", "Kind", "Scope"),
+            *("Usage from, UTC", "to", ">Charges", ">Total"),
+        ],
         [
             [
                 row.number,
                 row.account_id,
+                row.account_name,
                 row.kind,
-                row.usage_from,
-                row.usage_to,
-                row.charges,
-                money(row.total, row.currency),
-                row.issued_at,
+                row.scope,
+                _minute(row.usage_from),
+                _minute(row.usage_to),
+                row.records,
+                money(Decimal(row.total), row.currency),
             ]
             for row in rows
         ],
     )
 
 
-def _print(found: InvoiceFound, *, charges: bool) -> None:
-    results().print(invoice_table(None, [found.invoice]))
-    currency = found.invoice.currency
-    results().print(
+def _minute(instant: str) -> str:
+    """Return an ISO instant to the minute, as a person reads it."""
+    return instant[:16].replace("T", " ")
+
+
+def _print(found: InvoiceDocument, *, charges: bool) -> None:
+    out = results()
+    out.print(
+        f"Invoice {found.number} ({found.kind}) of account {found.account_id}\n"
+        f"  issued {found.issued_at}, scope {found.scope}\n"
+        f"  usage from {found.usage_from} to {found.usage_to}\n"
+        f"  total {money(Decimal(found.total), found.currency)}",
+        markup=False,
+    )
+    out.print(
         table(
             None,
-            [">Line", "Product", ">Records", ">Quantity", "Unit", ">Charges, exact", ">Amount"],
+            [">Line", "Product", ">Charges", ">Quantity", "Unit", ">Exact sum", ">Amount"],
             [
                 [
                     line.line,
@@ -105,33 +121,34 @@ def _print(found: InvoiceFound, *, charges: bool) -> None:
                     line.records,
                     line.quantity,
                     line.unit,
-                    money(line.charges, currency),
-                    money(line.amount, currency),
+                    money(Decimal(line.charges), found.currency),
+                    money(Decimal(line.amount), found.currency),
                 ]
                 for line in found.lines
             ],
         )
     )
+    ids = [charge_id for line in found.lines for charge_id in line.charge_ids]
     if charges:
-        for charge_id in found.charge_ids:
-            results().print(charge_id, markup=False)
-    elif found.charge_ids:
-        tell(f"Why an amount: ratemill explain {found.charge_ids[-1]} (--charges lists all).")
+        for charge_id in ids:
+            out.print(charge_id, markup=False)
+    elif ids:
+        tell(f"Why an amount: ratemill explain {ids[-1]} (--charges lists all {len(ids):,}).")
 
 
-async def _list(settings: Settings, account: str | None, limit: int) -> list[InvoiceRow]:
+async def _list(settings: Settings, account: str | None, limit: int) -> list[InvoiceSummary]:
     from sinks.connection import open_pool
-    from sinks.queries import list_invoices as query
+    from sinks.invoice_queries import list_invoices as query
 
     dsn = (await connect(settings)).postgres_dsn
     async with open_pool(dsn, installation=settings.installation, max_size=1) as pool:
         return await query(pool, account_id=account, most=limit)
 
 
-async def _show(settings: Settings, number: str) -> InvoiceFound | None:
+async def _show(settings: Settings, number: str) -> InvoiceDocument | None:
     from sinks.connection import open_pool
-    from sinks.queries import find_invoice
+    from sinks.invoice_queries import show_invoice
 
     dsn = (await connect(settings)).postgres_dsn
     async with open_pool(dsn, installation=settings.installation, max_size=1) as pool:
-        return await find_invoice(pool, number)
+        return await show_invoice(pool, number)

@@ -13,7 +13,7 @@ from pipeline.cli.session import connect, session_of
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
-    from sinks.queries import SuspenseCount, SuspenseRow
+    from sinks.queries import SuspendedRow, SuspenseCount
 
 suspense = typer.Typer(no_args_is_help=True, help="Refused records: list.")
 
@@ -37,19 +37,16 @@ def group() -> None:
 def list_suspense(
     context: typer.Context,
     reason: Annotated[str | None, typer.Option(help="Of this reason only.")] = None,
-    source: Annotated[str | None, typer.Option(help="Of this source only.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Show so many of them.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
 ) -> None:
-    """Show how many records wait by reason and source, and the newest of them.
+    """Show how many records wait by reason and source, and the first of them.
 
     Raw bytes may hold subscriber numbers: they are in the table `suspense`, not here.
     """
-    counts, rows = run_to_end(_read(session_of(context).settings, reason, source, limit))
+    counts, rows = run_to_end(_read(session_of(context).settings, reason, limit))
     if as_json:
-        write_json(
-            {"counts": [c._asdict() for c in counts], "newest": [row._asdict() for row in rows]}
-        )
+        write_json({"counts": [c._asdict() for c in counts], "records": [_shown(r) for r in rows]})
         return
     if not counts:
         tell("Nothing waits in suspense.")
@@ -57,21 +54,20 @@ def list_suspense(
     results().print(
         table(
             "Waiting",
-            ["Reason", "Source", ">Records", "First", "Last"],
-            [[c.reason, c.source, c.records, c.first_at, c.last_at] for c in counts],
+            ["Reason", "Source", ">Records"],
+            [[one.reason, one.source, one.records] for one in counts],
         )
     )
     results().print(
         table(
-            "Newest",
-            ["Received", "Source", "Reason", "Detail", "Position"],
+            f"The first {len(rows):,}",
+            ["Source", "Reason", "Detail", "Topic, partition, offset, item"],
             [
                 [
-                    row.appended_at,
                     row.source,
                     row.reason,
                     row.detail,
-                    f"{row.source_topic}/{row.source_partition} {row.source_offset}:{row.source_index}",
+                    f"{row.topic}/{row.partition} {row.offset}:{row.item}",
                 ]
                 for row in rows
             ],
@@ -79,15 +75,19 @@ def list_suspense(
     )
 
 
+def _shown(row: SuspendedRow) -> dict[str, object]:
+    """Return a record without its bytes: they may hold subscriber numbers."""
+    return {name: value for name, value in row._asdict().items() if name != "raw"}
+
+
 async def _read(
-    settings: Settings, reason: str | None, source: str | None, limit: int
-) -> tuple[list[SuspenseCount], list[SuspenseRow]]:
+    settings: Settings, reason: str | None, limit: int
+) -> tuple[list[SuspenseCount], list[SuspendedRow]]:
     from sinks.connection import open_pool
-    from sinks.queries import newest_suspense, suspense_counts
+    from sinks.queries import suspended, suspense_counts
 
     dsn = (await connect(settings)).postgres_dsn
     async with open_pool(dsn, installation=settings.installation, max_size=1) as pool:
-        return (
-            await suspense_counts(pool, reason=reason, source=source),
-            await newest_suspense(pool, reason=reason, source=source, most=limit),
-        )
+        counts = await suspense_counts(pool)
+        rows = await suspended(pool, reason=reason, most=limit)
+    return [one for one in counts if reason in (None, one.reason)], rows

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.exits import Exit
 from pipeline.cli.help_text import examples
-from pipeline.cli.output import results
+from pipeline.cli.output import messages, results
 from pipeline.cli.running import run_to_end
 from pipeline.cli.session import connect, session_of
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
-    from pipeline.verify import Report
+    from pipeline.verify import OnProgress, Report
 
 
 def add_to(app: typer.Typer) -> None:
@@ -51,4 +53,25 @@ async def _verify(settings: Settings) -> Report:
     from pipeline.verify import verify as reconcile
 
     endpoints = await connect(settings)
-    return await reconcile(settings, endpoints.kafka_bootstrap, endpoints.postgres_dsn)
+    with _progress() as on_progress:
+        return await reconcile(
+            settings,
+            bootstrap=endpoints.kafka_bootstrap,
+            dsn=endpoints.postgres_dsn,
+            on_progress=on_progress,
+        )
+
+
+@contextmanager
+def _progress() -> Iterator[OnProgress]:
+    """Yield what shows how far a reconciliation is: a bar on a terminal, nothing elsewhere."""
+    if not messages().is_terminal:
+        yield lambda progress: None
+        return
+    from rich.progress import Progress
+
+    with Progress(console=messages(), transient=True) as bars:
+        task = bars.add_task("Reading", total=None)
+        yield lambda at: bars.update(
+            task, description=at.reading, completed=at.done, total=max(at.of, 1)
+        )

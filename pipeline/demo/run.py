@@ -159,7 +159,9 @@ class _Run:
         self, endpoints: Endpoints, document: CatalogueDocument, processing_s: float
     ) -> DemoResult:
         self.tell("Reconciling topics and tables")
-        verified = await verify(self.settings, endpoints.kafka_bootstrap, endpoints.postgres_dsn)
+        verified = await verify(
+            self.settings, bootstrap=endpoints.kafka_bootstrap, dsn=endpoints.postgres_dsn
+        )
         self.done("verify", "Compared every proof with every record and row")
         highlights = await highlights_of(self.settings, endpoints)
         report = report_of(

@@ -31,7 +31,7 @@ def show(result: DemoResult) -> None:
             "Accounts that used most",
             ["Account", "Name", ">Charges", ">Total"],
             [
-                [one.account_id, one.name, one.charges, money(one.total, one.currency)]
+                [one.account_id, one.name, one.records, money(Decimal(one.amount), one.currency)]
                 for one in highlights.top_accounts
             ],
         )
