@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from importlib import resources
+from typing import NamedTuple
 
 from sinks.connection import Connection, Timeouts, connect_as_owner, quoted
 from sinks.errors import SinkMisconfigured, classified
@@ -22,8 +22,7 @@ _DOWN = "-- migrate:down"
 _TIMEOUTS = Timeouts(lock_ms=60_000, idle_in_transaction_ms=60_000, statement_ms=600_000)
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
+class Migration(NamedTuple):
     """One SQL file: how to make its tables, and how to undo that."""
 
     version: str
