@@ -48,6 +48,10 @@ _CONFLICT = Refused(
     RefusalReason.CONFLICT, "an event of the same identity came before, with other content"
 )
 _UNKNOWN_ACCOUNT = Refused(RefusalReason.INVALID_COMMAND, "the command's account is not known")
+_NOT_OVER = Refused(
+    RefusalReason.INVALID_COMMAND,
+    "the period ends before it begins, or had not ended when the command arrived",
+)
 
 
 class PreparedBatch:
@@ -289,6 +293,11 @@ class _Decision:
             # Not marked: the outbox may send it again when the account is known.
             return self._suspend(received, item, _UNKNOWN_ACCOUNT)
         record = received.record
+        # Obeyed, the close of a period far ahead would hold all usage back until then, for ever:
+        # a closed period stays closed.
+        latest_ms = record.appended_at_ms + self._window.future_ms
+        if not 0 <= close.period_start_ms < close.period_end_ms <= latest_ms:
+            return self._suspend(received, item, _NOT_OVER)
         self._mark(received, item, 0, record.appended_at_ms // DAY_MS, MarkState.PASSED)
         event = PeriodClose(
             tenant=close.tenant,

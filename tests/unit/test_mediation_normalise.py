@@ -317,6 +317,13 @@ def test_a_command_travels_in_order_and_once(stage):
     assert stage.proof.handed_on["1"].count == 2
 
 
+def test_a_period_may_end_as_late_as_usage_may_begin(stage):
+    close = ClosePeriodCommand(
+        tenant="acme", account_id="a-1", period_start_ms=0, period_end_ms=NOON + DAY_MS
+    )
+    assert command(stage, close) == {"command": 1}
+
+
 def test_one_command_id_for_two_commands_is_a_conflict(stage):
     command(stage)
     other = ClosePeriodCommand(
@@ -335,6 +342,14 @@ def test_one_command_id_for_two_commands_is_a_conflict(stage):
         b'{"command":"dance"}',
         ClosePeriodCommand(tenant="acme", account_id="a-9", period_start_ms=0, period_end_ms=1),
         ClosePeriodCommand(tenant="other", account_id="a-1", period_start_ms=0, period_end_ms=1),
+        ClosePeriodCommand(tenant="acme", account_id="a-1", period_start_ms=1, period_end_ms=1),
+        ClosePeriodCommand(tenant="acme", account_id="a-1", period_start_ms=-1, period_end_ms=1),
+        *(
+            ClosePeriodCommand(
+                tenant="acme", account_id="a-1", period_start_ms=0, period_end_ms=end_ms
+            )
+            for end_ms in (NOON + DAY_MS + 1, 2**63, 2**64)
+        ),
     ],
     ids=str,
 )
