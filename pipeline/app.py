@@ -71,7 +71,7 @@ def _stage(
 def _service(stage: StageName, run: Run, clock: Clock) -> type[Service]:
     """Return the class that Faust makes the stage's service of."""
 
-    class StageService(Service):  # type: ignore[misc]
+    class StageService(Service):
         """Runs the stage for as long as the worker lives; its failure ends the worker."""
 
         def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401  (mode's own arguments)

@@ -6,6 +6,7 @@ import contextlib
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import msgspec
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
@@ -61,7 +62,7 @@ class StateStore:
         if not keys:
             return {}
         with self._explained():
-            values = self._db.get(list(keys))
+            values: list[bytes | None] = cast("list[bytes | None]", self._db.get(list(keys)))
         return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
 
     def write(self, changes: Iterable[StateChange], folded: Folded) -> None:
@@ -76,9 +77,12 @@ class StateStore:
         with self._explained():
             self._db.write(batch)
 
-    def items(self) -> Iterable[tuple[bytes, bytes]]:
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Return every key and value but the position, in the order of the keys."""
-        return ((key, value) for key, value in self._db.items() if key != _META)
+        for key, value in self._db.items():
+            assert isinstance(key, bytes), "raw mode keeps keys as they are"
+            if key != _META:
+                yield key, value
 
     def clear(self) -> None:
         """Delete everything: the state is of another installation, or of another format."""
