@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sinks.connection import connect_as_runtime
+from sinks.connection import Pool
 from sinks.errors import classified
 
 
@@ -19,34 +19,30 @@ class IngestedFile(NamedTuple):
     items: int
 
 
-async def find_file(
-    dsn: str, installation: str, *, tenant: str, source: str, sha256: str
-) -> IngestedFile | None:
+async def find_file(pool: Pool, *, tenant: str, source: str, sha256: str) -> IngestedFile | None:
     """Return the file with this content that was read from the source before, if any."""
-    async with connect_as_runtime(dsn, installation=installation) as connection:
-        with classified():
-            row = await connection.fetchrow(
-                "SELECT tenant, source, encode(sha256, 'hex'), name, size_bytes, items "
-                "FROM ingested_files WHERE tenant = $1 AND source = $2 AND sha256 = $3",
-                tenant,
-                source,
-                bytes.fromhex(sha256),
-            )
+    with classified():
+        row = await pool.fetchrow(
+            "SELECT tenant, source, encode(sha256, 'hex'), name, size_bytes, items "
+            "FROM ingested_files WHERE tenant = $1 AND source = $2 AND sha256 = $3",
+            tenant,
+            source,
+            bytes.fromhex(sha256),
+        )
     return None if row is None else IngestedFile(*row)
 
 
-async def record_file(dsn: str, installation: str, file: IngestedFile) -> bool:
+async def record_file(pool: Pool, file: IngestedFile) -> bool:
     """Remember a file and return whether it is new; the first name of a content stays."""
-    async with connect_as_runtime(dsn, installation=installation) as connection:
-        with classified():
-            new = await connection.fetchval(
-                "INSERT INTO ingested_files (tenant, source, sha256, name, size_bytes, items) "
-                "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING true",
-                file.tenant,
-                file.source,
-                bytes.fromhex(file.sha256),
-                file.name,
-                file.size_bytes,
-                file.items,
-            )
+    with classified():
+        new = await pool.fetchval(
+            "INSERT INTO ingested_files (tenant, source, sha256, name, size_bytes, items) "
+            "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING true",
+            file.tenant,
+            file.source,
+            bytes.fromhex(file.sha256),
+            file.name,
+            file.size_bytes,
+            file.items,
+        )
     return bool(new)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-from sinks.files import IngestedFile, find_file, record_file
 
 from pipeline.cli.output import messages, tell
 from pipeline.cli.session import connect
@@ -20,6 +19,8 @@ from pipeline.embedded import Endpoints
 from pipeline.publish import RawPublisher, raw_publisher
 from pipeline.settings import Settings
 from schemas.period import to_ms
+from sinks.connection import Pool, open_pool
+from sinks.files import IngestedFile, find_file, record_file
 from sources.errors import SourceFileError
 from sources.files import FileReading, FileSummary, content_sha256
 from sources.listing import list_files
@@ -107,8 +108,11 @@ async def ingest_files(
     listing = list_files(wanted.paths)
     endpoints = endpoints or await connect(settings)
     reports = []
-    async with raw_publisher(settings, bootstrap=endpoints.kafka_bootstrap) as publisher:
-        reader = _Reader(settings, endpoints, publisher, wanted, SystemClock())
+    async with (
+        raw_publisher(settings, bootstrap=endpoints.kafka_bootstrap) as publisher,
+        open_pool(endpoints.postgres_dsn, installation=settings.installation, max_size=1) as pool,
+    ):
+        reader = _Reader(pool, publisher, wanted, SystemClock())
         with _progress(wanted=bars) as progress:
             for path in listing.files:
                 reports.append(await reader.read(path, progress))
@@ -118,16 +122,8 @@ async def ingest_files(
 
 
 class _Reader:
-    def __init__(
-        self,
-        settings: Settings,
-        endpoints: Endpoints,
-        publisher: RawPublisher,
-        wanted: Ingest,
-        clock: Clock,
-    ) -> None:
-        self._settings = settings
-        self._dsn = endpoints.postgres_dsn
+    def __init__(self, pool: Pool, publisher: RawPublisher, wanted: Ingest, clock: Clock) -> None:
+        self._pool = pool
         self._publisher = publisher
         self._wanted = wanted
         self._clock = clock
@@ -159,8 +155,7 @@ class _Reader:
     async def _known(self, path: Path) -> IngestedFile | None:
         digest = await asyncio.to_thread(content_sha256, path)
         return await find_file(
-            self._dsn,
-            self._settings.installation,
+            self._pool,
             tenant=self._wanted.tenant,
             source=self._wanted.source,
             sha256=digest,
@@ -185,8 +180,7 @@ class _Reader:
 
     async def _remember(self, path: Path, summary: FileSummary) -> None:
         await record_file(
-            self._dsn,
-            self._settings.installation,
+            self._pool,
             IngestedFile(
                 tenant=self._wanted.tenant,
                 source=self._wanted.source,
