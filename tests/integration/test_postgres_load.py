@@ -196,6 +196,13 @@ LIES = {
     "an amount has other places": lambda ledger, charges: ledger.batch(
         records=[msgspec.structs.replace(charges[0], amount="1.000"), *charges[1:]]
     ),
+    "a limit reached is missing": lambda ledger, charges: (
+        ledger.limit() and ledger.batch(records=charges)
+    ),
+    "another sum of charges": lambda ledger, charges: ledger.batch(charges={"EUR": "6.01"}),
+    "charges in another currency": lambda ledger, charges: ledger.batch(
+        charges={"EUR": "6.00", "USD": "1"}
+    ),
     "a batch before it is missing": lambda ledger, charges: ledger.batch(batch=2),
     "another chain": lambda ledger, charges: ledger.batch(previous="ee" * 16),
     "source records are missing": lambda ledger, charges: ledger.batch(first=7),
