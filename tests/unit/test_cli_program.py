@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -78,6 +79,27 @@ def test_help_of_every_command_teaches_with_an_example(words, command):
     assert f"ratemill {' '.join(words)}" in re.sub(r" --\w+ \w+", "", command.epilog, count=0) or (
         " ".join(words) in command.epilog
     )
+
+
+def _examples():
+    """Yield every example line of the help, without its variables."""
+    for _, command in _commands():
+        for line in (command.epilog or "").split("\n\n")[1:]:
+            text = re.sub(r"\[/?(bold)?\]", "", line).strip()
+            yield re.sub(r"^(RATEMILL_\w+=\S+ )+", "", text)
+
+
+@pytest.mark.parametrize("line", sorted(set(_examples())))
+def test_every_example_of_the_help_names_a_command_and_options_that_there_are(line):
+    program, *words = shlex.split(line)
+    assert program == "ratemill"
+    words = [word for word in hoisted(words) if word not in WITH_VALUE]
+    commands = {tuple(name): command for name, command in _commands()}
+    command = commands.get(tuple(words[:2])) or commands.get(tuple(words[:1]))
+    if command is None:  # the value of a global option stands first
+        command = commands.get(tuple(words[1:3])) or commands[tuple(words[1:2])]
+    known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
+    assert {word for word in words if word.startswith("-")} <= known
 
 
 READING = (
