@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help venv demo fmt lint types layers test check lock jars
+.PHONY: help venv demo fmt lint types layers test check lock jars schema
 
 PYTHON ?= python3
 UV ?= uv
@@ -47,3 +47,6 @@ lock:    ## Resolve requirements.lock again (needs uv)
 
 jars: venv  ## Resolve pipeline/embedded/jars.txt again
 	$(BIN)/python deploy/resolve_jars.py
+
+schema: venv  ## Write schemas/ledger.schema.json again
+	$(BIN)/python -m deploy.write_ledger_schema
