@@ -79,8 +79,8 @@ def classified() -> Iterator[None]:
     except _NOT_AS_NEEDED as error:
         raise SinkMisconfigured(
             f"Postgres refuses: {error}. Operator action: check RATEMILL_POSTGRES_DSN (database, "
-            "user, password) and run `ratemill up` or `ratemill topics apply`, which bring the "
-            "tables and the run-time role up to date."
+            "user, password, and the rights that sinks/README.md names), then run `ratemill up` or "
+            "`ratemill topics apply`, which bring the tables and the run-time role up to date."
         ) from error
     except _NOT_NOW as error:
         if isinstance(error, ValueError):  # a value that the driver cannot encode: ours to mend

@@ -2,17 +2,19 @@
 
 import asyncio
 import datetime as dt
+from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
 from schemas.period import month_start_ms
-from sinks.connection import open_pool
+from sinks.connection import connect_as_owner, open_pool
 from sinks.errors import InstallationMismatch, SinkMisconfigured, SinkUnavailable
 from sinks.installation import Identity, Start, check_identity, drop_installation, register
 from sinks.migrate import migrate, shipped
 from sinks.partitions import ensure_partitions
 from sinks.progress import all_progress
-from tests.sink_world import NOVEMBER
+from tests.sink_world import NOVEMBER, migrated
 
 
 async def test_a_second_run_applies_nothing(tables):
@@ -39,6 +41,37 @@ async def test_every_migration_can_be_undone_and_done_again(tables):
         )
     assert [row["relname"] for row in left] == ["schema_migrations"]
     assert len(await migrate(tables.dsn, installation=tables.installation)) == len(shipped())
+
+
+@pytest.fixture
+async def ordinary_owner(database, prefix):
+    """A DSN whose user is no superuser: CREATE on the database, and CREATEROLE."""
+    user = f"{prefix}_owner"
+    name = urlsplit(database).path.removeprefix("/")
+    async with connect_as_owner(database, installation=prefix) as superuser:
+        await superuser.execute(f"CREATE ROLE {user} LOGIN CREATEROLE PASSWORD 'owner'")
+        await superuser.execute(f"GRANT CREATE ON DATABASE {name} TO {user}")
+    parts = urlsplit(database)
+    address = parts.netloc.rpartition("@")[2]
+    yield parts._replace(netloc=f"{user}:owner@{address}").geturl()
+    async with connect_as_owner(database, installation=prefix) as superuser:
+        await superuser.execute(f"DROP OWNED BY {user}")
+        await superuser.execute(f"DROP ROLE {user}")
+
+
+async def test_an_owner_without_superuser_rights_is_enough(ordinary_owner, prefix):
+    async with migrated(ordinary_owner, prefix) as tables:
+        tables.ledger.charge()
+        assert (await tables.load_written()).charges == 1
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await tables.pool.execute("DELETE FROM charges")
+
+
+async def test_an_owner_who_may_not_make_the_role_is_told_so(ordinary_owner, database, prefix):
+    async with connect_as_owner(database, installation=prefix) as superuser:
+        await superuser.execute(f"ALTER ROLE {prefix}_owner NOCREATEROLE")
+    with pytest.raises(SinkMisconfigured, match=r"create role.*rights that sinks/README.md names"):
+        await migrate(ordinary_owner, installation=prefix)
 
 
 async def test_a_schema_of_a_newer_build_is_left_alone(tables):
