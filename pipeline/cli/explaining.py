@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 
+from pipeline.cli.output import money
 from pipeline.cli.provenance import Provenance, provenance_of
 from pipeline.embedded import Endpoints
 from pipeline.mappings import load_mappings
@@ -36,7 +39,7 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
         """Return the explanation for a reader."""
         name = f" ({self.account_name})" if self.account_name else ""
         lines = [
-            f"Charge {self.charge_id}: {self.amount} {self.currency}",
+            f"Charge {self.charge_id}: {money(Decimal(self.amount), self.currency, places=2)}",
             f"  account {self.account_id}{name}, subscription {self.subscription_id}",
             f"  {self.product} at {self.started_at}, on "
             + (f"invoice {self.invoice}" if self.invoice else "no invoice yet"),

@@ -66,7 +66,7 @@ def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[obj
         built.add_column(
             name.removeprefix(">"),
             justify="right" if name.startswith(">") else "left",
-            no_wrap=True,
+            no_wrap=name.startswith(">"),  # on a narrow terminal words give way, figures do not
         )
     for row in rows:
         built.add_row(*(shown(value) for value in row))
