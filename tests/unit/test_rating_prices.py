@@ -1,6 +1,7 @@
 """The price models, each on its own."""
 
 from decimal import Decimal as D
+from fractions import Fraction
 
 import pytest
 
@@ -56,6 +57,18 @@ def test_a_quantity_and_a_price_of_many_digits_stay_exact():
     billed = D("1000000000000000.000000000001")
     charged = per_unit.charge(price, billed_units=billed, rounding=RoundingRule(decimal_places=20))
     assert charged == D("1000000000000000.00000001000100000000")
+
+
+def test_the_most_that_a_source_can_send_at_the_highest_price_is_rounded_by_its_rule():
+    """A source's 28 digits, a price of 24, per a unit of 22 places: 74 digits before the point."""
+    price = PerUnitPrice(D("9" * 24), D("0.0000000000000000000017"))
+    up, down = (
+        per_unit.charge(price, billed_units=D("9" * 28), rounding=RoundingRule(rule, 20))
+        for rule in (Rounding.UP, Rounding.DOWN)
+    )
+    exact = Fraction(int("9" * 24)) * int("9" * 28) / Fraction("0.0000000000000000000017")
+    assert Fraction(down) < exact < Fraction(up)
+    assert Fraction(up) - Fraction(down) == Fraction(1, 10**20)
 
 
 @pytest.mark.parametrize(("billed", "amount"), [("1", "0.09"), ("5", "0.09"), ("0", "0")])
