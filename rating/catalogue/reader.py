@@ -21,6 +21,7 @@ from schemas.decimals import parse_decimal
 
 CODE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
+_WHOLE = re.compile(r"[0-9]{1,9}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _QUANTITY = re.compile(r"(?:([0-9.]+) )?([A-Za-z][A-Za-z0-9_-]*)")
 
@@ -175,7 +176,7 @@ class Reader:
         text = self.text(node, field, expected=expected)
         if not text:
             return least
-        if not text.isascii() or not text.isdigit() or not least <= int(text[:9]) <= most:
+        if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
             self.complain(node, field, expected=expected, found=quoted(text))
             return least
         return int(text)

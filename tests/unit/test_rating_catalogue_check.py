@@ -122,6 +122,10 @@ def test_a_good_catalogue_has_no_errors():
             "x.price.rounding.places: expected a whole number from 0 to 20, found '21'",
         ),
         (
+            "{model: flat, amount: 1, rounding: {places: 00000000021}}",
+            "x.price.rounding.places: expected a whole number from 0 to 20, found '00000000021'",
+        ),
+        (
             "{model: flat, amount: 1, round_units: {to: 1 s}}",
             "x.price.round_units.rule: expected the key rule, found no such key",
         ),
