@@ -20,6 +20,7 @@ from schemas.refusal import RefusalReason, Refused
 
 MAX_HEADER_BYTES = 64 * 1024  # of all headers of a record; they are copied into suspense
 _REMEMBERED = 10_000  # origins and keys; a fleet has a few
+_LONGEST_REMEMBERED = 1_024  # bytes of a key; what a client makes up must not fill the memory
 _KINDS = (raw.RECORD_BLOCK, raw.RECORD_END, raw.RECORD_MESSAGE, raw.RECORD_COMMAND)
 _HEX_DIGEST = re.compile(rb"[0-9a-f]{32}")
 _EMPTY = Ignored("an empty record")
@@ -80,7 +81,7 @@ class Intake:
         self._decoders = dict(mappings)
         self._decoders |= {format_name(decoder): decoder for decoder in mappings.values()}
         self._raw_partition_of = raw_partition_of
-        self._origins: dict[tuple[bytes | None, ...], Origin | Refused] = {}
+        self._origins: dict[tuple[bytes | None, ...], Origin] = {}  # refused ones are not kept
         self._partitions: dict[bytes, int] = {}
 
     def unread(self, record: SourceRecord) -> Received:
@@ -143,19 +144,24 @@ class Intake:
     def _partition_of(self, key: bytes) -> int:
         partition = self._partitions.get(key)
         if partition is None:
-            if len(self._partitions) >= _REMEMBERED:
-                self._partitions.clear()
-            partition = self._partitions[key] = self._raw_partition_of(key)
+            partition = self._raw_partition_of(key)
+            if len(key) <= _LONGEST_REMEMBERED:
+                if len(self._partitions) >= _REMEMBERED:
+                    self._partitions.clear()
+                self._partitions[key] = partition
         return partition
 
     def _origin(self, headers: Mapping[str, bytes]) -> Origin | Refused:
         stated = tuple(headers.get(name) for name in (raw.TENANT, raw.SOURCE, raw.FORMAT))
         origin = self._origins.get(stated)
-        if origin is None:
+        if origin is not None:
+            return origin
+        found = self._origin_of(headers)
+        if isinstance(found, Origin):
             if len(self._origins) >= _REMEMBERED:
                 self._origins.clear()
-            origin = self._origins[stated] = self._origin_of(headers)
-        return origin
+            self._origins[stated] = found
+        return found
 
     def _origin_of(self, headers: Mapping[str, bytes]) -> Origin | Refused:
         stated = _stated_origin(headers)

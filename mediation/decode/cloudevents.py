@@ -67,7 +67,15 @@ class CloudEventsDecoder:
         self.version = mapping.version
         self.digest = mapping.digest
         self._append_time_if_missing = mapping.append_time_if_missing
-        self._rules = {event_type: _Rule(rule) for event_type, rule in mapping.types}
+        # Of all types together: were it of one, an event that comes again as another type would be
+        # a duplicate, and what it costs be lost.
+        spec = repr([(event_type, astuple(rule)) for event_type, rule in mapping.types]).encode()
+        content_version = int.from_bytes(
+            hashlib.blake2b(b"cloudevents" + spec, digest_size=2).digest(), "big"
+        )
+        self._rules = {
+            event_type: _Rule(rule, content_version) for event_type, rule in mapping.types
+        }
         # Extension attributes that the mapping reads become fields; msgspec skips all others.
         extensions = sorted(
             {path[0] for _, rule in mapping.types for path in _paths_of(rule)}
@@ -166,12 +174,9 @@ class CloudEventsDecoder:
 class _Rule:
     """One type's rule, compiled."""
 
-    def __init__(self, rule: TypeRule) -> None:
+    def __init__(self, rule: TypeRule, content_version: int) -> None:
         self._rule = rule
-        spec = repr(astuple(rule)).encode()
-        self._content_version = int.from_bytes(
-            hashlib.blake2b(b"cloudevents" + spec, digest_size=2).digest(), "big"
-        )
+        self._content_version = content_version
 
     def read(self, event: Event, *, record_id: str, started_ms: int | None) -> Outcome:
         """Return the item of an event, or why there is none."""

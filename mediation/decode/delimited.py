@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
@@ -19,6 +20,7 @@ from schemas.refusal import RefusalReason, Refused
 
 _BOM = b"\xef\xbb\xbf"
 _HEADERS_REMEMBERED = 100
+_EPOCH_S = re.compile(r"[0-9]{1,12}")  # str.isdigit() takes digits that int() refuses
 _EMPTY_LINE = Ignored("an empty line")
 _COLUMN_NAMES = Ignored("the line of column names")
 _NO_ZONE = Refused(
@@ -318,7 +320,7 @@ class _RowReader:
         assert learn is not None
         epoch_at, against_at = self._learn_at
         found = learn.pattern.search(row[epoch_at])
-        if found is None or not (found[1].isdigit() and len(found[1]) <= 12):
+        if found is None or not _EPOCH_S.fullmatch(found[1] or ""):
             return None
         against = self._printed(row, (against_at,))
         if against is None or isinstance(against, Refused) or against[1]:

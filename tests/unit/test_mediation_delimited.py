@@ -259,3 +259,12 @@ def test_a_uniqueid_that_does_not_fit_the_start_tells_no_zone():
 def test_details_hold_no_value_of_the_row():
     line = b"1,2026-03-01 13:00:00,491701234567,-491701234567\n"
     assert "4917" not in one(small(), line).detail
+
+
+@pytest.mark.parametrize("told", ["\u00b2", "\u0661\u0662", "", "x", "1" * 13])
+def test_what_tells_the_zone_may_be_no_number(told):
+    learn = r"{column: id, pattern: '^u(.+)?$', against: at}"
+    decoder = small(times=f"{{formats: [iso], learn_zone: {learn}}}")
+    item = one(decoder, f"u{told},2026-03-01 13:00:00,dev-1,1".encode())
+    assert isinstance(item, DecodedItem)
+    assert item.started_at_ms == NOON  # by the zone of the record

@@ -1,6 +1,7 @@
 """The step of normalise: one outcome per item, and a proof that says so."""
 
 import dataclasses
+import tracemalloc
 
 import pytest
 from msgspec.structs import replace
@@ -54,6 +55,18 @@ def test_an_event_says_whose_it_is_and_where_it_came_from(stage):
     assert event.batch == decided.proof.batch == 1
 
 
+def test_what_a_client_makes_up_is_not_kept_in_memory(stage):
+    tracemalloc.start()
+    for number in range(20):
+        made_up = str(number) * 60_000
+        stage.send(b"", key=made_up.encode())
+        stage.send(event_json(), source=made_up)
+        stage.appends.clear()
+    kept_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept_bytes < 500_000
+
+
 def test_the_proof_of_a_batch(stage):
     first = stage.batch(
         stage.record(event_json(1), source_sequence="41"),
@@ -98,6 +111,12 @@ def test_a_copy_is_listed_with_the_first_one_and_charged_once(stage):
         stage="normalise", partition=PARTITION, offset=1, index=0, run="retail"
     )
     assert len(stage.events()) == 1
+
+
+def test_another_type_under_the_same_identity_is_a_conflict(stage):
+    assert stage.send(event_json(1)) == {"normalised": 1}
+    assert stage.send(event_json(1).replace(b"sensor.data", b"device.message")) == {"suspended": 1}
+    assert stage.reasons() == ["mediation.conflict"]
 
 
 def test_other_content_under_the_same_identity_is_a_conflict(stage):
