@@ -9,6 +9,7 @@ import pytest
 from schemas.ledger import CounterAfter
 from schemas.proof import Versions
 from sinks.charge_conflicts import keep_first
+from sinks.connection import Timeouts, open_pool
 from sinks.errors import (
     ChargeConflict,
     LedgerMismatch,
@@ -16,6 +17,7 @@ from sinks.errors import (
     ProgressMissing,
     SinkMisconfigured,
     SinkUnavailable,
+    classified,
 )
 from sinks.ledger_batch import LedgerBatches
 from sinks.load import load_ledger
@@ -159,6 +161,22 @@ async def test_a_row_that_somebody_holds_is_waited_for_and_then_tried_again(tabl
             with pytest.raises(SinkUnavailable, match="LockNotAvailable"):
                 await load_ledger(pool, after=after, batches=[batch])
         assert (await load_ledger(pool, after=after, batches=[batch])).charges == 1
+
+
+async def test_a_loader_that_was_stopped_in_the_middle_does_not_hold_the_row_for_ever(tables):
+    """Nobody ends its transaction but the server; the other loader just waits for that."""
+    tables.ledger.charge()
+    batch, timeouts = tables.ledger.batch(), Timeouts(idle_in_transaction_ms=200)
+    async with (
+        open_pool(tables.dsn, installation=tables.installation, timeouts=timeouts) as pool,
+        pool.acquire() as stopped,
+    ):
+        transaction = stopped.transaction()
+        await transaction.start()
+        await stopped.execute("UPDATE progress SET next_position = 1")
+        assert (await tables.load(batch)).charges == 1
+        with pytest.raises(SinkUnavailable), classified():
+            await transaction.commit()
 
 
 async def test_a_partition_without_a_genesis_is_an_error(tables):
