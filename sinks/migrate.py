@@ -66,14 +66,17 @@ async def migrate(dsn: str, *, installation: str) -> tuple[str, ...]:
     """
     async with connect_as_owner(dsn, installation=installation, timeouts=_TIMEOUTS) as connection:
         with classified():
-            async with _alone(connection, installation):
+            async with _alone(connection):
                 return await _apply_missing(connection, installation)
 
 
 @asynccontextmanager
-async def _alone(connection: Connection, installation: str) -> AsyncIterator[None]:
-    """Hold the migrations' advisory lock of an installation; it ends with the connection too."""
-    key = f"ratemill migrations {installation}"
+async def _alone(connection: Connection) -> AsyncIterator[None]:
+    """Hold the migrations' advisory lock of a database; it ends with the connection too.
+
+    Not one for each installation: their grants change the same row of the database.
+    """
+    key = "ratemill migrations"
     await connection.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", key)
     try:
         yield

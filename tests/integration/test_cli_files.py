@@ -14,6 +14,8 @@ import pytest
 from pipeline.cli.exits import Exit
 from pipeline.cli.program import run
 from pipeline.demo.sample import sample_catalogue
+from sinks.installation import drop_installation
+from sinks.migrate import migrate
 
 ACCOUNTS = (
     '{"id": "acme", "zone": "Europe/Berlin", "currency": "EUR", "subscriptions": '
@@ -30,8 +32,6 @@ def installation(services, prefix, tmp_path, monkeypatch):
     monkeypatch.setenv("RATEMILL_INSTALLATION", prefix)
     monkeypatch.setenv("RATEMILL_DATA", str(tmp_path / "data"))
     yield prefix
-    from sinks.installation import drop_installation
-
     asyncio.run(drop_installation(services.postgres_dsn, installation=prefix))
 
 
@@ -159,3 +159,19 @@ def test_status_of_an_installation_that_is_not_there_says_what_to_do(installatio
     code, _, told = ask("status")
     assert code == Exit.REFUSED
     assert "ratemill topics apply" in told
+
+
+def test_several_installations_are_set_up_at_once_in_one_database(installation, services):
+    names = [f"{installation}_{letter}" for letter in "abcdef"]
+
+    async def all_at_once():
+        try:
+            found = await asyncio.gather(
+                *(migrate(services.postgres_dsn, installation=name) for name in names)
+            )
+        finally:
+            for name in names:
+                await drop_installation(services.postgres_dsn, installation=name)
+        return found
+
+    assert all(asyncio.run(all_at_once()))
