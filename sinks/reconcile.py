@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple, TypeVar
+
+import asyncpg
 
 from sinks.connection import Connection, Pool
 from sinks.errors import classified
@@ -50,7 +52,7 @@ class SuspenseRow(NamedTuple):
     suspense_id: bytes
 
 
-class GuardMismatch(NamedTuple):
+class GuardDifference(NamedTuple):
     """A charge without a guard, or a guard without its charge, or the two with other positions."""
 
     charge_id: str
@@ -60,7 +62,7 @@ class GuardMismatch(NamedTuple):
     has_row: bool
 
 
-class InvoiceMismatch(NamedTuple):
+class InvoiceDifference(NamedTuple):
     """An invoice that is not the sum of its charges, or not what its limit said."""
 
     number: str
@@ -80,7 +82,7 @@ class Invoices:
 
 _HELD = """
     SELECT c.invoice_id, c.line, count(*) AS records, sum(r.billed) AS quantity,
-           sum(r.amount) AS charges, count(*) FILTER (WHERE r.account_id <> i.account_id) AS foreign
+           sum(r.amount) AS charges, count(*) FILTER (WHERE r.account_id <> i.account_id) AS of_others
     FROM invoice_charges c JOIN invoices i USING (invoice_id)
     JOIN rated_usage r USING (charge_id) GROUP BY c.invoice_id, c.line
 """
@@ -99,7 +101,7 @@ _INVOICE_CHECKS = (
     FROM invoice_lines l JOIN invoices i USING (invoice_id)
     LEFT JOIN ({_HELD}) h ON h.invoice_id = l.invoice_id AND h.line = l.line
     WHERE h.records IS DISTINCT FROM l.records OR h.charges IS DISTINCT FROM l.charges
-       OR h.quantity IS DISTINCT FROM l.quantity OR h.foreign > 0
+       OR h.quantity IS DISTINCT FROM l.quantity OR h.of_others > 0
     """,
     # ... rounded once.
     """
@@ -138,15 +140,13 @@ class TablesSnapshot:
 
     async def identity(self) -> Identity | None:
         """Return which installation the tables belong to; None where none is registered."""
-        row = await self._connection.fetchrow(
-            "SELECT installation, cluster_id, genesis_id FROM installation"
-        )
-        return None if row is None else Identity(*row)
+        rows = await self._fetch("SELECT installation, cluster_id, genesis_id FROM installation")
+        return Identity(*rows[0]) if rows else None
 
     async def progress(self) -> list[Progress]:
         """Return how far every partition is loaded."""
         columns = ", ".join(Progress._fields)
-        rows = await self._connection.fetch(f"SELECT {columns} FROM progress")
+        rows = await self._fetch(f"SELECT {columns} FROM progress")
         return [Progress(*row) for row in rows]
 
     def rated(self, partition: int) -> AsyncIterator[list[RatedRow]]:
@@ -190,16 +190,16 @@ class TablesSnapshot:
             SuspenseRow,
             "SELECT source_offset, uuid_send(suspense_id) FROM "
             f"(SELECT source_offset, source_index, suspense_id FROM suspense {where} UNION ALL "
-            f"SELECT source_offset, source_index, suspense_id FROM duplicates {where}) AS both "
+            f"SELECT source_offset, source_index, suspense_id FROM duplicates {where}) AS gathered "
             "ORDER BY source_offset, source_index",
             stage,
             source_topic,
             source_partition,
         )
 
-    async def guard_mismatches(self, *, most: int) -> list[GuardMismatch]:
+    async def guard_differences(self, *, most: int) -> list[GuardDifference]:
         """Return the first charges whose row and guard do not belong together."""
-        rows = await self._connection.fetch(
+        rows = await self._fetch(
             "SELECT charge_id::text, coalesce(r.ledger_partition, c.ledger_partition), "
             "coalesce(r.ledger_offset, c.ledger_offset), c.ledger_offset IS NOT NULL, "
             "r.ledger_offset IS NOT NULL FROM rated_usage r FULL JOIN charges c USING (charge_id) "
@@ -207,33 +207,32 @@ class TablesSnapshot:
             "OR r.ledger_partition IS DISTINCT FROM c.ledger_partition "
             "OR r.bill_period IS DISTINCT FROM c.bill_period ORDER BY 2, 3 LIMIT $1",
             most,
-            timeout=_JOIN_S,
         )
-        return [GuardMismatch(*row) for row in rows]
+        return [GuardDifference(*row) for row in rows]
 
     async def invoices(self) -> Invoices:
         """Return how many invoices there are and what they come to."""
-        rows = await self._connection.fetch(
+        rows = await self._fetch(
             "SELECT currency, count(*), sum(total) FROM invoices GROUP BY currency ORDER BY currency"
         )
-        pending = await self._connection.fetchval(
-            "SELECT count(*) FROM invoice_requests WHERE state = 'pending'"
-        )
+        waiting = await self._fetch("SELECT count(*) FROM invoice_requests WHERE state = 'pending'")
         return Invoices(
             count=sum(row[1] for row in rows),
             totals={row[0]: row[2] for row in rows},
-            pending=pending,
+            pending=waiting[0][0],
         )
 
-    async def invoice_mismatches(self, *, most: int) -> list[InvoiceMismatch]:
+    async def invoice_differences(self, *, most: int) -> list[InvoiceDifference]:
         """Return the first invoices that are not the sum of what they hold, by number."""
-        found: list[InvoiceMismatch] = []
+        found: list[InvoiceDifference] = []
         for statement in _INVOICE_CHECKS:
-            rows = await self._connection.fetch(
-                f"{statement} ORDER BY 1 LIMIT {most:d}", timeout=_JOIN_S
-            )
-            found += [InvoiceMismatch(*row) for row in rows]
+            rows = await self._fetch(f"{statement} ORDER BY 1 LIMIT {most:d}")
+            found += [InvoiceDifference(*row) for row in rows]
         return found
+
+    async def _fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
+        with classified():
+            return await self._connection.fetch(statement, *arguments, timeout=_JOIN_S)
 
     async def _chunks(
         self, make: Callable[..., Row], statement: str, *arguments: object
@@ -247,12 +246,13 @@ class TablesSnapshot:
 @asynccontextmanager
 async def tables_snapshot(pool: Pool) -> AsyncIterator[TablesSnapshot]:
     """Yield the tables as they are now; loads that go on meanwhile are not seen."""
-    with classified():
-        async with (
-            pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
+    async with AsyncExitStack() as stack:
+        with classified():
+            connection = await stack.enter_async_context(pool.acquire())
+            await stack.enter_async_context(
+                connection.transaction(isolation="repeatable_read", readonly=True)
+            )
             # Between two chunks the topics are read, for as long as that takes.
             await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             await connection.execute("SET LOCAL statement_timeout = 0")
-            yield TablesSnapshot(connection)
+        yield TablesSnapshot(connection)

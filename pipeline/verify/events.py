@@ -97,8 +97,7 @@ class Events:
         self._partition = partition
         self._so_far: dict[int, _FromRaw] = {}
         self._skip_below = begin  # trimmed: the sums start from what rate says it had read
-        self.read = 0  # records, since the last `reset_read`
-        self.trimmed = begin
+        self.read = 0  # records since the last comparison
 
     def take(self, records: Sequence[ConsumerRecord]) -> None:
         """Count records in, checking each batch of normalise as soon as the next one begins."""

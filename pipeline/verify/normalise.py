@@ -10,6 +10,7 @@ from pipeline.verify.index import StageProofs
 from pipeline.verify.reading import PartitionReader
 from pipeline.verify.report import Check, Finding
 from pipeline.verify.tables import proof_rows
+from schemas.outcome import NormaliseOutcome
 from schemas.proof import NORMALISE, Proof, proof_from_msgpack
 
 
@@ -30,6 +31,7 @@ async def check_normalise(context: Context, number: int) -> None:
     index = StageProofs(source.topic, number)
     context.proofs[NORMALISE].append(index)
     rows = proof_rows(context, stage=NORMALISE, source=source, place=place)
+    handed_on = 0
     async with context.open(place) as proofs, context.open(source) as raw:
         if raw.begin:
             context.not_checked.append(f"{source.topic}/{number} below {raw.begin}: trimmed")
@@ -43,6 +45,7 @@ async def check_normalise(context: Context, number: int) -> None:
                 settled = context.settled(place, record.offset)
                 index.put(proof, settled=settled)
                 context.handed_on.put(proof, settled=settled)
+                handed_on = _check_handed_on(context, proof, handed_on, offset=record.offset)
                 await _raw_records(context, raw, proof)
                 tally.items += proof.items
                 tally.item_outcomes.update(proof.outcomes)
@@ -55,6 +58,26 @@ async def check_normalise(context: Context, number: int) -> None:
         async for chunk in raw.chunks():
             tally.raw_lag += len(chunk)
             context.progressed(source.topic, len(chunk))
+
+
+def _check_handed_on(context: Context, proof: Proof, before: int, *, offset: int) -> int:
+    """Return how many records were handed on up to here; every event is, some commands are."""
+    total = sum(so_far.count for so_far in proof.handed_on.values())
+    least = proof.outcomes.get(NormaliseOutcome.NORMALISED, 0)
+    most = least + proof.outcomes.get(NormaliseOutcome.COMMAND, 0)
+    if not least <= total - before <= most:
+        context.findings.add(
+            Finding(
+                check=Check.NORMALISE_OUTCOMES,
+                topic=context.topics.proofs.name,
+                partition=proof.source_partition,
+                batches=(proof.batch, proof.batch),
+                offsets=(offset, offset + 1),
+                expected=f"{least:,} to {most:,} records handed on",
+                found=f"{total - before:,}",
+            )
+        )
+    return total
 
 
 async def _raw_records(context: Context, raw: PartitionReader, proof: Proof) -> None:

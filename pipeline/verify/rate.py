@@ -99,10 +99,11 @@ async def _ledger(
 async def _events(
     context: Context, normalised: PartitionReader, events: Events, proof: Proof
 ) -> None:
+    trimmed = proof.first < normalised.begin
+    if trimmed:
+        events.trust(proof)
     async for chunk in normalised.chunks(below=proof.next):
         events.take(chunk)
         context.progressed(proof.source_topic, len(chunk))
-    if proof.first < normalised.begin:
-        events.trust(proof)
-    else:
+    if not trimmed:
         events.compare(proof)

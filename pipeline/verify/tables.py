@@ -149,7 +149,7 @@ class LoadedLedger:
 async def check_tables(context: Context, tables: TablesSnapshot) -> None:
     """Check what statements over whole tables can tell."""
     await _identity(context, tables)
-    for guard in await tables.guard_mismatches(most=_MOST):
+    for guard in await tables.guard_differences(most=_MOST):
         context.findings.add(
             Finding(
                 check=Check.POSTGRES_GUARD,
@@ -160,7 +160,7 @@ async def check_tables(context: Context, tables: TablesSnapshot) -> None:
                 found=_found(has_row=guard.has_row, has_guard=guard.has_guard),
             )
         )
-    for wrong in await tables.invoice_mismatches(most=_MOST):
+    for wrong in await tables.invoice_differences(most=_MOST):
         context.findings.add(
             Finding(
                 check=Check.POSTGRES_INVOICES,
