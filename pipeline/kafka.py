@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
@@ -12,6 +11,7 @@ from aiokafka.errors import KafkaError
 
 from pipeline.errors import BrokerUnavailable
 from pipeline.topics import MAX_BATCH_BYTES
+from pipeline.within import within
 
 # A batch is closed at this size, so that one record of the largest size still fits behind it.
 PRODUCER_BATCH_BYTES = MAX_BATCH_BYTES // 2
@@ -68,7 +68,7 @@ def idempotent_producer(bootstrap: str, *, client_id: str) -> AIOKafkaProducer:
 async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
     """Stop a consumer within a bounded time."""
     with contextlib.suppress(KafkaError, TimeoutError, OSError):
-        await asyncio.wait_for(consumer.stop(), _STOP_S)
+        await within(_STOP_S, consumer.stop())
 
 
 @contextlib.asynccontextmanager
@@ -107,7 +107,7 @@ async def admin_client(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
 
 async def _close(client: AIOKafkaAdminClient) -> None:
     with contextlib.suppress(KafkaError, TimeoutError, OSError):
-        await asyncio.wait_for(client.close(), _STOP_S)
+        await within(_STOP_S, client.close())
 
 
 async def cluster_id(bootstrap: str) -> str:

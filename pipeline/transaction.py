@@ -7,14 +7,17 @@ import contextlib
 from collections.abc import Mapping, Sequence
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalOperation
 
-from pipeline.errors import AppendRefused
+from pipeline.errors import AppendRefused, BrokerUnavailable
 from pipeline.kafka import transactional_producer
+from pipeline.within import within
 from schemas.flow import Append, Channel
 
+_FENCE_S = 60.0  # longer than a transaction of a dead owner stays open
 _RETIRE_S = 2.0
 _APPEND_S = 30.0
+_COMMIT_S = 30.0
 
 
 class Transaction:
@@ -45,7 +48,14 @@ class Transaction:
         )
         transaction = cls(producer, topics)
         try:
-            await producer.start()
+            await within(_FENCE_S, producer.start())
+        except TimeoutError as error:
+            await transaction.retire()
+            raise BrokerUnavailable(
+                f"{transactional_id}: the broker let us start no transactions for {_FENCE_S:.0f} s. "
+                "It is tried again. Operator action, if it stays: look in the broker's log for the "
+                "transaction coordinator and for __transaction_state."
+            ) from error
         except BaseException:
             await transaction.retire()
             raise
@@ -55,8 +65,22 @@ class Transaction:
         """Append all and commit; return the offset of ``last``, which is appended behind the rest.
 
         Every append's answer is awaited and checked before the commit: aiokafka commits a
-        transaction even when the broker refused one of its appends.
+        transaction even when the broker refused one of its appends. After an error nobody knows
+        whether it was committed: the next fence decides it, and the last proof tells.
         """
+        try:
+            offset = await self._append(appends, last)
+            await within(_COMMIT_S, self._producer.commit_transaction())
+        except (IllegalOperation, AssertionError) as error:
+            # What aiokafka says when it learns between two appends that it is fenced.
+            raise AppendRefused(
+                f"the producer was fenced, or its transaction timed out, in the middle of a batch "
+                f"({error!r}); nothing of it was committed"
+            ) from error
+        return offset
+
+    async def _append(self, appends: Sequence[Append], last: Append) -> int:
+        """Append all in a new transaction and return the offset of ``last``."""
         producer = self._producer
         await producer.begin_transaction()
         # asyncio's futures of sent batches, with the number of the last one's records
@@ -85,27 +109,25 @@ class Transaction:
                 count += 1
             batch.close()
             sent.append((await producer.send_batch(batch, topic, partition=partition), count))
-        offset = await _check(sent)
-        await producer.commit_transaction()
-        return offset
+        return await _check(sent)
 
     async def abort(self) -> None:
         """Abort what is open, as far as that can be done in a bounded time."""
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(self._producer.abort_transaction(), _RETIRE_S)
+            await within(_RETIRE_S, self._producer.abort_transaction())
 
     async def retire(self) -> None:
         """Stop the producer for good; what it left open is aborted by the next fence."""
         try:
-            await asyncio.wait_for(self._producer.stop(), _RETIRE_S)
-        except (KafkaError, TimeoutError, OSError, asyncio.InvalidStateError):
-            # stop() may wait for ever for batches that nobody will answer. What it leaves behind
-            # would go on sending: end its tasks.
+            await within(_RETIRE_S, self._producer.stop())
+        except Exception:
+            # stop() may wait for ever for batches that nobody will answer, and raises whatever
+            # its tasks raised. What it leaves behind would go on sending: end its tasks.
             with contextlib.suppress(Exception):
                 task = self._producer._sender.sender_task
                 if task is not None:
                     task.cancel()
-                await asyncio.wait_for(self._producer.client.close(), _RETIRE_S)
+                await within(_RETIRE_S, self._producer.client.close())
 
 
 def _grouped(appends: Sequence[Append]) -> dict[tuple[Channel, int], list[Append]]:
@@ -121,9 +143,7 @@ def _grouped(appends: Sequence[Append]) -> dict[tuple[Channel, int], list[Append
 
 async def _check(sent: Sequence[tuple[asyncio.Future[object], int]]) -> int:
     """Return the offset of the very last record; `AppendRefused` if any has none."""
-    answers = await asyncio.wait_for(
-        asyncio.gather(*(future for future, _ in sent), return_exceptions=True), _APPEND_S
-    )
+    answers = await within(_APPEND_S, _answers([future for future, _ in sent]))
     for answer in answers:
         if isinstance(answer, asyncio.CancelledError):
             raise AppendRefused("the producer was stopped while records were on their way")
@@ -135,3 +155,7 @@ async def _check(sent: Sequence[tuple[asyncio.Future[object], int]]) -> int:
             raise AppendRefused("the broker gave no offset for records of a batch")
     base = int(getattr(answers[-1], "offset"))  # noqa: B009  (gather gives object)
     return base + sent[-1][1] - 1
+
+
+async def _answers(sent: Sequence[asyncio.Future[object]]) -> list[object]:
+    return await asyncio.gather(*sent, return_exceptions=True)
