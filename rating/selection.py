@@ -155,6 +155,8 @@ def _selected(offer: Offer, entry: Entry, event: UsageEvent, used: Decimal) -> S
     else:
         # A card has a price per destination: nothing there that could grow over the month.
         grows = not isinstance(price, FlatPrice) and not isinstance(model, CardPrice)
-        taken = f"allowance:{event.subscription_id}:{allowance.allowance_id}"
-    tier = f"tier:{event.subscription_id}:{grows_as}" if grows else None
+        taken = f"allowance:{event.subscription_id}:{allowance.allowance_id}:{offer.unit}"
+    # With the unit: a catalogue that measures the product in another one must not take the
+    # seconds counted so far for minutes.
+    tier = f"tier:{event.subscription_id}:{grows_as}:{offer.unit}" if grows else None
     return Selected(offer, rule, price, used, steps, taken, tier)

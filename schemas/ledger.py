@@ -19,8 +19,8 @@ class CounterAfter(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One usage counter after the record; the newest word on a (counter, period) is its state.
 
     ``product:<code>:<unit>:<currency>`` per rating key, since quantities add up in one unit and
-    amounts in one currency only; ``tier:<subscription>:<price id>`` and
-    ``allowance:<subscription>:<allowance id>`` for what a price must know of earlier usage.
+    amounts in one currency only; ``tier:<subscription>:<price id>:<unit>`` and
+    ``allowance:<subscription>:<allowance id>:<unit>`` for what a price must know of earlier usage.
     """
 
     counter: str

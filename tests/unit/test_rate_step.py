@@ -40,8 +40,8 @@ def test_a_charge_says_all_that_a_reader_needs():
     assert (charge.sequence, charge.attributes, charge.recycles) == (1, {"trunk": "t-1"}, "ab")
     assert [after.counter for after in charge.counters_after] == [
         "product:voice:s:EUR",
-        "allowance:a-1/s:basic/minutes",
-        "tier:a-1/s:basic/call",
+        "allowance:a-1/s:basic/minutes:s",
+        "tier:a-1/s:basic/call:s",
     ]
     assert [after.quantity for after in charge.counters_after] == ["361", "300", "61"]
     assert charge.explanation

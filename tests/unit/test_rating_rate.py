@@ -174,7 +174,7 @@ def test_an_allowance_is_taken_by_what_was_used_and_the_rest_by_increments():
     )
     rated = Month(catalogue).rate(event(s=100))
     assert (rated.free, rated.billed, rated.amount) == (90, 60, D("0.60"))
-    assert rated.counted == (("allowance:s-1:p/a", D(90)), ("tier:s-1:p/x", D(60)))
+    assert rated.counted == (("allowance:s-1:p/a:s", D(90)), ("tier:s-1:p/x:s", D(60)))
 
 
 def test_an_allowance_may_take_whole_increments():
@@ -206,6 +206,17 @@ def test_prices_that_name_one_allowance_share_it():
     assert month.rate(event(to="49", s=400)).free == 400
     assert month.rate(event(to="1", s=400)).free == 200
     assert month.rate(event(to="49", s=1)).free == 0
+
+
+def test_a_price_that_measures_another_unit_counts_the_month_anew():
+    price = "{model: graduated, per: 1, allowance: a, tiers: [{upto: 100, amount: 1}, {amount: 0}]}"
+    of_seconds = price_of(price, extra="{a: {units: 100 s}}")
+    of_bytes = price_of(price, product="data", extra="{a: {units: 100 B}}")
+    month = Month(of_seconds)
+    assert (month.rate(event(s=250)).amount, month.rate(event(s=50)).free) == (100, 0)
+    month.catalogue = of_bytes
+    rated = month.rate(event("data", B=150))
+    assert (rated.free, rated.amount) == (100, 50)
 
 
 def test_an_allowance_is_of_one_subscription_and_one_month():
@@ -343,8 +354,8 @@ def test_a_band_above_an_allowance_has_a_tier_of_its_own():
     month = Month(catalogue)
     rated = month.rate(event(s=61)), month.rate(event(s=60, local="2026-10-04T12:00"))
     assert [one.counted[-1] for one in rated] == [
-        ("tier:s-1:p/x/peak", 60),
-        ("tier:s-1:p/x/off-peak", 60),
+        ("tier:s-1:p/x/peak:s", 60),
+        ("tier:s-1:p/x/off-peak:s", 60),
     ]
     assert [one.amount for one in rated] == [2, 1]
 
