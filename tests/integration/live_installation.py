@@ -151,7 +151,7 @@ class LiveInstallation:
         name = f"t{secrets.token_hex(3)}"
         settings = Settings(
             installation=name,
-            data=folder / name,
+            data=folder,
             kafka_bootstrap=services.kafka_bootstrap,
             postgres_dsn=services.postgres_dsn,
             **(usual | changed),
@@ -174,7 +174,8 @@ class LiveInstallation:
 
     @property
     def folder(self) -> Path:
-        return self.settings.data / "files"
+        """Where the user's files lie; the data folder may be of several installations."""
+        return self.settings.data / "files" / self.settings.installation
 
     def file(self, name: str, content: bytes) -> Path:
         """Return a file of the user's, written."""
@@ -252,6 +253,13 @@ class LiveInstallation:
             self.endpoints.postgres_dsn, installation=self.settings.installation
         ) as connection:
             return await connection.fetch(query, *values)
+
+    async def execute(self, script: str) -> None:
+        """Run statements with the rights of the tables' owner."""
+        async with connect_as_owner(
+            self.endpoints.postgres_dsn, installation=self.settings.installation
+        ) as connection:
+            await connection.execute(script)
 
     async def count(self, table: str) -> int:
         """Return how many rows a table has."""
