@@ -46,6 +46,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     logs: str
     kafka_bootstrap: str = ""
     postgres: str = ""  # host:port/database, without the password
+    ends_by_itself: bool = False  # a demo
 
 
 class Stopped(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,9 +61,10 @@ class Stopped(msgspec.Struct, frozen=True, kw_only=True):
 class Claim:
     """The right to keep an installation running; held by a lock that ends with the process."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, ends_by_itself: bool) -> None:
         self._path = _record_path(settings.data, settings.installation)
         self._settings = settings
+        self._ends_by_itself = ends_by_itself
 
     def write(self, endpoints: Endpoints | None) -> Running:
         """Write down who we are, and where the services are once everything runs."""
@@ -77,6 +79,7 @@ class Claim:
             logs=str(log_folder(self._settings)),
             kafka_bootstrap=endpoints.kafka_bootstrap if endpoints else "",
             postgres=_without_password(endpoints.postgres_dsn) if endpoints else "",
+            ends_by_itself=self._ends_by_itself,
         )
         unfinished = self._path.with_suffix(".new")
         unfinished.write_bytes(msgspec.json.encode(running))
@@ -89,7 +92,7 @@ class Claim:
 
 
 @contextlib.contextmanager
-def claimed(settings: Settings) -> Iterator[Claim]:
+def claimed(settings: Settings, *, ends_by_itself: bool = False) -> Iterator[Claim]:
     """Yield the claim on an installation; `AlreadyRuns` where another process holds it."""
     folder = run_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
@@ -102,7 +105,7 @@ def claimed(settings: Settings) -> Iterator[Claim]:
                 f"{settings.installation} runs already in {settings.data}. Operator action: "
                 "`ratemill status` shows it, `ratemill down` stops it."
             ) from None
-        claim = Claim(settings)
+        claim = Claim(settings, ends_by_itself=ends_by_itself)
         claim.write(None)
         try:
             yield claim
@@ -146,6 +149,20 @@ async def keep_alive(services: Services) -> None:
         await asyncio.sleep(_REVIVE_EVERY_S)
         for name in await services.revive():
             tell(f"{name} had ended; it was started again.")
+
+
+async def until_no_demo_runs(data: Path) -> None:
+    """Return when no other demo in the folder uses the services that we are about to stop.
+
+    `ratemill up` is not waited for: it may run for months, and starts them again itself.
+    """
+    told = False
+    while others := [one for one in running_installations(data) if one.ends_by_itself]:
+        if not told:
+            names = ", ".join(one.installation for one in others)
+            tell(f"Kafka and PostgreSQL are still used by {names}: waiting for it to end.")
+            told = True
+        await asyncio.sleep(_POLL_S)
 
 
 async def start_detached(settings: Settings, *, debug: bool) -> Running:

@@ -13,7 +13,7 @@ from pipeline.app import run_folder
 from pipeline.cli.catalogue import catalogue_files
 from pipeline.cli.generating import generate_stoppable, request_of
 from pipeline.cli.ingesting import Ingest, ingest_files
-from pipeline.cli.keeper import claimed, keep_alive
+from pipeline.cli.keeper import claimed, keep_alive, until_no_demo_runs
 from pipeline.cli.live import StageView, show_until_cancelled
 from pipeline.cli.prepare import prepare
 from pipeline.cli.stack import running_workers, start_services
@@ -73,7 +73,7 @@ class _Run:
     async def to_the_end(self) -> DemoResult:
         """Run all of it; whatever was started is stopped at the end, and when cancelled."""
         document = _sample_document()
-        with claimed(self.settings) as claim:
+        with claimed(self.settings, ends_by_itself=True) as claim:
             async with (
                 self._generating(document) as generating,
                 await start_services(self.settings, tell=self.tell) as services,
@@ -87,7 +87,11 @@ class _Run:
                 self.done("generate", f"{generated.records:,} usage records lie in {self.folder}")
                 await self._publish(endpoints, document)
                 seconds = await self._process(endpoints, generated)
-                return await self._conclude(endpoints, document, seconds)
+                result = await self._conclude(endpoints, seconds)
+                claim.withdraw()  # first, or two demos would wait for each other
+                if endpoints.embedded:
+                    await until_no_demo_runs(self.settings.data)
+                return result
 
     @asynccontextmanager
     async def _generating(
@@ -155,9 +159,7 @@ class _Run:
         rest_s = self.done("process", "Every record is through, every invoice is built")
         return ingested_s + rest_s
 
-    async def _conclude(
-        self, endpoints: Endpoints, document: CatalogueDocument, processing_s: float
-    ) -> DemoResult:
+    async def _conclude(self, endpoints: Endpoints, processing_s: float) -> DemoResult:
         self.tell("Reconciling topics and tables")
         verified = await verify(
             self.settings, bootstrap=endpoints.kafka_bootstrap, dsn=endpoints.postgres_dsn
