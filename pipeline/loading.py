@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+import structlog
+
 from schemas.flow import SourceRecord
 from schemas.proof import Proof, proof_from_msgpack
 from schemas.suspense import Suspended
@@ -15,6 +17,8 @@ from sinks.load import load_ledger
 from sinks.progress import Progress
 from sinks.proofs import load_normalise_proofs
 from sinks.suspense import load_suspense
+
+_log = structlog.get_logger(__name__)
 
 Rows = dict[str, int]
 """Rows written, by table."""
@@ -63,9 +67,18 @@ class LedgerGathering:
         loaded = await load_ledger(self._pool, after=after, batches=batches)
         if loaded.requests:
             self._on_request()
+        if loaded.repeated:
+            # Harmless here, the guard held; but the ledger must never hold a charge twice.
+            _log.error(
+                "charges_repeated",
+                partition=after.name,
+                count=loaded.repeated,
+                action="run `ratemill verify` and keep its report",
+            )
         rows = {
             "rated_usage": loaded.charges,
             "invoice_requests": loaded.requests,
+            "repeated_charges": loaded.repeated,
             "proofs": len(batches),
         }
         return loaded.progress, rows
