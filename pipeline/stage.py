@@ -324,6 +324,8 @@ class StagePartition:
             middle = (works + fails) // 2
             try:
                 self._run_step(records[:middle], store, previous, refused)
+            except StateUnavailable:
+                raise
             except Exception:
                 fails = middle
             else:

@@ -16,6 +16,9 @@ from schemas.flow import StateChange
 
 FORMAT = 1  # of keys and values; another one means: rebuild
 _META = b"\x00meta"  # no key of a stage begins with a zero byte
+# RocksDB's own words: held by another process, held by this one. Not just "lock", which a path
+# may hold, and a file that cannot be made is no lock either.
+_LOCKED = ("While lock file: ", "lock hold by current process")
 
 
 class Folded(msgspec.Struct, frozen=True):
@@ -48,7 +51,8 @@ class StateStore:
     @property
     def folded(self) -> Folded | None:
         """Return how far the state is folded; None when it is empty or of another format."""
-        value = self._db.get(_META)
+        with _explained(self._path):
+            value = self._db.get(_META)
         if value is None:
             return None
         try:
@@ -61,7 +65,7 @@ class StateStore:
         """Return the values of those of ``keys`` that are there, in one call to RocksDB."""
         if not keys:
             return {}
-        with self._explained():
+        with _explained(self._path):
             values: list[bytes | None] = cast("list[bytes | None]", self._db.get(list(keys)))
         return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
 
@@ -74,7 +78,7 @@ class StateStore:
             else:
                 batch.put(key, value)
         batch.put(_META, msgspec.msgpack.encode(folded))
-        with self._explained():
+        with _explained(self._path):
             self._db.write(batch)
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
@@ -86,24 +90,32 @@ class StateStore:
 
     def clear(self) -> None:
         """Delete everything: the state is of another installation, or of another format."""
-        self._db.close()
+        self.close()
         shutil.rmtree(self._path)
         self._path.mkdir(parents=True)
         self._db = _open(self._path)
 
     def close(self) -> None:
-        """Release the folder."""
-        self._db.close()
+        """Release the folder; raises nothing.
 
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:  # rocksdict raises plain Exception for every status
-            raise StateUnavailable(
-                f"RocksDB at {self._path} failed: {error}. Operator action: make room on the disk; "
-                "if a file is damaged, delete that folder, it is rebuilt from the changelog."
-            ) from error
+        What RocksDB cannot write now is in its log, or else it is folded again. An error here
+        would take the place of the one that ended the session, or of its cancellation.
+        """
+        with contextlib.suppress(Exception):
+            self._db.close()
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # rocksdict raises plain Exception for every status
+        if any(words in str(error) for words in _LOCKED):
+            raise StateLocked(str(path)) from error
+        raise StateUnavailable(
+            f"RocksDB at {path} failed: {error}. Operator action: make room on the disk; "
+            "if a file is damaged, delete that folder, it is rebuilt from the changelog."
+        ) from error
 
 
 def _open(path: Path) -> Rdict:
@@ -116,10 +128,5 @@ def _open(path: Path) -> Rdict:
     table.set_bloom_filter(10, False)  # most identities were never seen: answer without a read
     table.set_block_cache(Cache(32 << 20))
     options.set_block_based_table_factory(table)
-    try:
+    with _explained(path):
         return Rdict(str(path), options=options)
-    except Exception as error:
-        # rocksdict raises plain Exception for every status; the lock's text is RocksDB's own.
-        if "lock" in str(error).lower():
-            raise StateLocked(str(path)) from error
-        raise

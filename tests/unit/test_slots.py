@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.slots import take_slot
-from pipeline.state import FORMAT, Folded, StateLocked, StateStore
+from pipeline.state import FORMAT, Folded, StateLocked, StateStore, StateUnavailable
 from pipeline.state_folder import open_state
 
 
@@ -86,3 +86,28 @@ def test_state_of_another_format_counts_as_empty(tmp_path: Path) -> None:
     store.write([], Folded(FORMAT + 1, "cluster", "genesis", 5, "0" * 32))
     assert store.folded is None
     store.close()
+
+
+async def test_a_damaged_state_is_explained_and_never_taken_for_a_locked_one(
+    tmp_path: Path,
+) -> None:
+    """A path may have the word in it; who waited for a lock there would wait for ever."""
+    folder = tmp_path / "a-lock-in-the-name"
+    store = StateStore(folder)
+    store.write([(b"k", b"v")], _FOLDED)
+    store.close()
+    (folder / "CURRENT").unlink()
+    (folder / "CURRENT").mkdir()
+    with pytest.raises(StateUnavailable, match="Operator action"):
+        await open_state(folder, wait_s=0)
+
+
+def test_closing_raises_nothing(tmp_path: Path) -> None:
+    """It would take the place of the error, or of the cancellation, that ended the session."""
+    store = StateStore(tmp_path / "state")
+    store.close()
+    store.close()
+    with pytest.raises(StateUnavailable):
+        store.get_many([b"k"])
+    with pytest.raises(StateUnavailable):
+        _ = store.folded

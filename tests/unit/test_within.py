@@ -43,7 +43,7 @@ async def test_a_cancellation_that_meets_the_end_of_the_work_is_not_lost() -> No
         return await answer
 
     caller = asyncio.create_task(within(60, work()))
-    while not answer._callbacks:  # type: ignore[attr-defined]  # noqa: ASYNC110
+    while not answer._callbacks:  # noqa: ASYNC110
         await asyncio.sleep(0)
     answer.set_result(None)
     await asyncio.sleep(0)  # the work ends; its caller has not run yet
