@@ -11,6 +11,10 @@ from pipeline.settings import Settings
 from pipeline.topics import topics_of
 from rating.catalogue import CatalogueDocument, document_from_parts, document_to_parts
 from schemas.reference import Account, ReferenceData, account_from_json, account_to_json
+from sources.errors import SourceFileError
+from sources.reference.clashes import clashes
+
+_SHOWN_CLASHES = 20
 
 
 class Published(NamedTuple):
@@ -90,10 +94,20 @@ class PublishedAccounts(NamedTuple):
 async def publish_accounts(
     settings: Settings, endpoints: Endpoints, accounts: Sequence[Account]
 ) -> PublishedAccounts:
-    """Return the version that holds the accounts; only those that changed are published."""
+    """Return the version that holds the accounts; only those that changed are published.
+
+    `SourceFileError` where they cannot stand beside the accounts that are there already.
+    """
     from sinks.versions import record_accounts
 
     known = await published_accounts(settings, bootstrap=endpoints.kafka_bootstrap)
+    found = list(clashes(accounts, known.accounts))
+    if found:
+        shown = "\n".join(found[:_SHOWN_CLASHES])
+        raise SourceFileError(
+            f"Nothing was loaded; {len(found):,} clashes with published accounts:\n{shown}\n"
+            "Operator action: end the other subscription first, or load both accounts together."
+        )
     changed = [one for one in accounts if known.accounts.get(one.account_id) != one]
     version = known.version
     if changed or version < 0:

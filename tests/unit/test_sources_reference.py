@@ -9,6 +9,7 @@ import pytest
 from schemas.limit import ChargeLimit
 from schemas.reference import Account, ReferenceData, Subscription
 from sources.reference.accounts import Accounts, read_accounts
+from sources.reference.clashes import clashes
 
 JULY_MS = 1_782_864_000_000  # 2026-07-01 UTC
 TWO_HOURS_MS = 7_200_000
@@ -398,3 +399,39 @@ def test_a_date_begins_at_its_first_instant_in_the_zone(
     )
     local, utc = (found.subscriptions[0] for found in read(a_jsonl=text).accounts)
     assert utc.valid_from_ms - local.valid_from_ms == hours_before_utc_midnight * 3_600_000
+
+
+def of(account_id: str, *held: tuple[int, int | None], tenant: str = "main") -> Account:
+    """An account that holds the identifier 49301 for each [from, to)."""
+    entries = tuple(
+        Subscription(
+            subscription_id=f"{account_id}-{start}",
+            identifier="49301",
+            plan="basic",
+            valid_from_ms=start,
+            valid_to_ms=end,
+        )
+        for start, end in held
+    )
+    return account(account_id=account_id, tenant=tenant, subscriptions=entries)
+
+
+@pytest.mark.parametrize(
+    ("loaded", "clash"),
+    [
+        ([of("b", (10, None))], False),
+        ([of("b", (0, 5))], False),
+        ([of("b", (9, None))], True),
+        ([of("b", (0, 6))], True),
+        ([of("b", (6, 7))], True),
+        ([of("b", (0, None), tenant="other")], False),
+        ([of("a", (0, None))], False),  # it replaces itself
+        ([of("a", (0, 4)), of("b", (4, None))], False),  # the number moves
+        ([of("a", tenant="other")], True),
+    ],
+)
+def test_what_is_loaded_takes_nothing_from_what_is_published(
+    loaded: list[Account], clash: bool
+) -> None:
+    published = {"a": of("a", (5, 10))}
+    assert bool(list(clashes(loaded, published))) is clash
