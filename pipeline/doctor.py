@@ -1,0 +1,128 @@
+"""The settings outside that guard money, looked at on the running broker and database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import for_code
+
+from pipeline.clock import Clock
+from pipeline.errors import BrokerUnavailable
+from pipeline.kafka import admin_client
+from pipeline.settings import Settings
+from pipeline.topics import Topic, topics_of
+from sinks.connection import open_pool
+from sinks.health import Health, read_health
+
+_MOST_SKEW_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One setting: where it is, what it should say, what it says, what to do."""
+
+    where: str
+    setting: str
+    expected: str
+    found: str
+    fits: bool
+    action: str = ""
+
+
+async def examine(settings: Settings, *, bootstrap: str, dsn: str, clock: Clock) -> list[Finding]:
+    """Return a finding for every setting that money depends on, those that fit included."""
+    topics = topics_of(settings)
+    async with admin_client(bootstrap) as admin:
+        resources = [ConfigResource(ConfigResourceType.TOPIC, one.name) for one in topics.all()]
+        responses = await admin.describe_configs(resources)
+        described = await admin.describe_topics([one.name for one in topics.all()])
+    configs: dict[str, dict[str, str]] = {}
+    for response in responses:
+        for code, message, _kind, name, entries in response.resources:
+            if code:
+                raise BrokerUnavailable(
+                    f"The broker does not describe {name}: {for_code(code).__name__} {message}. "
+                    "Operator action: run `ratemill topics apply`; check the broker's permissions."
+                )
+            configs[name] = {entry[0]: str(entry[1]) for entry in entries}
+    replicas = {
+        one["topic"]: min(len(partition["replicas"]) for partition in one["partitions"])
+        for one in described
+    }
+    findings = [
+        finding
+        for topic in topics.all()
+        for finding in topic_findings(topic, configs[topic.name], replicas[topic.name])
+    ]
+    async with open_pool(dsn, installation=settings.installation, max_size=1) as pool:
+        before_s = clock.now().timestamp()
+        health = await read_health(pool)
+        after_s = clock.now().timestamp()
+    return [*findings, *database_findings(health, between_s=(before_s, after_s))]
+
+
+def topic_findings(topic: Topic, config: Mapping[str, str], replicas: int) -> list[Finding]:
+    """Return what one topic's settings say against what `topics.py` declares."""
+    findings = []
+    for setting, declared in topic.configs.items():
+        found = config.get(setting, "not set")
+        if setting == "min.insync.replicas":
+            continue
+        findings.append(
+            Finding(
+                where=topic.name,
+                setting=setting,
+                expected=declared,
+                found=found,
+                fits=found == declared,
+                action=f"set {setting}={declared} on the topic",
+            )
+        )
+    in_sync = int(config.get("min.insync.replicas", "1"))
+    # One replica is what one machine has; with more, a commit must be on two of them to survive.
+    needed = 1 if replicas == 1 else 2
+    findings.append(
+        Finding(
+            where=topic.name,
+            setting="min.insync.replicas",
+            expected=f"{needed} or more of {replicas}",
+            found=str(in_sync),
+            fits=in_sync >= needed,
+            action=f"set min.insync.replicas={needed} on the topic",
+        )
+    )
+    return findings
+
+
+def database_findings(health: Health, *, between_s: tuple[float, float]) -> Sequence[Finding]:
+    """Return what the database's settings and clock say. ``between_s`` are our clock's readings,
+    in seconds since 1970, before and after its own was read."""
+    skew_s = max(between_s[0] - health.now_s, health.now_s - between_s[1], 0.0)
+    return [
+        Finding(
+            where="Postgres",
+            setting="fsync",
+            expected="on",
+            found=health.fsync,
+            fits=health.fsync == "on",
+            action="set fsync=on: without it a power cut loses committed rows",
+        ),
+        Finding(
+            where="Postgres",
+            setting="synchronous_commit",
+            expected="on, remote_write or remote_apply",
+            found=health.synchronous_commit,
+            fits=health.synchronous_commit in ("on", "remote_write", "remote_apply"),
+            action="set synchronous_commit=on for the database",
+        ),
+        Finding(
+            where="Postgres",
+            setting="clock against this machine's",
+            expected=f"within {_MOST_SKEW_S} s",
+            found=f"{skew_s:.0f} s apart",
+            fits=skew_s <= _MOST_SKEW_S,
+            action="run NTP on both machines",
+        ),
+    ]
