@@ -14,7 +14,9 @@ import structlog
 from mode import Service
 from prometheus_client import CollectorRegistry
 
+from pipeline.broker_watch import watch_broker
 from pipeline.clock import Clock, SystemClock
+from pipeline.kafka import cluster_id
 from pipeline.metrics import serve
 from pipeline.settings import Settings
 
@@ -45,7 +47,7 @@ def build_app(
         topic_allow_declare=False,  # topics are declared in topics.py alone
     )
     app.producer_only = True
-    app.service(_service(stage, run, SystemClock()))
+    app.service(_service(stage, run, SystemClock(), bootstrap=bootstrap))
     if settings.metrics_port >= 0:
         _announce(settings, stage, port=serve(registry, port=settings.metrics_port))
     return app
@@ -68,7 +70,7 @@ def _stage(
     return built.registry, built.run
 
 
-def _service(stage: StageName, run: Run, clock: Clock) -> type[Service]:
+def _service(stage: StageName, run: Run, clock: Clock, *, bootstrap: str) -> type[Service]:
     """Return the class that Faust makes the stage's service of."""
 
     class StageService(Service):
@@ -76,15 +78,19 @@ def _service(stage: StageName, run: Run, clock: Clock) -> type[Service]:
 
         def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401  (mode's own arguments)
             super().__init__(**kwargs)
-            self._task: asyncio.Task[None] | None = None
+            self._running: list[asyncio.Task[None]] = []
 
         async def on_started(self) -> None:
-            self._task = asyncio.create_task(self._guarded(), name=stage)
+            watch = watch_broker(lambda: cluster_id(bootstrap))
+            self._running = [
+                asyncio.create_task(self._guarded(), name=stage),
+                asyncio.create_task(watch, name="watch the broker"),
+            ]
 
         async def on_stop(self) -> None:
-            if self._task is not None:
-                self._task.cancel()
-                await asyncio.gather(self._task, return_exceptions=True)
+            for task in self._running:
+                task.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)
 
         async def _guarded(self) -> None:
             try:
