@@ -9,15 +9,13 @@ from dataclasses import dataclass, field
 
 import structlog
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
 from pipeline.backoff import Backoff
 from pipeline.clock import Clock
-from pipeline.errors import RatemillError
 from pipeline.genesis import last_proof_or_none
 from pipeline.kafka import cluster_id
-from pipeline.load_partition import LoadPartition
+from pipeline.load_partition import EXPECTED, LoadPartition
 from pipeline.loading import (
     Gather,
     LedgerGathering,
@@ -32,7 +30,6 @@ from pipeline.slots import take_slot
 from pipeline.topics import topics_of
 from schemas.flow import Channel
 from sinks.connection import Pool, open_pool
-from sinks.errors import SinkError
 from sinks.installation import Identity, check_identity
 from sinks.invoices import build_pending_invoices
 
@@ -143,8 +140,13 @@ async def _repeat(work: Callable[[], Awaitable[object]], *, wake: asyncio.Event)
         try:
             await work()
             backoff.reset()
-        except (KafkaError, RatemillError, SinkError, OSError, TimeoutError) as error:
-            _log.error("load_side_work_failed", error=str(error) or repr(error))
+        except Exception as error:
+            # As in `LoadPartition.run`: loading goes on, whatever is wrong with one invoice.
+            _log.error(
+                "load_side_work_failed",
+                error=str(error) or repr(error),
+                exc_info=not isinstance(error, EXPECTED),
+            )
             await backoff.wait()
             continue
         with contextlib.suppress(TimeoutError):

@@ -22,6 +22,7 @@ from sinks.progress import read_progress
 _log = structlog.get_logger(__name__)
 
 _POLL_MS = 200
+EXPECTED = (KafkaError, RatemillError, SinkError, OSError, TimeoutError)
 
 
 class LoadPartition:
@@ -67,10 +68,16 @@ class LoadPartition:
                     _log.warning("partition_given_up", partition=self._label)
                     return
                 await self._session(backoff)
-            except (KafkaError, RatemillError, SinkError, OSError, TimeoutError) as error:
+            except Exception as error:
+                # An error that nobody thought of stops this partition alone; the others go on.
                 in_doubt = True
                 self._metrics.doubt(self._label, type(error).__name__)
-                _log.error("load_stopped", partition=self._label, error=str(error) or repr(error))
+                _log.error(
+                    "load_stopped",
+                    partition=self._label,
+                    error=str(error) or repr(error),
+                    exc_info=not isinstance(error, EXPECTED),
+                )
                 await backoff.wait()
 
     async def _session(self, backoff: Backoff) -> None:

@@ -13,12 +13,14 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from pipeline.settings import Settings
+from pipeline.within import within
 
 _log = structlog.get_logger(__name__)
 
 _POLL_MS = 250
 _SHOW_EVERY_S = 5.0
 _STOP_S = 5.0
+_CANCEL_AGAIN_S = 2.0
 
 
 class OwnedPartition(Protocol):
@@ -56,7 +58,8 @@ class Ownership:
         self._own = own
         self._topics = topics
         self._running: dict[TopicPartition, tuple[OwnedPartition, asyncio.Task[None]]] = {}
-        self._closing: set[asyncio.Task[None]] = set()
+        self._leaving = False
+        self._failure: Exception | None = None
         # aiokafka's sticky assignor keeps the member's assignment on the class: two consumers of
         # one process would share it.
         assignor = type("_StickyAssignor", (StickyPartitionAssignor,), {"member_assignment": None})
@@ -80,17 +83,18 @@ class Ownership:
         await self._consumer.start()
         show = asyncio.create_task(self._show_positions())
         try:
-            self._consumer.subscribe(self._topics, listener=_Listener(self._assigned))
+            self._consumer.subscribe(self._topics, listener=_Listener(self._assigned, self._failed))
             while True:
                 # Everything is paused: what comes in the moment before that is not looked at.
                 await self._consumer.getmany(timeout_ms=_POLL_MS)
                 self._raise_failures()
                 await self._take_up_again()
         finally:
+            self._leaving = True
             show.cancel()
             await self._stop(list(self._running))
             with contextlib.suppress(KafkaError, TimeoutError, OSError):
-                await asyncio.wait_for(self._consumer.stop(), _STOP_S)
+                await within(_STOP_S, self._consumer.stop())
 
     async def prove(self, partition: TopicPartition, *, position: int) -> bool:
         """Return whether this member still owns the partition, by the group coordinator's word.
@@ -105,6 +109,8 @@ class Ownership:
         return True
 
     async def _assigned(self, assigned: set[TopicPartition]) -> None:
+        if self._leaving:
+            return
         if assigned:
             self._consumer.pause(*assigned)
         await self._stop([held for held in self._running if held not in assigned])
@@ -115,12 +121,16 @@ class Ownership:
         _log.info("assigned", partitions=[f"{p.topic}/{p.partition}" for p in sorted(assigned)])
 
     async def _stop(self, partitions: list[TopicPartition]) -> None:
-        tasks = [self._running.pop(partition)[1] for partition in partitions]
-        for task in tasks:
-            task.cancel()
-        for result in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(result, Exception):
-                _log.error("partition_stopped_badly", error=repr(result))
+        left = {self._running.pop(partition)[1] for partition in partitions}
+        while left:
+            # Again and again: a client of Kafka that is just stopping may swallow a cancellation,
+            # and while we wait here, aiokafka sends no heartbeats.
+            for task in left:
+                task.cancel()
+            done, left = await asyncio.wait(left, timeout=_CANCEL_AGAIN_S)
+            for task in done:
+                if not task.cancelled() and (error := task.exception()) is not None:
+                    _log.error("partition_stopped_badly", error=repr(error))
 
     async def _take_up_again(self) -> None:
         """Start again what was given up and is ours all the same.
@@ -129,7 +139,13 @@ class Ownership:
         callback tells of the partition then, and it would be nobody's.
         """
         for partition, (owner, task) in list(self._running.items()):
-            if task.done() and await self.prove(partition, position=owner.position or 0):
+            if (
+                task.done()
+                and await self.prove(partition, position=owner.position or 0)
+                # While we asked, an assignment may have taken it away or started it: a second task
+                # for it would fence the first one for ever.
+                and self._running.get(partition) == (owner, task)
+            ):
                 _log.info("partition_taken_up_again", partition=str(partition))
                 self._start(partition)
 
@@ -140,16 +156,25 @@ class Ownership:
 
     def _raise_failures(self) -> None:
         """Raise what a partition's task could not handle: the process must not go on without it."""
+        if self._failure is not None:
+            raise self._failure
         for _, task in self._running.values():
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
                 raise error
 
+    def _failed(self, error: Exception) -> None:
+        self._failure = error
+
     async def _show_positions(self) -> None:
         while True:
             await asyncio.sleep(_SHOW_EVERY_S)
-            for partition, position in self._positions().items():
+            offsets = {
+                partition: OffsetAndMetadata(position, "")
+                for partition, position in self._positions().items()
+            }
+            if offsets:
                 with contextlib.suppress(KafkaError):
-                    await self.prove(partition, position=position)
+                    await self._consumer.commit(offsets)
 
     def _positions(self) -> Mapping[TopicPartition, int]:
         return {
@@ -161,12 +186,19 @@ class Ownership:
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(
-        self, assigned: Callable[[set[TopicPartition]], Coroutine[Any, Any, None]]
+        self,
+        assigned: Callable[[set[TopicPartition]], Coroutine[Any, Any, None]],
+        failed: Callable[[Exception], None],
     ) -> None:
         self._assigned = assigned
+        self._failed = failed
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Do nothing: whoever holds a partition goes on until the new assignment is known."""
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        await self._assigned(set(assigned))
+        try:
+            await self._assigned(set(assigned))
+        except Exception as error:
+            # aiokafka would log it and go on, with partitions that nobody works on.
+            self._failed(error)

@@ -31,6 +31,7 @@ from schemas.proof import Proof, Versions
 _log = structlog.get_logger(__name__)
 
 _POLL_MS = 200
+_EXPECTED = (KafkaError, RatemillError, OSError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +106,16 @@ class StagePartition:
                     _log.warning("partition_given_up", partition=self._name)
                     return
                 await self._session(on_progress=backoff.reset)
-            except (KafkaError, RatemillError, OSError, TimeoutError) as error:
-                # Halted too: it waits and looks again, since what was wrong may be mended.
+            except Exception as error:
+                # Halted too: it waits and looks again, since what was wrong may be mended. An error
+                # that nobody thought of stops this partition alone; the others go on.
                 in_doubt = True
                 self._metrics.doubt(self._number, type(error).__name__)
                 _log.error(
-                    "partition_stopped", partition=self._name, error=str(error) or repr(error)
+                    "partition_stopped",
+                    partition=self._name,
+                    error=str(error) or repr(error),
+                    exc_info=not isinstance(error, _EXPECTED),
                 )
                 await backoff.wait()
 

@@ -168,16 +168,18 @@ async def test_a_worker_paused_past_its_transaction_timeout_takes_its_partition_
 _FENCED = ("ProducerFenced", "InvalidProducerEpoch", "InvalidTxnState", "KafkaError")
 
 
+@pytest.mark.parametrize("failure", [OSError, RuntimeError], ids=["expected", "a bug of ours"])
 async def test_state_behind_a_commit_is_folded_at_the_next_start(
-    installation: CopyInstallation, monkeypatch: pytest.MonkeyPatch
+    installation: CopyInstallation, monkeypatch: pytest.MonkeyPatch, failure: type[Exception]
 ) -> None:
+    """An error that nobody thought of stops its partition too, and not the worker."""
     here = installation
     write = StateStore.write
     failures = iter([True])
 
     def failing_write(store: StateStore, *args: object) -> None:
         if next(failures, False):
-            raise OSError("no space left on device")
+            raise failure("no space left on device")
         write(store, *args)  # type: ignore[arg-type]
 
     async with here.member().running() as member:
@@ -186,7 +188,7 @@ async def test_state_behind_a_commit_is_folded_at_the_next_start(
         monkeypatch.setattr(StateStore, "write", failing_write)
         await here.publish(_values(10, name="w"))
         await here.done()
-        await until(lambda: member.doubts("OSError") == 1, what="a write that failed")
+        await until(lambda: member.doubts(failure.__name__) == 1, what="a write that failed")
         await here.publish(_values(10, name="x"))
         await here.done()
         assert member.restored() > 0

@@ -53,6 +53,11 @@ async def _worker(
         await process.wait()
 
 
+def _is_stopped(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/stat").read_text()
+    return status.rpartition(")")[2].split()[0] == "T"
+
+
 @pytest.mark.parametrize("gap", list(copy_worker.GAPS))
 async def test_a_death_in_any_gap_of_the_commit_order_changes_nothing(
     installation: CopyInstallation, gap: str
@@ -77,10 +82,10 @@ async def test_a_stopped_owner_is_replaced_and_gives_up_when_it_goes_on(
     """Two owners that fenced each other at once would do so for ever."""
     here = installation
     await here.publish([b"v%d" % number for number in range(100)])
-    async with (
-        _worker(here, "zombie", "appended", "SIGSTOP") as zombie,
-        _worker(here, "other"),
-    ):
+    async with contextlib.AsyncExitStack() as workers:
+        zombie = await workers.enter_async_context(_worker(here, "zombie", "appended", "SIGSTOP"))
+        await until(lambda: _is_stopped(zombie.pid), what="it has stopped itself as the owner")
+        await workers.enter_async_context(_worker(here, "other"))
         await here.done()  # past the session time-out, or the stopped one would have it still
         before = await here.read(here.topics.normalised)
         zombie.send_signal(signal.SIGCONT)  # with its transaction all but committed
