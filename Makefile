@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help venv demo fmt lint types layers test check lock jars schema
+.PHONY: help venv demo fmt lint types layers test check lock jars generated
 
 PYTHON ?= python3
 UV ?= uv
@@ -7,7 +7,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 help:    ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(INSTALLED)  ## Install everything into .venv, as the lock says
 
@@ -18,7 +18,7 @@ $(INSTALLED): requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: venv  ## Start everything on this machine and show one rated hour
+demo: venv  ## Start everything on this machine, rate 100,000 records, show what came of it
 	$(BIN)/ratemill demo
 
 fmt: venv  ## Write the one format and the safe fixes
@@ -48,5 +48,6 @@ lock:    ## Resolve requirements.lock again (needs uv)
 jars: venv  ## Resolve pipeline/embedded/jars.txt again
 	$(BIN)/python deploy/resolve_jars.py
 
-schema: venv  ## Write schemas/ledger.schema.json again
+generated: venv  ## Write again what is made from the code: ledger schema, table of settings
 	$(BIN)/python -m deploy.write_ledger_schema
+	$(BIN)/python -m deploy.write_settings_table

@@ -30,17 +30,38 @@ class Settings(BaseSettings):
     mappings: Path | None = Field(
         default=None, description="Folder of a site's own mappings, beside the shipped ones."
     )
-    raw_partitions: int = Field(default=4, ge=1, le=256)
-    rating_partitions: int = Field(default=4, ge=1, le=256)
-    replication_factor: int = Field(default=1, ge=1, le=7)
+    raw_partitions: int = Field(
+        default=4, ge=1, le=256, description="Partitions of raw usage; fixed at the first start."
+    )
+    rating_partitions: int = Field(
+        default=4,
+        ge=1,
+        le=256,
+        description="Partitions of usage events and of the ledger; fixed at the first start.",
+    )
+    replication_factor: int = Field(
+        default=1, ge=1, le=7, description="Copies of each topic, for topics created from now on."
+    )
 
     slot: int | None = Field(default=None, description="Instance slot of a supervised worker.")
     metrics_port: int = Field(default=0, description="0: a free port; -1: no metrics server.")
 
-    session_timeout_ms: int = Field(default=10_000, ge=1_000)
-    heartbeat_interval_ms: int = Field(default=1_000, ge=100)
-    max_poll_interval_ms: int = Field(default=60_000, ge=1_000)
-    transaction_timeout_ms: int = Field(default=10_000, ge=1_000)
+    session_timeout_ms: int = Field(
+        default=10_000,
+        ge=1_000,
+        description="Silence after which the broker takes a worker for dead.",
+    )
+    heartbeat_interval_ms: int = Field(
+        default=1_000, ge=100, description="How often a worker says that it lives."
+    )
+    max_poll_interval_ms: int = Field(
+        default=60_000, ge=1_000, description="Longest time between two looks at the group."
+    )
+    transaction_timeout_ms: int = Field(
+        default=10_000,
+        ge=1_000,
+        description="Age at which the broker ends the transaction of a worker that says nothing.",
+    )
     open_transaction_wait_ms: int = Field(
         default=60_000, description="How long a start waits for an earlier transaction to end."
     )
@@ -53,11 +74,23 @@ class Settings(BaseSettings):
         # are, it stays below the size of a record batch.
         description="Source bytes of one batch.",
     )
-    load_batch_records: int = Field(default=10_000, ge=1)
+    load_batch_records: int = Field(
+        default=10_000, ge=1, description="Records that one transaction of load gathers."
+    )
 
-    dedup_horizon_ms: int = Field(default=62 * _DAY_MS, ge=_DAY_MS)
-    future_ms: int = Field(default=_DAY_MS, ge=0)
-    internal_errors_per_hour: int = Field(default=5, ge=0)
+    dedup_horizon_ms: int = Field(
+        default=62 * _DAY_MS,
+        ge=_DAY_MS,
+        description="How old usage may be when it arrives; older goes to suspense.",
+    )
+    future_ms: int = Field(
+        default=_DAY_MS, ge=0, description="How far ahead of its arrival usage may begin."
+    )
+    internal_errors_per_hour: int = Field(
+        default=5,
+        ge=0,
+        description="Records a partition may give up on after a failure of ours, before it stops.",
+    )
 
     @field_validator("installation")
     @classmethod

@@ -30,7 +30,7 @@ def records():
 
 
 def test_the_committed_schema_is_what_the_code_gives():
-    assert FILE.read_text() == schema_text(), "run `make schema` and commit what it writes"
+    assert FILE.read_text() == schema_text(), "run `make generated` and commit what it writes"
 
 
 def test_the_schema_is_a_schema():
