@@ -191,13 +191,11 @@ async def test_a_close_is_queued_once_and_relayed_until_it_is_marked(tables):
 
 async def test_a_file_is_known_by_its_content_not_by_its_name(tables):
     file = IngestedFile("acme", "switch-1", "ab" * 32, "a.csv", 10, 2)
-    assert await record_file(tables.dsn, tables.installation, file)
-    assert not await record_file(tables.dsn, tables.installation, file._replace(name="b.csv"))
+    assert await record_file(tables.pool, file)
+    assert not await record_file(tables.pool, file._replace(name="b.csv"))
 
     async def find(source, sha256):
-        return await find_file(
-            tables.dsn, tables.installation, tenant="acme", source=source, sha256=sha256
-        )
+        return await find_file(tables.pool, tenant="acme", source=source, sha256=sha256)
 
     assert await find("switch-1", "ab" * 32) == file
     assert await find("switch-1", "cd" * 32) is None
