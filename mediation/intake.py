@@ -18,7 +18,9 @@ from schemas.flow import SourceRecord
 from schemas.raw import ClosePeriodCommand, FileEnd
 from schemas.refusal import RefusalReason, Refused
 
-MAX_HEADER_BYTES = 64 * 1024  # of all headers of a record; they are copied into suspense
+# Of all headers of a record. Each refused item of a block carries them into suspense: a thousand
+# items make this a thousand times.
+MAX_HEADER_BYTES = 8 * 1024
 _REMEMBERED = 10_000  # origins and keys; a fleet has a few
 _LONGEST_REMEMBERED = 1_024  # bytes of a key; what a client makes up must not fill the memory
 _KINDS = (raw.RECORD_BLOCK, raw.RECORD_END, raw.RECORD_MESSAGE, raw.RECORD_COMMAND)

@@ -12,7 +12,7 @@ from schemas.refusal import Refused
 from schemas.suspense import Suspended, SuspenseClass
 from schemas.usage import RETAIL
 
-_KEPT_HEADER_BYTES = 16 * 1024
+_KEPT_HEADER_BYTES = 4 * 1024
 _OURS = frozenset(
     {
         raw.TENANT,

@@ -45,13 +45,19 @@ class BatchSize:
         size = 0
         while fetched and len(taken) < self.records:
             record = fetched[0]
-            size += len(record.value)
+            size += _bytes_of(record)
             if taken and (size > most_bytes or suspects.alone(record.offset)):
                 break
             taken.append(fetched.popleft())
             if suspects.alone(record.offset):
                 break
         return taken
+
+
+def _bytes_of(record: SourceRecord) -> int:
+    """Return what a record weighs: headers and key too, since refused items carry them along."""
+    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
+    return len(record.value) + len(record.key or b"") + headers
 
 
 class _Memory(msgspec.Struct):

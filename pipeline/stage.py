@@ -262,6 +262,13 @@ class StagePartition:
                     f"{self._name}: the source no longer holds offset {self.position}. Operator "
                     "action: run `ratemill verify`; records were deleted before they were read."
                 ) from error
+            except UnicodeDecodeError as error:
+                raise Halted(
+                    f"{self._name}: a record at or behind offset {self.position} has a header whose "
+                    "name is not UTF-8, which the client cannot read. Operator action: find its "
+                    "producer and correct it; delete the records up to it with "
+                    "kafka-delete-records.sh only after they were saved, for they were not rated."
+                ) from error
             fetched.extend(
                 SourceRecord(
                     self._number,

@@ -37,7 +37,6 @@ from schemas.proof import (
 )
 from schemas.reference import ReferenceData, account_from_json
 
-
 # Rate waits for the first version before it takes a record, so nothing is ever decided by this.
 _NO_CATALOGUE = Catalogue(version=-1, plans={}, product_types={}, limits=())
 
