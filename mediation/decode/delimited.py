@@ -43,6 +43,7 @@ class DelimitedDecoder:
         self.name = mapping.name
         self.version = mapping.version
         self.digest = mapping.digest
+        self.names_columns = mapping.by_header
         self._in_order = (
             None if mapping.by_header else _RowReader(mapping, self._columns(), mapping.columns)
         )

@@ -56,6 +56,11 @@ class Decoder(Protocol):
     def version(self) -> int: ...
 
     @property
+    def names_columns(self) -> bool:
+        """Return whether the first line of a file says what its columns are."""
+        ...
+
+    @property
     def digest(self) -> str:
         """Return 16 hex digits of the whole mapping, with what it extends."""
         ...

@@ -50,11 +50,7 @@ def decode(
     Needs no broker and no database. Whether an item is a duplicate and whose it is, is decided
     later.
     """
-    from pipeline.mappings import load_mappings
-
-    settings = session_of(context).settings
-    name = known_format(settings, format_name)
-    decoder = load_mappings(settings)[name.partition("@")[0]]
+    decoder = known_format(session_of(context).settings, format_name)
     counts: Counter[str] = Counter()
     shown: list[dict[str, object]] = []
     for line, row in _rows(decoder, file, zone=known_zone(zone)):
@@ -114,7 +110,12 @@ def _rows(decoder: Decoder, file: Path, *, zone: str | None) -> Iterator[tuple[i
     from sources.records import Origin
 
     origin = Origin(
-        tenant="default", source=file.name, stream=file.name, format=decoder.name, zone=zone
+        tenant="default",
+        source=file.name,
+        stream=file.name,
+        format=decoder.name,
+        zone=zone,
+        names_columns=decoder.names_columns,
     )
     with FileReading(file, origin=origin, file_id="decode", now_ms=0, settle_s=0) as reading:
         for record in reading.records():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,10 @@ from pipeline.cli.help_text import examples
 from pipeline.cli.output import tell, write_json
 from pipeline.cli.running import run_to_end
 from pipeline.cli.session import session_of
+
+if TYPE_CHECKING:
+    from mediation.decode.item import Decoder
+    from pipeline.settings import Settings
 
 
 def add_to(app: typer.Typer) -> None:
@@ -65,13 +69,15 @@ def ingest(
     from pipeline.cli.ingesting import Ingest, ingest_files
 
     settings = session_of(context).settings
+    decoder = known_format(settings, format_name)
     wanted = Ingest(
         paths=tuple(paths),
         tenant=tenant,
         source=source,
         stream=stream or source,
-        format=known_format(settings, format_name),
+        format=format_name,
         zone=known_zone(zone),
+        names_columns=decoder.names_columns,
         again=again,
         settle_s=settle,
     )
@@ -84,12 +90,10 @@ def ingest(
         raise typer.Exit(Exit.REFUSED)
 
 
-def known_format(settings: object, name: str) -> str:
-    """Return the format if a mapping of that name (and version) is there; else a usage error."""
+def known_format(settings: Settings, name: str) -> Decoder:
+    """Return the mapping of that name (and version) if there is one; else a usage error."""
     from pipeline.mappings import load_mappings
-    from pipeline.settings import Settings
 
-    assert isinstance(settings, Settings)
     mappings = load_mappings(settings)
     plain, _, version = name.partition("@")
     decoder = mappings.get(plain)
@@ -100,7 +104,7 @@ def known_format(settings: object, name: str) -> str:
         raise typer.BadParameter(
             f"{plain} is at version {decoder.version} here", param_hint="--format"
         )
-    return name
+    return decoder
 
 
 def known_zone(name: str | None) -> str | None:

@@ -40,6 +40,7 @@ class Ingest:
     stream: str
     format: str
     zone: str | None = None
+    names_columns: bool = False
     again: bool = False
     settle_s: int = 60
 
@@ -51,6 +52,7 @@ class Ingest:
             stream=self.stream,
             format=self.format,
             zone=self.zone,
+            names_columns=self.names_columns,
         )
 
 
