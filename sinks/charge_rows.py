@@ -114,30 +114,40 @@ class Repeat(NamedTuple):
     same_content: bool
 
 
-async def insert_charges(
+async def stage_charges(
     connection: Connection, partition: int, batches: Sequence[LedgerBatch]
-) -> list[Repeat]:
-    """Add the charges that `charges` did not know, and return those that it did.
+) -> int:
+    """Copy the charges to the temporary table of this connection, and return how many there are.
 
-    `charges` decides; `rated_usage` gets what it accepted, and nothing else.
+    Before anything is locked: Postgres ends no COPY whose client stands still in the middle of
+    it, by no time-out that it has, and whoever waited for a row of that client would for ever.
     """
     rows = [
         _row(charge, partition, offset, batch.proof.batch)
         for batch in batches
         for offset, charge in batch.charges
     ]
-    if not rows:
+    if rows:
+        # Each time, not once per connection: this costs 0.1 ms and holds behind any kind of pool.
+        await connection.execute(_CREATE)
+        await connection.copy_records_to_table(_STAGING, records=rows, columns=_COLUMNS)
+    return len(rows)
+
+
+async def insert_charges(connection: Connection, *, staged: int) -> list[Repeat]:
+    """Add the staged charges that `charges` did not know, and return those that it did.
+
+    `charges` decides; `rated_usage` gets what it accepted, and nothing else.
+    """
+    if not staged:
         return []
-    # Each time, not once per connection: this costs 0.1 ms and holds behind any kind of pool.
-    await connection.execute(_CREATE)
-    await connection.copy_records_to_table(_STAGING, records=rows, columns=_COLUMNS)
     accepted = _count(await connection.execute(_GUARD_THEM))
-    if accepted == len(rows):
+    if accepted == staged:
         await connection.execute(_ADD_ALL)
         return []
     await connection.execute(_ADD_ACCEPTED)
     found = await connection.fetch(_REPEATS)
-    assert accepted + len(found) == len(rows), "every charge was accepted or is a repeat"
+    assert accepted + len(found) == staged, "every charge was accepted or is a repeat"
     return [Repeat(row[0].hex, *row[1:]) for row in found]
 
 

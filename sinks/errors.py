@@ -49,6 +49,7 @@ class InstallationMismatch(SinkError):
 _NOT_NOW = (
     asyncpg.PostgresConnectionError,  # 08: connection loss
     asyncpg.InsufficientResourcesError,  # 53: disk full, out of memory, too many connections
+    asyncpg.PostgresSystemError,  # 58: the disk cannot be read or written
     asyncpg.OperatorInterventionError,  # 57: shutdown, crash of a peer, statement time-out
     asyncpg.LockNotAvailableError,  # 55P03: lock_timeout
     asyncpg.TransactionRollbackError,  # 40: deadlock, serialization

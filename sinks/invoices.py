@@ -264,13 +264,14 @@ async def _insert(connection: Connection, request: _Request, body: InvoiceBody) 
             for position, line in enumerate(body.lines, start=1)
         ],
     )
-    await connection.copy_records_to_table(
-        "invoice_charges",
-        records=[
-            (charge_id, invoice_id, number_of_line, position)
-            for number_of_line, line in enumerate(body.lines, start=1)
-            for position, charge_id in enumerate(line.charge_ids, start=1)
-        ],
-        columns=["charge_id", "invoice_id", "line", "position"],
-    )
+    # No COPY: Postgres ends none whose client stands still, and the company's series is locked.
+    for number_of_line, line in enumerate(body.lines, start=1):
+        await connection.execute(
+            "INSERT INTO invoice_charges (charge_id, invoice_id, line, position) "
+            "SELECT charge_id, $2::uuid, $3::integer, position "
+            "FROM unnest($1::uuid[]) WITH ORDINALITY AS charges (charge_id, position)",
+            line.charge_ids,
+            invoice_id,
+            number_of_line,
+        )
     return number

@@ -120,7 +120,7 @@ class LedgerBatches:
             if b"\\u0000" in value and type(record) is not Proof:
                 # No text in Postgres may hold a NUL, and a source may send one.
                 record = _decoder.decode(_ESCAPE.sub(_without_nul, value))
-        except msgspec.ValidationError as error:
+        except msgspec.DecodeError as error:
             raise LedgerMismatch(
                 f"{self._name} offset {offset}: not a ledger record that this build knows "
                 f"({error}). Operator action: load with the build that rated, or a newer one."

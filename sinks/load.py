@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sinks.charge_conflicts import Conflicts, raise_on_conflict, record_conflicts
-from sinks.charge_rows import insert_charges
+from sinks.charge_rows import insert_charges, stage_charges
 from sinks.connection import Pool
 from sinks.errors import classified
 from sinks.ledger_batch import LedgerBatch, check
@@ -27,7 +27,8 @@ class Loaded(NamedTuple):
 async def load_ledger(pool: Pool, *, after: Progress, batches: Sequence[LedgerBatch]) -> Loaded:
     """Load the batches of one ledger partition that follow ``after``, all of them or none.
 
-    0. Check each batch against its proof, and its proof against the one before.
+    0. Check each batch against its proof, and its proof against the one before; copy the charges
+       to a temporary table, which is nobody else's.
     1. Move the progress on by compare-and-set: whoever loses writes nothing.
     2. Insert the charge ids into `charges`, which decides what is new.
     3. Insert the rows of what it accepted into `rated_usage`.
@@ -55,8 +56,9 @@ async def _load(
     pool: Pool, after: Progress, position: Progress, batches: Sequence[LedgerBatch]
 ) -> Loaded:
     async with pool.acquire() as connection, connection.transaction():
+        staged = await stage_charges(connection, after.partition, batches)
         await move_on(connection, after, position)
-        repeats = await insert_charges(connection, after.partition, batches)
+        repeats = await insert_charges(connection, staged=staged)
         await raise_on_conflict(connection, repeats)
         requests = await insert_state_records(connection, after.partition, batches)
         await insert_proofs(connection, [(batch.proof_offset, batch.proof) for batch in batches])

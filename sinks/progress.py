@@ -51,7 +51,7 @@ async def all_progress(pool: Pool) -> list[Progress]:
 
 
 async def move_on(connection: Connection, before: Progress, after: Progress) -> None:
-    """Move a partition from ``before`` to ``after``: the first statement of a load.
+    """Move a partition from ``before`` to ``after``: the first of a load that locks.
 
     Waits for a load that is under way. `LostCompareAndSet` where the row is not ``before`` any
     more; the transaction must then end without a trace.

@@ -179,6 +179,30 @@ async def test_a_loader_that_was_stopped_in_the_middle_does_not_hold_the_row_for
             await transaction.commit()
 
 
+async def test_a_loader_that_was_stopped_in_its_copy_keeps_nobody_waiting(tables, monkeypatch):
+    """No time-out of Postgres ends a COPY whose client stands still, so it must hold no lock."""
+    tables.ledger.charge()
+    batch, before = tables.ledger.batch(), await tables.progress()
+    copying, goes_on = asyncio.Event(), asyncio.Event()
+    copy = asyncpg.Connection.copy_records_to_table
+
+    async def stopped_once(connection, *args, **kwargs):
+        if not copying.is_set():
+            copying.set()
+            await goes_on.wait()
+        return await copy(connection, *args, **kwargs)
+
+    monkeypatch.setattr(asyncpg.Connection, "copy_records_to_table", stopped_once)
+    stopped = asyncio.create_task(load_ledger(tables.pool, after=before, batches=[batch]))
+    await copying.wait()
+    loaded = await load_ledger(tables.pool, after=before, batches=[batch])
+    assert loaded.charges == 1
+    goes_on.set()
+    with pytest.raises(LostCompareAndSet):
+        await stopped
+    assert await tables.count("rated_usage") == 1
+
+
 async def test_a_partition_without_a_genesis_is_an_error(tables):
     tables.ledger.charge()
     batch, before = tables.ledger.batch(), await tables.progress()
