@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError
 
 from pipeline.errors import BrokerUnavailable, MissingGenesis, SettingsError, WrongInstallation
@@ -31,6 +32,8 @@ from schemas.proof import (
 )
 
 _METADATA_S = 10.0
+# Without these the broker deletes what nobody has read, or refuses a record for its date.
+_GUARDING = ("message.timestamp.type", "retention.ms", "retention.bytes", "cleanup.policy")
 LEDGER_PROOF_HEADERS = ((ledger.KIND_HEADER, ledger.KIND_PROOF),)
 
 
@@ -47,16 +50,38 @@ class Applied:
 async def apply_topics(settings: Settings, *, bootstrap: str) -> Applied:
     """Create the topics that are missing and write genesis proofs into empty partitions.
 
-    Idempotent. `SettingsError` where a topic exists with another number of partitions: a key
-    would go elsewhere, and its copies would no longer meet.
+    Idempotent. `SettingsError` where a topic exists otherwise than it is declared: see
+    `checked_cluster_id`.
     """
     topics = topics_of(settings)
     cluster = await cluster_id(bootstrap)
     async with admin_client(bootstrap) as admin:
         created = [topic.name for topic in topics.all() if await _create(admin, topic, settings)]
         await _check_partitions(admin, topics)
+        await _check_configs(admin, topics)
     genesis_id, count = await _write_genesis(settings, topics, bootstrap, cluster)
     return Applied(cluster, genesis_id, tuple(created), count)
+
+
+async def checked_cluster_id(settings: Settings, *, bootstrap: str) -> str:
+    """Return the cluster's id; `SettingsError` where the topics are not as they are declared.
+
+    With another number of partitions a key would go elsewhere: copies would no longer meet, and
+    an account would have two sets of counters. With a retention, unread records would be deleted.
+    """
+    topics = topics_of(settings)
+    async with admin_client(bootstrap) as admin:
+        there = set(await admin.list_topics())  # a question for one of them might create it
+        missing = [topic.name for topic in topics.all() if topic.name not in there]
+        if missing:
+            raise SettingsError(
+                f"The broker at {bootstrap} has no topic {missing[0]} ({len(missing)} are missing). "
+                "Operator action: run `ratemill topics apply`, which `ratemill up` does too; or "
+                "correct RATEMILL_INSTALLATION or RATEMILL_KAFKA_BOOTSTRAP."
+            )
+        await _check_partitions(admin, topics)
+        await _check_configs(admin, topics)
+    return await cluster_id(bootstrap)
 
 
 async def _create(admin: AIOKafkaAdminClient, topic: Topic, settings: Settings) -> bool:
@@ -87,6 +112,26 @@ async def _check_partitions(admin: AIOKafkaAdminClient, topics: Topics) -> None:
             )
 
 
+async def _check_configs(admin: AIOKafkaAdminClient, topics: Topics) -> None:
+    questions = [
+        ConfigResource(ConfigResourceType.TOPIC, topic.name, dict.fromkeys(_GUARDING))
+        for topic in topics.all()
+    ]
+    declared = {topic.name: topic.configs for topic in topics.all()}
+    for answer in await admin.describe_configs(questions):
+        for topic in answer.to_object()["resources"]:
+            name = topic["resource_name"]
+            for entry in topic["config_entries"]:
+                setting, found = entry["config_names"], entry["config_value"]
+                if found != declared[name][setting]:
+                    raise SettingsError(
+                        f"{name} has {setting}={found}, not {declared[name][setting]}: records "
+                        "would be lost. Operator action: kafka-configs.sh --alter --topic "
+                        f"{name} --add-config {setting}={declared[name][setting]}; a topic that "
+                        "the broker made by itself is better deleted while it is empty."
+                    )
+
+
 async def _partition_counts(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, int]:
     """Return the number of partitions of each topic, once the broker knows them all.
 
@@ -109,24 +154,9 @@ async def _write_genesis(
     settings: Settings, topics: Topics, bootstrap: str, cluster: str
 ) -> tuple[str, int]:
     """Return the genesis id, and how many partitions got their genesis now."""
-    known: set[str] = set()
-    empty: list[tuple[Channel, int]] = []
-    for channel, topic in ((Channel.PROOFS, topics.proofs), (Channel.LEDGER, topics.ledger)):
-        for number in range(topic.partitions):
-            last = await last_proof_or_none(bootstrap, channel, TopicPartition(topic.name, number))
-            if last is None:
-                empty.append((channel, number))
-            else:
-                known.add(last.proof.genesis_id)
-    if len(known) > 1 or (known and empty):
-        raise WrongInstallation(
-            f"The topics of {settings.installation} do not belong together (genesis ids: "
-            f"{sorted(known)}, empty partitions: {len(empty)}). Operator action: some were "
-            "recreated; restore them, or start a new installation with another prefix."
-        )
-    if known:
-        return known.pop(), 0
-    genesis_id = uuid.uuid4().hex
+    known, empty = await _look(topics, bootstrap)
+    if known and not empty:
+        return _only(known, empty, settings), 0
     transaction = await Transaction.fence(
         bootstrap,
         transactional_id=f"{settings.installation}.genesis",
@@ -134,6 +164,11 @@ async def _write_genesis(
         topics={Channel.PROOFS: topics.proofs.name, Channel.LEDGER: topics.ledger.name},
     )
     try:
+        # Whoever was writing the genesis until our fence has written it by now, or never will.
+        known, empty = await _look(topics, bootstrap)
+        if known:
+            return _only(known, empty, settings), 0
+        genesis_id = uuid.uuid4().hex
         appends = [
             _genesis(settings, topics, channel, number, cluster=cluster, genesis_id=genesis_id)
             for channel, number in empty
@@ -142,6 +177,30 @@ async def _write_genesis(
     finally:
         await transaction.retire()
     return genesis_id, len(empty)
+
+
+async def _look(topics: Topics, bootstrap: str) -> tuple[set[str], list[tuple[Channel, int]]]:
+    """Return the genesis ids that are there, and the partitions that have none."""
+    known: set[str] = set()
+    empty: list[tuple[Channel, int]] = []
+    for channel, topic in proof_channels(topics).items():
+        for number in range(topic.partitions):
+            last = await last_proof_or_none(bootstrap, channel, TopicPartition(topic.name, number))
+            if last is None:
+                empty.append((channel, number))
+            else:
+                known.add(last.proof.genesis_id)
+    return known, empty
+
+
+def _only(known: set[str], empty: list[tuple[Channel, int]], settings: Settings) -> str:
+    if len(known) > 1 or empty:
+        raise WrongInstallation(
+            f"The topics of {settings.installation} do not belong together (genesis ids: "
+            f"{sorted(known)}, empty partitions: {len(empty)}). Operator action: some were "
+            "recreated; restore them, or start a new installation with another prefix."
+        )
+    return next(iter(known))
 
 
 def _genesis(

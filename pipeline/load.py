@@ -13,8 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from pipeline.backoff import Backoff
 from pipeline.clock import Clock
-from pipeline.genesis import last_proof_or_none
-from pipeline.kafka import cluster_id
+from pipeline.genesis import checked_cluster_id, last_proof_or_none
 from pipeline.load_partition import EXPECTED, LoadPartition
 from pipeline.loading import (
     Gather,
@@ -51,7 +50,7 @@ class LoadStage:
     async def run(self, clock: Clock) -> None:
         """Load the partitions that the group assigns, build invoices, relay commands."""
         settings = self.settings
-        cluster = await cluster_id(self.bootstrap)
+        cluster = await checked_cluster_id(settings, bootstrap=self.bootstrap)
         topics = topics_of(settings)
         metrics = StageMetrics(_LOAD, self.registry)
         slot = await take_slot(

@@ -12,8 +12,7 @@ from prometheus_client import CollectorRegistry
 from mediation.normalise import NormaliseStep
 from pipeline.clock import Clock
 from pipeline.feeds import Entry, Feed
-from pipeline.genesis import LEDGER_PROOF_HEADERS
-from pipeline.kafka import cluster_id
+from pipeline.genesis import LEDGER_PROOF_HEADERS, checked_cluster_id
 from pipeline.mappings import load_mappings
 from pipeline.metrics import StageMetrics
 from pipeline.ownership import Ownership
@@ -55,7 +54,7 @@ class Stage:
     async def run(self, clock: Clock) -> None:
         """Follow the feeds and work on the partitions that the group assigns, until cancelled."""
         settings, spec = self.settings, self.spec
-        cluster = await cluster_id(self.bootstrap)
+        cluster = await checked_cluster_id(settings, bootstrap=self.bootstrap)
         slot = await take_slot(
             settings.state_folder(),
             wanted=settings.slot,

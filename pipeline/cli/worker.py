@@ -73,13 +73,13 @@ async def _when_reachable(settings: Settings, *, needs_postgres: bool) -> tuple[
 
 
 async def _reached(settings: Settings, *, needs_postgres: bool) -> tuple[str, str | None]:
-    from pipeline.kafka import cluster_id
+    from pipeline.genesis import checked_cluster_id
 
     bootstrap, dsn = settings.kafka_bootstrap, settings.postgres_dsn
     if bootstrap is None or (needs_postgres and dsn is None):
         endpoints = await connect(settings)
         bootstrap, dsn = endpoints.kafka_bootstrap, endpoints.postgres_dsn
-    await cluster_id(bootstrap)
+    await checked_cluster_id(settings, bootstrap=bootstrap)
     if needs_postgres:
         from sinks.connection import open_pool
 

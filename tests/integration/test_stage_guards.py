@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import NewTopic
 
+from pipeline import genesis
 from pipeline.embedded import Endpoints
 from pipeline.errors import BrokenChain, MissingGenesis, SettingsError, WrongInstallation
-from pipeline.genesis import apply_topics
+from pipeline.genesis import apply_topics, checked_cluster_id
 from pipeline.kafka import admin_client
 from pipeline.proofs import read_last_proof
 from pipeline.state import StateStore
@@ -200,6 +203,53 @@ async def test_topics_are_applied_once_and_never_with_another_count(
     more = copy_settings(prefix, raw_partitions=2, rating_partitions=4)
     with pytest.raises(SettingsError, match=r"has 3 partitions, the settings say 4"):
         await apply_topics(more, bootstrap=services.kafka_bootstrap)
+
+
+async def test_topics_applied_by_several_at_once_get_one_genesis(
+    services: Endpoints, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = copy_settings(prefix)
+    look, looked = genesis._look, asyncio.Barrier(2)
+    first = {0, 1}
+
+    async def look_together(*args: Any) -> Any:
+        found = await look(*args)
+        if first:
+            first.pop()
+            await looked.wait()  # both have found nothing, and both set out to write it
+        return found
+
+    monkeypatch.setattr(genesis, "_look", look_together)
+    await asyncio.gather(
+        *(apply_topics(settings, bootstrap=services.kafka_bootstrap) for _ in range(2)),
+        return_exceptions=True,  # the one that was fenced in the middle says so
+    )
+    here = await CopyInstallation.create(
+        settings, bootstrap=services.kafka_bootstrap, folder=tmp_path
+    )
+    assert [len(await here.read(topic)) for topic in (here.topics.proofs, here.topics.ledger)] == [
+        1,
+        1,
+    ]
+
+
+async def test_a_worker_does_not_start_on_topics_that_are_not_as_declared(
+    services: Endpoints, prefix: str, tmp_path: Path
+) -> None:
+    """A key would go to another partition than before, or the broker would delete what is new."""
+    bootstrap = services.kafka_bootstrap
+    settings = copy_settings(prefix, rating_partitions=2)
+    with pytest.raises(SettingsError, match=r"topics apply"):
+        await checked_cluster_id(settings, bootstrap=bootstrap)
+    here = await CopyInstallation.create(settings, bootstrap=bootstrap, folder=tmp_path)
+    assert await checked_cluster_id(settings, bootstrap=bootstrap) == here.cluster
+    other = copy_settings(prefix, rating_partitions=3)
+    with pytest.raises(SettingsError, match=r"has 2 partitions, the settings say 3"):
+        await checked_cluster_id(other, bootstrap=bootstrap)
+    await here.configure(here.topics.raw, retention_ms="604800000")
+    for check in (checked_cluster_id, apply_topics):
+        with pytest.raises(SettingsError, match=r"usage\.raw\.v1 has retention\.ms=604800000"):
+            await check(settings, bootstrap=bootstrap)
 
 
 async def test_a_recreated_topic_gets_no_genesis_beside_the_old_ones(
