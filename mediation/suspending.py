@@ -26,6 +26,7 @@ _OURS = frozenset(
         raw.FILE_ID,
         raw.BLOCK,
         raw.FIRST_LINE,
+        raw.COLUMNS_LINE,
         raw.CONTENT_TYPE,
         raw.COMMAND_ID,
         raw.OVERSIZE_BYTES,

@@ -12,10 +12,9 @@ MetricName = Literal[
     "ratemill_source_records_total",  # source records that a stage has committed
     "ratemill_outcomes_total",  # items (normalise) or events (rate), by outcome
     "ratemill_refusals_total",  # suspended, by reason
-    "ratemill_charges_total",  # rated, by currency: how many batches, never a sum of money
     "ratemill_lag_records",  # source records between the position and the end
     "ratemill_batches_total",  # transactions committed
-    "ratemill_batch_seconds",  # from the first poll to the state written
+    "ratemill_batch_seconds",  # of one load transaction
     "ratemill_partition_stops_total",  # sessions that ended in doubt, by kind of error
     "ratemill_restored_records",  # changelog records folded by the last restore
     "ratemill_loaded_rows_total",  # rows that load wrote, by table
