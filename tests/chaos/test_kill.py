@@ -12,13 +12,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from counters.state import changes_of
+from mediation.changes import state_changes, unpack
 from pipeline.cli.program import run
 from pipeline.cli.session import endpoint_settings
 from pipeline.cli.stack import log_folder, worker_command
 from pipeline.embedded import Supervisor
 from pipeline.publish import raw_publisher
+from pipeline.state import StateStore
 from pipeline.topics import topics_of
 from pipeline.verify import to_text, verify
+from schemas.proof import proof_from_msgpack
 from tests.chaos import feed, oracle
 from tests.chaos.faults import Chaos, schedule
 from tests.chaos.oracle import Oracle, read_truth
@@ -76,6 +80,7 @@ async def test_ledger_and_tables_equal_the_oracle_after_kills_and_stops(services
         )
         assert sum(chaos.hits.values()) == sum(FAULTS.values()) >= 10
         await _compare(here, usage, accounts)
+        await _compare_states(here)
         report = await verify(here.settings, services.kafka_bootstrap, services.postgres_dsn)
         assert report.consistent, to_text(report)
         assert report.complete, to_text(report)
@@ -203,6 +208,41 @@ async def _compare_tables(here, outcome, refused_before, copies):
     ) == Counter(outcome.invoices)
     requests = await here.rows("SELECT count(*), count(DISTINCT request_id) FROM invoice_requests")
     assert tuple(requests[0]) == (len(outcome.invoices), len(outcome.invoices))
+
+
+async def _compare_states(here):
+    """Compare the RocksDB of each partition's last owner with the fold of its changelog."""
+    topics = topics_of(here.settings)
+    for topic, stage, fold in (
+        (topics.proofs, "normalise", _proof_changes),
+        (topics.ledger, "rate", changes_of),
+    ):
+        changelog = await here.read(topic)
+        for number in range(topic.partitions):
+            records = [changelog[place] for place in sorted(changelog) if place[0] == number]
+            expected = dict(change for record in records for change in fold(record.value))
+            expected = {key: value for key, value in expected.items() if value is not None}
+            found = [
+                state
+                for folder in here.settings.state_folder().glob(f"slot-*/{stage}-{number}*/")
+                for state in _states_at(folder, records[-1].offset + 1)
+            ]
+            assert found, f"nobody owned {stage} {number} to the end"
+            assert all(state == expected for state in found)
+
+
+def _proof_changes(value):
+    proof = proof_from_msgpack(value)
+    return state_changes(unpack(proof.changes), batch=proof.batch)
+
+
+def _states_at(folder, next_offset):
+    store = StateStore(folder)
+    try:
+        if store.folded is not None and store.folded.next_offset == next_offset:
+            yield dict(store.items())
+    finally:
+        store.close()
 
 
 def test_the_oracle_shares_no_code_with_the_product():
