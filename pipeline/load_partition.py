@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from pipeline.backoff import Backoff
 from pipeline.clock import Clock
 from pipeline.errors import Halted, RatemillError
+from pipeline.idle import Idle
 from pipeline.kafka import reading
 from pipeline.loading import Gather
 from pipeline.metrics import StageMetrics
@@ -94,13 +95,14 @@ class LoadPartition:
         client_id = f"{self._settings.installation}.load.{self._label.replace('/', '.')}"
         async with reading(self._bootstrap, partition, client_id=client_id) as consumer:
             consumer.seek(partition, progress.next_position)
+            idle = Idle(consumer, partition)
             while True:
                 records = await self._fetch(consumer)
                 for record in records:
                     gathering.add(record)
                 waiting += len(records)
                 if not gathering.ready:
-                    self._metrics.caught_up(self._label, behind=waiting)
+                    self._metrics.caught_up(self._label, behind=waiting + await idle.look())
                     continue
                 started_ns = self._clock.monotonic_ns()
                 progress, rows = await gathering.write(progress)

@@ -16,6 +16,7 @@ from pipeline.backoff import Backoff
 from pipeline.batch import BatchSize, Suspects
 from pipeline.clock import Clock
 from pipeline.errors import BrokenChain, Halted, RatemillError, StepFailed
+from pipeline.idle import Idle
 from pipeline.kafka import reading
 from pipeline.metrics import StageMetrics
 from pipeline.ownership import Ownership
@@ -216,10 +217,11 @@ class StagePartition:
             consumer.seek(source, previous.next)
             self.position = previous.next
             fetched: deque[SourceRecord] = deque()
+            idle = Idle(consumer, source)
             while True:
                 records = await self._next_batch(consumer, fetched)
                 if not records:
-                    self._metrics.caught_up(self._number, behind=0)
+                    self._metrics.caught_up(self._number, behind=await idle.look())
                     continue
                 appends, proof, changes = self._decide(records, store, previous)
                 offset = await transaction.write(

@@ -34,7 +34,7 @@ from schemas.proof import (
     proof_to_json,
     proof_to_msgpack,
 )
-from schemas.reference import ReferenceData, account_from_json
+from schemas.reference import Account, ReferenceData, account_from_json
 
 # Rate waits for the first version before it takes a record, so nothing is ever decided by this.
 _NO_CATALOGUE = Catalogue(version=-1, plans={}, product_types={}, limits=())
@@ -174,10 +174,15 @@ def _is_ledger_proof(record: SourceRecord) -> bool:
 
 def _reference_feed(topics: Topics, bootstrap: str, reference: ReferenceData) -> Feed:
     async def apply(parts: Sequence[Entry], marker: Entry, version: int) -> None:
-        accounts = [account_from_json(part.value) for part in parts]
+        # On a thread, so that the group's heartbeat goes on; applied at once, between two batches.
+        accounts = await asyncio.to_thread(_accounts, parts)
         reference.apply(accounts, version=version)
 
     return Feed(bootstrap=bootstrap, topic=topics.reference.name, apply=apply)
+
+
+def _accounts(parts: Sequence[Entry]) -> list[Account]:
+    return [account_from_json(part.value) for part in parts]
 
 
 def _catalogue_feed(topics: Topics, bootstrap: str, step: RateStep) -> Feed:
@@ -185,8 +190,8 @@ def _catalogue_feed(topics: Topics, bootstrap: str, step: RateStep) -> Feed:
 
     async def apply(parts: Sequence[Entry], marker: Entry, version: int) -> None:
         chunks.update({part.key.decode(): part.value for part in parts})
-        document = document_from_parts(marker.value, chunks)
         # Seconds for a large card: on a thread, so that the group's heartbeat goes on.
+        document = await asyncio.to_thread(document_from_parts, marker.value, chunks)
         step.catalogue = await asyncio.to_thread(compile_catalogue, document, version)
 
     return Feed(bootstrap=bootstrap, topic=topics.catalogue.name, apply=apply)
