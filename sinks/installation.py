@@ -9,6 +9,12 @@ from sinks.connection import Connection, Pool, connect_as_owner, quoted, runtime
 from sinks.errors import InstallationMismatch, classified
 from sinks.progress import Progress
 
+_ACTION = (
+    "Operator action: point RATEMILL_KAFKA_BOOTSTRAP and RATEMILL_POSTGRES_DSN at the same "
+    "installation; if the broker was wiped, restore it, or start anew with another "
+    "RATEMILL_INSTALLATION."
+)
+
 
 class Identity(NamedTuple):
     """What must be the same on the broker, in the workers' state and here."""
@@ -65,6 +71,25 @@ async def _insert(connection: Connection, row: Progress) -> bool:
     )
 
 
+async def check_cluster(dsn: str, *, installation: str, cluster_id: str) -> None:
+    """Return where the database was loaded from this cluster, or never; else
+    `InstallationMismatch`.
+
+    To be asked before topics are made: on a wiped broker they would be those of a new
+    installation, and its workers would start.
+    """
+    async with connect_as_owner(dsn, installation=installation) as connection:
+        with classified():
+            if await connection.fetchval("SELECT to_regclass('installation')") is None:
+                return
+            found = await connection.fetchval("SELECT cluster_id FROM installation")
+    if found is not None and found != cluster_id:
+        raise InstallationMismatch(
+            f"The database of {installation} was loaded from the Kafka cluster {found}, the broker "
+            f"is of cluster {cluster_id}. Nothing was changed. {_ACTION}"
+        )
+
+
 async def check_identity(pool: Pool, identity: Identity) -> None:
     """Return where the database is that of ``identity``; else `InstallationMismatch`."""
     with classified():
@@ -83,9 +108,7 @@ async def _check(connection: Connection, identity: Identity) -> None:
     if found != identity:
         raise InstallationMismatch(
             f"The database belongs to {_words(found)}, the broker to {_words(identity)}. Nothing "
-            "was changed. Operator action: point RATEMILL_KAFKA_BOOTSTRAP and "
-            "RATEMILL_POSTGRES_DSN at the same installation; if the broker was wiped, restore it, "
-            "or start anew with another RATEMILL_INSTALLATION."
+            f"was changed. {_ACTION}"
         )
 
 

@@ -10,9 +10,10 @@ from pipeline.cli.starts import starts_of
 from pipeline.clock import SystemClock
 from pipeline.embedded import Endpoints
 from pipeline.genesis import apply_topics
+from pipeline.kafka import cluster_id
 from pipeline.settings import Settings
 from sinks.connection import open_pool
-from sinks.installation import Identity, register
+from sinks.installation import Identity, check_cluster, register
 from sinks.migrate import migrate
 from sinks.partitions import ensure_partitions
 
@@ -34,10 +35,12 @@ async def prepare(
 ) -> Prepared:
     """Bring topics and tables of an installation up to date; safe to repeat.
 
-    `InstallationMismatch` where the schema belongs to another genesis than the topics: then
-    nothing is changed in either that was there before.
+    `InstallationMismatch` where the schema belongs to another cluster, or to another genesis than
+    the topics: then nothing is changed in either that was there before.
     """
     name, dsn = settings.installation, endpoints.postgres_dsn
+    cluster = await cluster_id(endpoints.kafka_bootstrap)
+    await check_cluster(dsn, installation=name, cluster_id=cluster)
     applied = await apply_topics(settings, bootstrap=endpoints.kafka_bootstrap)
     if applied.created:
         tell(f"created {len(applied.created)} topics of {name}")
