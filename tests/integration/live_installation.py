@@ -225,8 +225,8 @@ class LiveInstallation:
             assert key is not None
             partition = partition_of(key, topic.partitions)
         producer = idempotent_producer(self.endpoints.kafka_bootstrap, client_id="test")
-        await producer.start()
         try:
+            await producer.start()
             sent = [
                 await producer.send(
                     topic.name, value, key=key, partition=partition, headers=list(headers)
