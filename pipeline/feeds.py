@@ -27,6 +27,7 @@ KIND = "kind"
 VERSION = b"version"
 PART = b"part"
 _POLL_MS = 500
+_TRANSACTION_MS = 120_000  # a version may be a million accounts; it holds back only its followers
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ async def publish_version(
     transaction = await Transaction.fence(
         bootstrap,
         transactional_id=f"{topic}.publisher",
-        transaction_timeout_ms=settings.transaction_timeout_ms,
+        transaction_timeout_ms=max(_TRANSACTION_MS, settings.transaction_timeout_ms),
         topics={Channel.PROOFS: topic},
     )
     try:

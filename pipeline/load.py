@@ -27,6 +27,7 @@ from pipeline.relay import relay_commands
 from pipeline.settings import Settings
 from pipeline.slots import take_slot
 from pipeline.topics import topics_of
+from pipeline.within import within
 from schemas.flow import Channel
 from sinks.connection import Pool, open_pool
 from sinks.installation import Identity, check_identity
@@ -149,4 +150,4 @@ async def _repeat(work: Callable[[], Awaitable[object]], *, wake: asyncio.Event)
             await backoff.wait()
             continue
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(wake.wait(), _LOOK_EVERY_S)
+            await within(_LOOK_EVERY_S, wake.wait())

@@ -14,6 +14,7 @@ from pipeline.errors import BrokerUnavailable, RatemillError
 from pipeline.kafka import idempotent_producer
 from pipeline.settings import Settings
 from pipeline.topics import partition_of, topics_of
+from pipeline.within import within
 from sources.records import RawRecord
 
 _IN_FLIGHT = 64  # blocks of up to 256 KB: enough to keep the broker busy, 16 MB at most
@@ -95,4 +96,4 @@ async def raw_publisher(settings: Settings, *, bootstrap: str) -> AsyncIterator[
         yield RawPublisher(producer, topic=topic.name, partitions=topic.partitions)
     finally:
         with contextlib.suppress(KafkaError, TimeoutError):
-            await asyncio.wait_for(producer.stop(), 10)
+            await within(10, producer.stop())

@@ -77,6 +77,12 @@ class Transaction:
                 f"the producer was fenced, or its transaction timed out, in the middle of a batch "
                 f"({error!r}); nothing of it was committed"
             ) from error
+        except TimeoutError as error:
+            raise BrokerUnavailable(
+                f"the broker did not answer an append or a commit ({error}); whether the batch was "
+                "committed is read back before anything is done again. Operator action, if it "
+                "stays: check the broker and its disk."
+            ) from error
         return offset
 
     async def _append(self, appends: Sequence[Append], last: Append) -> int:
