@@ -16,12 +16,13 @@ from pipeline.cli.starts import starts_of
 from pipeline.genesis import LEDGER_PROOF_HEADERS, apply_topics
 from pipeline.kafka import admin_client, idempotent_producer, reading
 from pipeline.loading import LedgerGathering, ProofGathering, SuspenseGathering
-from pipeline.proofs import end_of, read_last_proof
+from pipeline.proofs import read_last_proof
 from pipeline.rate_step import RateStep
 from pipeline.settings import Settings
 from pipeline.topics import Topic, partition_of, topics_of
 from pipeline.transaction import Transaction
 from pipeline.verify import Report, verify
+from pipeline.verify.reading import Ends
 from rating.catalogue import compile
 from rating.catalogue.document import (
     CatalogueDocument,
@@ -210,33 +211,36 @@ class VerifyWorld:
         key = (step.stage, source.partition)
         state = self._states.setdefault(key, {})
         proof = self._proofs.get(key) or await self._genesis(changelog)
+        records = await self.read(source, begin=proof.next)
+        written: list[Append] = []  # of all batches: one transaction, for the sake of speed
+        for start in range(0, len(records), BATCH_RECORDS)[:only_batches]:
+            batch = records[start : start + BATCH_RECORDS]
+            taken = [each for each in batch if skip is None or not skip(each)]
+            prepared = step.prepare(taken)
+            decided = step.decide(prepared, state, previous=proof)
+            proof = decided.proof
+            for name, value in decided.changes:
+                if value is None:
+                    state.pop(name, None)
+                else:
+                    state[name] = value
+            for appends, said in doctor(decided.appends, proof):
+                written += appends if said is None else [*appends, _proof_append(said)]
+        if written:
+            await self._write(written, topics, step.stage, source.partition)
+        self._proofs[key] = proof
+
+    async def _write(self, appends, topics, stage: str, partition: int) -> None:
         transaction = await Transaction.fence(
             self.bootstrap,
-            transactional_id=f"{self.settings.installation}.{step.stage}.{source.partition}",
+            transactional_id=f"{self.settings.installation}.{stage}.{partition}",
             transaction_timeout_ms=10_000,
             topics=topics,
         )
         try:
-            records = await self.read(source, begin=proof.next)
-            for start in range(0, len(records), BATCH_RECORDS)[:only_batches]:
-                batch = records[start : start + BATCH_RECORDS]
-                taken = [each for each in batch if skip is None or not skip(each)]
-                prepared = step.prepare(taken)
-                decided = step.decide(prepared, state, previous=proof)
-                proof = decided.proof
-                for name, value in decided.changes:
-                    if value is None:
-                        state.pop(name, None)
-                    else:
-                        state[name] = value
-                for appends, said in doctor(decided.appends, proof):
-                    last = appends[-1:] if said is None else [_proof_append(said)]
-                    before = appends[:-1] if said is None else appends
-                    if last:
-                        await transaction.write(before, last=last[0])
+            await transaction.write(appends[:-1], last=appends[-1])
         finally:
             await transaction.retire()
-        self._proofs[key] = proof
 
     async def _genesis(self, changelog: TopicPartition) -> Proof:
         is_ledger = changelog.topic == self.topics.ledger.name
@@ -259,8 +263,11 @@ class VerifyWorld:
 
     async def read(self, place: TopicPartition, *, begin: int = 0) -> list[SourceRecord]:
         found = []
-        async with reading(self.bootstrap, place, client_id="test") as consumer:
-            end = await end_of(consumer, place)
+        async with (
+            Ends(self.bootstrap, wait_s=10) as ends,
+            reading(self.bootstrap, place, client_id="test") as consumer,
+        ):
+            end = (await ends.settled([place]))[place]
             consumer.seek(place, begin)
             while await consumer.position(place) < end:
                 for record in (await consumer.getmany(place, timeout_ms=200)).get(place, ()):

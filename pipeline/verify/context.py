@@ -13,7 +13,7 @@ from aiokafka import TopicPartition
 from pipeline.settings import Settings
 from pipeline.topics import Topic, Topics, topics_of
 from pipeline.verify.index import HandedOn, StageProofs
-from pipeline.verify.reading import PartitionReader, partition_reader, settled_ends
+from pipeline.verify.reading import Ends, PartitionReader, partition_reader
 from pipeline.verify.report import Findings
 from schemas.decimals import EXACT, ZERO
 from schemas.proof import NORMALISE, RATE, Proof
@@ -96,13 +96,13 @@ class Context:
         what is newer than the first ones is not taken for something without a proof.
         """
         topics = self.topics
-        for topic in (topics.ledger, topics.proofs):
-            self._settled.update(await self._ends_of(topic))
-        for topic in (topics.normalised, topics.suspense, topics.proofs, topics.ledger, topics.raw):
-            self._ends.update(await self._ends_of(topic))
-
-    async def _ends_of(self, topic: Topic) -> Mapping[TopicPartition, int]:
-        return await settled_ends(self._bootstrap, partitions_of(topic), wait_s=self._wait_s)
+        ledger, proofs = partitions_of(topics.ledger), partitions_of(topics.proofs)
+        between = [*partitions_of(topics.normalised), *partitions_of(topics.suspense)]
+        async with Ends(self._bootstrap, wait_s=self._wait_s) as ends:
+            self._settled.update(await ends.settled(ledger))
+            self._settled.update(await ends.settled(proofs))
+            self._ends.update(await ends.settled(between))
+            self._ends.update(await ends.settled([*proofs, *ledger, *partitions_of(topics.raw)]))
 
     def open(self, place: TopicPartition) -> AbstractAsyncContextManager[PartitionReader]:
         """Return a reader of one partition up to its fixed end."""

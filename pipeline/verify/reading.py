@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
+from types import TracebackType
+from typing import Self
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
@@ -81,35 +83,57 @@ async def partition_reader(
         yield PartitionReader(consumer, partition, begin=begin, end=end)
 
 
-async def settled_ends(
-    bootstrap: str, partitions: Sequence[TopicPartition], *, wait_s: float
-) -> Mapping[TopicPartition, int]:
-    """Return the present ends, once everything below them is committed or aborted.
+class Ends:
+    """Tells where partitions end now. A context manager."""
 
-    A commit is answered before its markers are written: without the wait a proof could be read
-    and the records that it speaks of could not.
-    """
-    committed = partition_consumer(bootstrap, client_id="ratemill.verify")
-    everything = partition_consumer(bootstrap, client_id="ratemill.verify", committed=False)
-    try:
-        for consumer in (committed, everything):
-            await consumer.start()
-        ends: Mapping[TopicPartition, int] = await everything.end_offsets(list(partitions))
+    def __init__(self, bootstrap: str, *, wait_s: float) -> None:
+        self._committed = partition_consumer(bootstrap, client_id="ratemill.verify")
+        self._everything = partition_consumer(
+            bootstrap, client_id="ratemill.verify", committed=False
+        )
+        self._wait_s = wait_s
+
+    async def __aenter__(self) -> Self:
+        try:
+            for consumer in (self._committed, self._everything):
+                await consumer.start()
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stop()
+
+    async def _stop(self) -> None:
+        await asyncio.gather(stop_consumer(self._committed), stop_consumer(self._everything))
+
+    async def settled(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """Return the present ends, once everything below them is committed or aborted.
+
+        A commit is answered before its markers are written: without the wait a proof could be read
+        and the records that it speaks of could not.
+        """
+        asked = list(partitions)
+        ends: Mapping[TopicPartition, int] = await self._everything.end_offsets(asked)
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + wait_s
+        deadline = loop.time() + self._wait_s
         while True:
-            stable = await committed.end_offsets(list(partitions))
-            open_ones = [each for each in partitions if stable[each] < ends[each]]
+            stable = await self._committed.end_offsets(asked)
+            open_ones = [each for each in asked if stable[each] < ends[each]]
             if not open_ones:
                 return ends
             if loop.time() > deadline:
                 first = open_ones[0]
                 raise OpenTransaction(
                     f"{first.topic}/{first.partition}: a transaction is open at offset "
-                    f"{stable[first]} for more than {wait_s:.0f} s. Operator action: start the "
-                    "worker that owns it, or wait for its time-out; then run `ratemill verify` "
-                    "again."
+                    f"{stable[first]} for more than {self._wait_s:.0f} s. Operator action: start "
+                    "the worker that owns it, or wait for its time-out; then run `ratemill "
+                    "verify` again."
                 )
             await asyncio.sleep(0.02)
-    finally:
-        await asyncio.gather(stop_consumer(committed), stop_consumer(everything))
