@@ -55,7 +55,7 @@ class LoadStage:
         topics = topics_of(settings)
         metrics = StageMetrics(_LOAD, self.registry)
         slot = await take_slot(
-            settings.state_folder() / _LOAD,
+            settings.state_folder(),
             wanted=settings.slot,
             wait_s=settings.session_timeout_ms / 1000,
         )
@@ -87,16 +87,14 @@ class LoadStage:
                         metrics=metrics,
                     )
 
-                supervised = settings.slot is not None and slot.number == settings.slot
+                static_id = slot.member_id(installation=settings.installation, stage=_LOAD)
                 ownership = Ownership(
                     settings,
                     bootstrap=self.bootstrap,
                     group=f"{settings.installation}.{_LOAD}",
                     topics=list(gathers),
                     own=own,
-                    instance_id=f"{settings.installation}.{_LOAD}.{slot.number}"
-                    if supervised
-                    else None,
+                    instance_id=None if settings.slot is None else static_id,
                 )
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(ownership.run())

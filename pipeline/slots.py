@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import uuid
 from pathlib import Path
 
 
@@ -15,6 +16,19 @@ class Slot:
         self.number = number
         self.folder = folder
         self._lock = lock
+
+    def member_id(self, *, installation: str, stage: str) -> str:
+        """Return the static id under which this slot's worker joins its group, at every start.
+
+        Drawn once per folder: two machines, or two data folders, may both have a slot 0, and the
+        broker lets two holders of one id displace each other for ever.
+        """
+        path = self.folder / "member"
+        if not path.exists():
+            scratch = path.with_suffix(".tmp")
+            scratch.write_text(uuid.uuid4().hex[:16])
+            scratch.replace(path)
+        return f"{installation}.{stage}.{self.number}.{path.read_text()}"
 
     def release(self) -> None:
         """Give the slot up; the kernel does it too when the process dies."""

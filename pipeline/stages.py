@@ -93,14 +93,10 @@ class Stage:
 
 
 def _instance_id(settings: Settings, stage: str, slot: Slot) -> str | None:
-    """Return the static member id of a supervised worker; one started by hand is dynamic.
-
-    The broker lets two holders of one id displace each other for ever, so only the holder of the
-    slot that was asked for may use the slot's id.
-    """
-    if settings.slot is None or slot.number != settings.slot:
+    """Return the static member id of a supervised worker; one started by hand is dynamic."""
+    if settings.slot is None:
         return None
-    return f"{settings.installation}.{stage}.{slot.number}"
+    return slot.member_id(installation=settings.installation, stage=stage)
 
 
 def normalise_stage(settings: Settings, *, bootstrap: str) -> Stage:

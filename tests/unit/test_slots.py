@@ -111,3 +111,18 @@ def test_closing_raises_nothing(tmp_path: Path) -> None:
         store.get_many([b"k"])
     with pytest.raises(StateUnavailable):
         _ = store.folded
+
+
+async def test_a_slot_joins_its_group_under_one_id_for_ever_and_no_other_folder_has_it(tmp_path):
+    """Two holders of one static id would displace each other for ever."""
+
+    async def member(folder):
+        slot = await take_slot(folder, wanted=0, wait_s=0)
+        try:
+            return slot.member_id(installation="acme", stage="rate")
+        finally:
+            slot.release()
+
+    here = await member(tmp_path / "here")
+    assert await member(tmp_path / "here") == here
+    assert await member(tmp_path / "there") != here
