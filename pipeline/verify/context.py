@@ -13,7 +13,7 @@ from aiokafka import TopicPartition
 from pipeline.settings import Settings
 from pipeline.topics import Topic, Topics, topics_of
 from pipeline.verify.index import HandedOn, StageProofs
-from pipeline.verify.reading import Ends, PartitionReader, partition_reader
+from pipeline.verify.reading import Ends, PartitionReader, check_topics, partition_reader
 from pipeline.verify.report import Findings
 from schemas.decimals import EXACT, ZERO
 from schemas.proof import NORMALISE, RATE, Proof
@@ -96,6 +96,7 @@ class Context:
         what is newer than the first ones is not taken for something without a proof.
         """
         topics = self.topics
+        await check_topics(self._bootstrap, topics.all())
         ledger, proofs = partitions_of(topics.ledger), partitions_of(topics.proofs)
         between = [*partitions_of(topics.normalised), *partitions_of(topics.suspense)]
         async with Ends(self._bootstrap, wait_s=self._wait_s) as ends:

@@ -11,8 +11,9 @@ from typing import Self
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from pipeline.errors import Halted, OpenTransaction
-from pipeline.kafka import partition_consumer, reading, stop_consumer
+from pipeline.errors import Halted, MissingGenesis, OpenTransaction, SettingsError
+from pipeline.kafka import admin_client, partition_consumer, reading, stop_consumer
+from pipeline.topics import Topic
 
 _POLL_MS = 50
 _STALL_S = 30.0
@@ -81,6 +82,26 @@ async def partition_reader(
         begin = int((await consumer.beginning_offsets([partition]))[partition])
         consumer.seek(partition, begin)
         yield PartitionReader(consumer, partition, begin=begin, end=end)
+
+
+async def check_topics(bootstrap: str, topics: Sequence[Topic]) -> None:
+    """Return where every topic is there as it is declared; else the error says what is not."""
+    async with admin_client(bootstrap) as admin:
+        described = await admin.describe_topics([topic.name for topic in topics])
+    found = {each["topic"]: len(each["partitions"]) for each in described}
+    for topic in topics:
+        if not found.get(topic.name):
+            raise MissingGenesis(
+                f"There is no topic {topic.name}. Operator action: check RATEMILL_INSTALLATION and "
+                "RATEMILL_KAFKA_BOOTSTRAP; if the installation is new, run `ratemill topics "
+                "apply`; if it is not, restore the topic."
+            )
+        if found[topic.name] != topic.partitions:
+            raise SettingsError(
+                f"{topic.name} has {found[topic.name]} partitions, the settings say "
+                f"{topic.partitions}. Operator action: set RATEMILL_RAW_PARTITIONS and "
+                "RATEMILL_RATING_PARTITIONS to what is there."
+            )
 
 
 class Ends:

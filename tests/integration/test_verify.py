@@ -3,7 +3,9 @@
 import msgspec
 import pytest
 
-from pipeline.verify import Check, to_text
+from pipeline.errors import MissingGenesis, SettingsError
+from pipeline.settings import Settings
+from pipeline.verify import Check, to_text, verify
 from schemas.flow import Channel
 from schemas.proof import sealed
 from tests.verify_world import VerifyWorld, as_decided, changed
@@ -67,6 +69,17 @@ async def test_trimmed_normalised_records_are_said_to_be_not_checked(world):
     await world.rate(skip=lambda record: record == new)
     found = (await findings_of(world))[Check.RATE_READ]
     assert found.offsets[0] <= new.offset < found.offsets[1], "what is left is checked"
+
+
+async def test_an_installation_that_is_not_there_is_said_at_once(services, prefix):
+    with pytest.raises(MissingGenesis, match="ratemill topics apply"):
+        await verify(Settings(installation=prefix), services.kafka_bootstrap, None)
+
+
+async def test_another_number_of_partitions_is_said_at_once(world):
+    more = world.settings.model_copy(update={"rating_partitions": 3})
+    with pytest.raises(SettingsError, match="RATEMILL_RATING_PARTITIONS"):
+        await verify(more, world.bootstrap, None)
 
 
 class TestNormalise:
