@@ -90,10 +90,14 @@ class Suspects:
         """Return the offsets in a range that must go to suspense unread."""
         return frozenset(o for o in self._memory.refused if first <= o < next_offset)
 
-    def remember(self, offset: int) -> None:
-        """Note that a record broke the step; `Halted` when too many did twice within an hour."""
+    def remember(self, offset: int) -> bool:
+        """Note that a record broke the step; return whether it is refused from now on.
+
+        `Halted` when too many were refused within an hour.
+        """
         memory = self._memory
-        if offset in memory.suspected:
+        again = offset in memory.suspected
+        if again:
             now_s = int(self._clock.now().timestamp())
             recent = [at for at in memory.refused_at_s if now_s - at < _HOUR_S]
             if len(recent) >= self._most_per_hour:
@@ -111,3 +115,4 @@ class Suspects:
         scratch = self._path.with_suffix(".tmp")
         scratch.write_bytes(msgspec.json.encode(memory))
         scratch.replace(self._path)
+        return again

@@ -299,16 +299,26 @@ class StagePartition:
                 # The outermost loop of the stage: whatever the step raised is a bug of ours.
                 offset = self._culprit(records, store, previous, refused)
                 _log.exception("step_failed", partition=self._name, offset=offset)
-                self._suspects.remember(offset)
+                will = (
+                    "It goes to suspense as pipeline.internal_error."
+                    if self._suspects.remember(offset)
+                    else "It is tried once more, alone, before it goes to suspense."
+                )
                 raise StepFailed(
-                    f"{self._name}: the step failed on the record at offset {offset}: {error!r}. It "
-                    "is tried once more, alone; if it fails again it goes to suspense as "
-                    "pipeline.internal_error. Operator action: report the trace in the log.",
+                    f"{self._name}: the step failed on the record at offset {offset}: {error!r}. "
+                    f"{will} Operator action: report the trace in the log.",
                     offset=offset,
                 ) from error
         proof = decided.proof
-        assert proof.previous == previous.chain
-        assert (proof.first, proof.next) == (previous.next, records[-1].offset + 1)
+        if (proof.previous, proof.first, proof.next) != (
+            previous.chain,
+            previous.next,
+            records[-1].offset + 1,
+        ):
+            raise BrokenChain(
+                f"{self._name}: the proof of batch {proof.batch} does not follow the one before. "
+                "Nothing of it was appended. Operator action: report the log; this is a bug."
+            )
         return decided.appends, proof, decided.changes
 
     def _run_step(
