@@ -19,6 +19,7 @@ from pipeline.embedded import Endpoints
 from pipeline.publish import RawPublisher, raw_publisher
 from pipeline.settings import Settings
 from schemas.period import to_ms
+from schemas.raw import MAX_RECORD_BYTES
 from sinks.connection import Pool, open_pool
 from sinks.files import IngestedFile, find_file, record_file
 from sources.errors import SourceFileError
@@ -143,7 +144,10 @@ class _Reader:
             return FileReport(path=str(path), state="refused", why=str(error))
         await self._remember(path, summary)
         if summary.oversize:
-            tell(f"{path}: {summary.oversize:,} items are too large and go to suspense.")
+            tell(
+                f"{path}: {summary.oversize:,} items are too large and go to suspense; "
+                f"{MAX_RECORD_BYTES:,} bytes fit."
+            )
         if not summary.bytes:
             tell(f"{path} is empty: nothing to charge in it.")
         return FileReport(

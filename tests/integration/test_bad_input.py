@@ -22,6 +22,7 @@ from pipeline.cli.exits import Exit
 from pipeline.cli.workers import announced_workers, numbers_of
 from pipeline.topics import MAX_BATCH_BYTES, partition_of, topics_of
 from schemas import raw
+from schemas.ledger import Charge
 from schemas.raw import MAX_RECORD_BYTES, OVERSIZE_HEAD_BYTES
 from schemas.refusal import RefusalReason as Why
 from schemas.usage import from_wire as event_from_wire
@@ -194,6 +195,7 @@ class Run:
     told: dict[str, Said] = field(default_factory=dict)
     sent: dict[str, Place] = field(default_factory=dict)
     rated: list[asyncpg.Record] = field(default_factory=list)
+    charged: list[str] = field(default_factory=list)  # record ids, in the ledger
     rated_before: int = 0  # before the same files were read again
     suspense: list[asyncpg.Record] = field(default_factory=list)  # before that
     duplicates: list[asyncpg.Record] = field(default_factory=list)
@@ -256,6 +258,7 @@ async def _run(services, folder: Path) -> Run:
             numbers = await numbers_of(announced_workers(run_folder(here.settings)))
             ran.stops = sum(stage.partition_stops for stage in numbers.values())
         ran.rated = await here.rows("SELECT * FROM rated_usage")
+        ran.charged = [one.record_id for one in await here.ledger() if isinstance(one, Charge)]
         ran.duplicates = await here.rows("SELECT * FROM duplicates")
         ran.raw = {at: r.value for at, r in (await here.read(topics.raw)).items()}
         ran.normalised = {at: r.value for at, r in (await here.read(topics.normalised)).items()}
@@ -349,6 +352,7 @@ async def _ingest_again(here: LiveInstallation, ran: Run) -> None:
 
 def test_every_good_record_is_rated_once(ran):
     assert sorted(row["record_id"] for row in ran.rated) == sorted(ran.good)
+    assert sorted(ran.charged) == sorted(ran.good)
 
 
 def test_both_partitions_took_part_and_none_stopped(ran):
@@ -392,7 +396,8 @@ def test_a_message_of_5_mb_is_refused_to_its_sender_by_the_broker(ran):
 def test_a_file_that_holds_a_line_of_5_mb_is_told_of(ran):
     (file,) = ran.told["events"].json["files"]
     assert (file["state"], file["oversize"]) == ("ingested", 1)
-    assert "too large" in ran.told["events"].err
+    assert "1 items are too large" in ran.told["events"].err
+    assert LIMIT in ran.told["events"].err
 
 
 def test_an_empty_file_and_one_that_is_still_written_are_told_and_keep_none_back(ran):
