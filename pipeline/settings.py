@@ -7,6 +7,8 @@ from pathlib import Path
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pipeline.errors import SettingsError
+
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
 
@@ -99,6 +101,18 @@ class Settings(BaseSettings):
         legal = value.replace("_", "").isalnum() and value.isascii() and value.islower()
         if not (legal and value[0].isalpha() and len(value) <= 40):
             raise ValueError("1 to 40 lower-case letters, digits and _, the first a letter")
+        return value
+
+    @field_validator("postgres_dsn")
+    @classmethod
+    def _dsn_is_a_url(cls, value: str | None) -> str | None:
+        """Return the DSN; it may hold a password, so the error does not show it."""
+        if value and not value.startswith(("postgresql://", "postgres://")):
+            raise SettingsError(
+                "RATEMILL_POSTGRES_DSN does not begin with postgresql://. Operator action: write it "
+                "as postgresql://user:password@host:5432/database; options override the "
+                "environment."
+            )
         return value
 
     def state_folder(self) -> Path:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from sinks.errors import classified
+from sinks.errors import SinkMisconfigured, classified
 
 if TYPE_CHECKING:  # the classes take type arguments in the stubs only
     from asyncpg.pool import PoolConnectionProxy
@@ -59,6 +59,17 @@ def _session(installation: str, timeouts: Timeouts) -> dict[str, str]:
     }
 
 
+async def _act_as_runtime(connection: Connection, installation: str) -> None:
+    try:
+        await connection.execute(f"SET ROLE {quoted(runtime_role(installation))}")
+    except asyncpg.InvalidParameterValueError as error:  # no such role
+        raise SinkMisconfigured(
+            f"There is no installation {installation} in this database ({error}). Operator action: "
+            f"run `ratemill topics apply` if {installation} is new; check --installation and "
+            "RATEMILL_POSTGRES_DSN if it is not."
+        ) from error
+
+
 @asynccontextmanager
 async def open_pool(
     dsn: str,
@@ -74,7 +85,7 @@ async def open_pool(
     timeouts = timeouts or Timeouts()
 
     async def act_as_runtime(connection: Connection) -> None:
-        await connection.execute(f"SET ROLE {quoted(runtime_role(installation))}")
+        await _act_as_runtime(connection, installation)
 
     with classified():
         pool = await asyncpg.create_pool(
@@ -100,7 +111,7 @@ async def connect_as_runtime(dsn: str, *, installation: str) -> AsyncIterator[Co
     """Return one connection that acts as the run-time role: for commands that do one thing."""
     async with connect_as_owner(dsn, installation=installation) as connection:
         with classified():
-            await connection.execute(f"SET ROLE {quoted(runtime_role(installation))}")
+            await _act_as_runtime(connection, installation)
         yield connection
 
 

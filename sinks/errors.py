@@ -87,8 +87,12 @@ def classified() -> Iterator[None]:
         if isinstance(error, ValueError):  # a value that the driver cannot encode: ours to mend
             raise
         raise SinkUnavailable(
-            f"Postgres is not available now ({type(error).__name__}: {error}). It is tried again. "
+            f"Postgres is not available now ({_named(error)}). Workers try again by themselves. "
             "Operator action, if it stays: check that the database of RATEMILL_POSTGRES_DSN runs, "
             "accepts connections and has disk space, and look in pg_stat_activity for a session "
             "that holds a lock."
         ) from error
+
+
+def _named(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

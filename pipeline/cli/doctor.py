@@ -10,7 +10,7 @@ from pipeline.cli.exits import Exit
 from pipeline.cli.help_text import examples
 from pipeline.cli.output import results, table, tell, write_json
 from pipeline.cli.running import run_to_end
-from pipeline.cli.session import connect, session_of
+from pipeline.cli.session import connect, require_topics, session_of
 
 if TYPE_CHECKING:
     from pipeline.doctor import Finding
@@ -57,6 +57,7 @@ async def _examine(settings: Settings) -> list[Finding]:
     from pipeline.doctor import examine
 
     endpoints = await connect(settings)
+    await require_topics(settings, bootstrap=endpoints.kafka_bootstrap)
     return await examine(
         settings,
         bootstrap=endpoints.kafka_bootstrap,

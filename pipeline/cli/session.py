@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -81,10 +82,28 @@ async def connect(settings: Settings) -> Endpoints:
 
 def _nothing_runs(data: Path) -> str:
     return (
-        f"No Kafka and PostgreSQL are configured, and none of our own run in {data}. Operator "
-        f"action: start them with `ratemill --data {data} up --detach`, name another folder with "
-        "--data, or set RATEMILL_KAFKA_BOOTSTRAP and RATEMILL_POSTGRES_DSN to services of yours."
+        f"No Kafka and PostgreSQL are configured, and our own do not run in {data}. Operator "
+        f"action: start them with `ratemill --data {shlex.quote(str(data))} up --detach` (where it "
+        "runs already it starts again what ended: try again in some seconds), name another folder "
+        "with --data, or set RATEMILL_KAFKA_BOOTSTRAP and RATEMILL_POSTGRES_DSN to services of "
+        "yours."
     )
+
+
+async def require_topics(settings: Settings, *, bootstrap: str) -> None:
+    """Raise where the topics are not there: a client that asks for them would wait in vain."""
+    from pipeline.errors import MissingGenesis
+    from pipeline.kafka import admin_client
+    from pipeline.topics import topics_of
+
+    async with admin_client(bootstrap) as admin:
+        there = set(await admin.list_topics())
+    missing = [topic.name for topic in topics_of(settings).all() if topic.name not in there]
+    if missing:
+        raise MissingGenesis(
+            f"The broker has no topic {missing[0]}. Operator action: run `ratemill topics apply` if "
+            f"{settings.installation} is new; check --installation if it is not."
+        )
 
 
 def endpoint_settings(settings: Settings, endpoints: Endpoints) -> Settings:

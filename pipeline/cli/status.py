@@ -10,7 +10,7 @@ import typer
 from pipeline.cli.help_text import examples
 from pipeline.cli.output import results, table, tell, write_json
 from pipeline.cli.running import run_to_end
-from pipeline.cli.session import connect, session_of
+from pipeline.cli.session import connect, require_topics, session_of
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
@@ -150,24 +150,8 @@ async def current_positions(settings: Settings, *, bootstrap: str, dsn: str) -> 
     from sinks.connection import open_pool
     from sinks.progress import all_progress
 
-    await _must_exist(settings, bootstrap)
+    await require_topics(settings, bootstrap=bootstrap)
     async with open_pool(dsn, installation=settings.installation, max_size=1) as pool:
         loaded = {(row.topic, row.partition): row.next_position for row in await all_progress(pool)}
     async with status_tails(settings, bootstrap=bootstrap) as tails:
         return positions_of(settings, await tails.read(), loaded=loaded)
-
-
-async def _must_exist(settings: Settings, bootstrap: str) -> None:
-    """Raise where the topics are not there: a client that asks for them would wait for ever."""
-    from pipeline.errors import MissingGenesis
-    from pipeline.kafka import admin_client
-    from pipeline.topics import topics_of
-
-    async with admin_client(bootstrap) as admin:
-        there = set(await admin.list_topics())
-    missing = [topic.name for topic in topics_of(settings).all() if topic.name not in there]
-    if missing:
-        raise MissingGenesis(
-            f"The broker has no topic {missing[0]}. Operator action: run `ratemill topics apply` if "
-            f"{settings.installation} is new; check --installation if it is not."
-        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from pipeline.cli.session import require_topics
 from pipeline.embedded import Endpoints
 from pipeline.feeds import Entry, publish_version, read_versions
 from pipeline.settings import Settings
@@ -42,6 +43,7 @@ async def published_catalogue(settings: Settings, *, bootstrap: str) -> Publishe
         chunks.update({part.key.decode(): part.value for part in parts})
         heads[version] = marker.value
 
+    await require_topics(settings, bootstrap=bootstrap)
     topic = topics_of(settings).catalogue.name
     version = await read_versions(bootstrap=bootstrap, topic=topic, apply=remember)
     if version < 0:
@@ -131,6 +133,7 @@ async def published_accounts(settings: Settings, *, bootstrap: str) -> Reference
     async def remember(parts: Sequence[Entry], marker: Entry, version: int) -> None:
         known.apply([account_from_json(part.value) for part in parts], version=version)
 
+    await require_topics(settings, bootstrap=bootstrap)
     topic = topics_of(settings).reference.name
     await read_versions(bootstrap=bootstrap, topic=topic, apply=remember)
     return known

@@ -122,7 +122,7 @@ async def test_a_database_that_is_not_there_is_tried_again_a_wrong_one_is_not(se
     wrong = services.postgres_dsn.rsplit("/", 1)[0] + "/no_such_database"
     with pytest.raises(SinkMisconfigured, match="Operator action"):
         await migrate(wrong, installation=prefix)
-    with pytest.raises(SinkMisconfigured, match="run-time role"):
+    with pytest.raises(SinkMisconfigured, match="There is no installation"):
         async with open_pool(services.postgres_dsn, installation=prefix):
             pass
 
