@@ -62,11 +62,17 @@ def decode(
     if as_json:
         write_json({"counts": counts, "items": shown})
         return
-    results().print(table(None, _COLUMNS, [_cells(item) for item in shown]))
     total = sum(counts.values())
+    if not total:
+        tell(f"There is no item in {file}.")
+        return
+    if shown:
+        results().print(table(None, _COLUMNS, [_cells(item) for item in shown]))
     if total > len(shown):
         tell(f"{len(shown):,} of {total:,} items shown (--limit, --json).")
     tell("; ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items())) + ".")
+    if zone is None and "mediation.time_without_zone" in counts:
+        tell("Times are local in it: --zone says of which zone, here and with ingest.")
 
 
 _FIELDS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,7 +11,7 @@ import typer
 
 from pipeline.cli.exits import Exit
 from pipeline.cli.help_text import examples
-from pipeline.cli.output import messages, results, table, tell, write_json
+from pipeline.cli.output import messages, program, results, table, tell, write_json
 from pipeline.cli.session import session_of
 
 if TYPE_CHECKING:
@@ -103,11 +104,12 @@ def generate(
             ],
         )
     )
-    tell(f"Next: ratemill reference load {folder}/reference/accounts.jsonl")
+    shown = shlex.quote(str(folder))
+    tell(f"Next: {program()} reference load {shown}/reference/accounts.jsonl")
     for one in summary.sources:
         zone = f" --zone {one.zone}" if one.zone else ""
         tell(
-            f"      ratemill ingest {folder}/{one.folder} --source {one.source} "
+            f"      {program()} ingest {shown}/{one.folder} --source {one.source} "
             f"--format {one.format}{zone}"
         )
 

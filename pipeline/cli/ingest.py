@@ -34,7 +34,7 @@ def ingest(
     context: typer.Context,
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE|FOLDER...", help="Files, packed by gzip or not; folders."),
+        typer.Argument(metavar="FILE|FOLDER", help="Files, packed by gzip or not; folders."),
     ],
     source: Annotated[str, typer.Option(help="Who wrote the files: a switch, a fleet, a system.")],
     format_name: Annotated[
@@ -62,8 +62,9 @@ def ingest(
 ) -> None:
     """Read files into the raw topic; the stages do the rest.
 
-    Nothing is ever charged twice: a file that was ingested before is passed over, and a copy of a
-    record is recognised whatever file it comes in. A file that is still being written is refused
+    Of one source nothing is ever charged twice: a file that was ingested before is passed over, and
+    a copy of a record is recognised whatever file it comes in. Under another --source it is other
+    usage, so always name a source the same. A file that is still being written is refused
     while the others go on; then, and when a file is damaged, the exit code is 4.
     """
     from pipeline.cli.ingesting import Ingest, ingest_files

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import shlex
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from schemas.decimals import to_text
@@ -40,6 +43,14 @@ def _console(*, stderr: bool) -> Console:
 def tell(text: str) -> None:
     """Write one line for a human to standard error."""
     messages().print(text, markup=False)
+
+
+def program() -> str:
+    """Return how this program is called from here, for commands that somebody may copy."""
+    called = sys.argv[0]
+    if shutil.which("ratemill") or Path(called).name != "ratemill":
+        return "ratemill"
+    return shlex.quote(called)
 
 
 def write_json(document: object) -> None:

@@ -29,6 +29,7 @@ from pipeline.cli import (
 )
 from pipeline.cli.arithmetic import trap_inexact_money
 from pipeline.cli.exits import Exit
+from pipeline.cli.help_text import unwrap
 from pipeline.cli.hoist import hoisted
 from pipeline.cli.output import messages, tell
 from pipeline.cli.running import Stopped
@@ -116,6 +117,7 @@ for module in (
     period,
 ):
     module.add_to(app)
+unwrap(app)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

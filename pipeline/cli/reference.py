@@ -39,7 +39,7 @@ def load(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...", exists=True, dir_okay=False, help="Files: .yaml, .jsonl or .csv."
+            metavar="FILE", exists=True, dir_okay=False, help="Files: .yaml, .jsonl or .csv."
         ),
     ],
     tenant: Annotated[str, typer.Option(help="Of accounts that name none.")] = "default",

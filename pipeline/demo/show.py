@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from pipeline.cli.invoices import invoice_table
-from pipeline.cli.output import money, results, seconds, table
+from pipeline.cli.output import money, program, results, seconds, table
 from pipeline.verify.report import to_text
 
 if TYPE_CHECKING:
@@ -67,12 +68,12 @@ def _ending(report: DemoReport) -> list[str]:
         if report.reconciled
         else "It does NOT reconcile: see above."
     )
-    options = f"--data {report.data} --installation {report.installation}"
+    options = f"--data {shlex.quote(report.data)} --installation {report.installation}"
     return [
         f"{verdict} {seconds(report.seconds)} in all, {report.events_per_second:,} records/s from "
         "the first one sent to the last invoice.",
         f"Everything is in {report.data}, installation {report.installation}.",
-        f"Look further: ratemill up --detach {options}",
-        f"              ratemill invoices list {options}",
-        f"              ratemill down {options}",
+        f"Look further: {program()} up --detach {options}",
+        f"              {program()} invoices list {options}",
+        f"              {program()} down {options}",
     ]

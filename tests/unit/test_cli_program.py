@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from pipeline.cli.exits import Exit
 from pipeline.cli.failures import block_of, failure_of
 from pipeline.cli.hoist import FLAGS, WITH_VALUE, hoisted
+from pipeline.cli.output import program
 from pipeline.cli.program import app, run
 from pipeline.cli.session import NothingRuns
 from pipeline.embedded import EmbeddedError
@@ -262,3 +264,44 @@ def test_a_format_or_zone_that_there_is_not_is_wrong_usage(tmp_path, capsys, opt
     path.write_text("x\n")
     assert run(["decode", str(path), *options]) == Exit.USAGE
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("words", "command"), list(_commands()), ids=lambda v: str(v)[:40])
+def test_help_is_wrapped_by_the_terminal_alone(words, command):
+    assert "\n" not in command.help.replace("\n\n", ""), words
+
+
+def test_decode_says_how_to_state_a_zone_and_that_a_file_is_empty(tmp_path, capsys):
+    calls = tmp_path / "calls.csv"
+    calls.write_bytes((CHECKOUT / "deploy" / "sample" / "usage" / "calls.csv").read_bytes())
+    assert run(["decode", str(calls), "--format", "freeswitch-csv"]) == Exit.OK
+    assert "--zone" in capsys.readouterr().err
+    assert run(["decode", str(calls), "--format", "freeswitch-csv", "--zone", "UTC"]) == Exit.OK
+    assert "--zone" not in capsys.readouterr().err
+    calls.write_bytes(b"")
+    assert run(["decode", str(calls), "--format", "freeswitch-csv"]) == Exit.OK
+    assert f"There is no item in {calls}." in capsys.readouterr().err.replace("\n", "")
+
+
+@pytest.mark.parametrize("dsn", ["localhost", "mysql://user:secret@host/usage"])
+def test_a_database_that_is_no_postgres_url_is_wrong_usage(dsn, capsys):
+    assert run(["status", "--postgres", dsn]) == Exit.USAGE
+    told = capsys.readouterr().err
+    assert "postgresql://user:password@host:5432/database" in told
+    assert "secret" not in told
+
+
+@pytest.mark.parametrize(
+    ("called", "found", "expected"),
+    [
+        (".venv/bin/ratemill", None, ".venv/bin/ratemill"),
+        ("/my own/ratemill", None, "'/my own/ratemill'"),
+        ("/any/bin/ratemill", "/usr/bin/ratemill", "ratemill"),
+        ("/usr/bin/pytest", None, "ratemill"),
+    ],
+    ids=["of a folder", "to be quoted", "on the path", "as a module"],
+)
+def test_a_hint_calls_the_program_as_it_was_called(called, found, expected, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [called])
+    monkeypatch.setattr(shutil, "which", lambda _: found)
+    assert program() == expected
