@@ -32,6 +32,25 @@ async def find_file(pool: Pool, *, tenant: str, source: str, sha256: str) -> Ing
     return None if row is None else IngestedFile(*row)
 
 
+async def find_elsewhere(
+    pool: Pool, *, tenant: str, source: str, sha256: str
+) -> IngestedFile | None:
+    """Return the first file with this content that was read from another source, if any.
+
+    An empty file is the same everywhere and says nothing.
+    """
+    with classified():
+        row = await pool.fetchrow(
+            "SELECT tenant, source, encode(sha256, 'hex'), name, size_bytes, items "
+            "FROM ingested_files WHERE tenant = $1 AND source <> $2 AND sha256 = $3 "
+            "AND size_bytes > 0 ORDER BY ingested_at LIMIT 1",
+            tenant,
+            source,
+            bytes.fromhex(sha256),
+        )
+    return None if row is None else IngestedFile(*row)
+
+
 async def record_file(pool: Pool, file: IngestedFile) -> bool:
     """Remember a file and return whether it is new; the first name of a content stays."""
     with classified():

@@ -21,7 +21,7 @@ from pipeline.settings import Settings
 from schemas.period import to_ms
 from schemas.raw import MAX_RECORD_BYTES
 from sinks.connection import Pool, open_pool
-from sinks.files import IngestedFile, find_file, record_file
+from sinks.files import IngestedFile, find_elsewhere, find_file, record_file
 from sources.errors import SourceFileError
 from sources.files import FileReading, FileSummary, content_sha256
 from sources.listing import list_files
@@ -160,12 +160,19 @@ class _Reader:
 
     async def _known(self, path: Path) -> IngestedFile | None:
         digest = await asyncio.to_thread(content_sha256, path)
-        return await find_file(
-            self._pool,
-            tenant=self._wanted.tenant,
-            source=self._wanted.source,
-            sha256=digest,
-        )
+        tenant, source = self._wanted.tenant, self._wanted.source
+        known = await find_file(self._pool, tenant=tenant, source=source, sha256=digest)
+        if known is not None:
+            return known
+        other = await find_elsewhere(self._pool, tenant=tenant, source=source, sha256=digest)
+        if other is not None:
+            # The source is part of what "the same event" means: nothing would recognise the copies.
+            raise SourceFileError(
+                f"{path} was ingested before from source {other.source}, as {other.name}: from "
+                f"{source} its records would be charged a second time. Operator action: say "
+                f"--source {other.source}; or --again, if both sources wrote the same on purpose."
+            )
+        return None
 
     async def _publish(self, path: Path, progress: Progress | None) -> FileSummary:
         reading = FileReading(

@@ -347,6 +347,7 @@ async def _ingest_again(here: LiveInstallation, ran: Run) -> None:
     words = (here, here.folder / "cdr", "--zone", "Europe/Berlin")
     ran.told["finished"] = await _read_calls(*words)
     ran.told["unchanged"] = await _read_calls(*words)
+    ran.told["mistyped"] = await here.ingest(*words[1:], source="pxb", format_name="freeswitch-csv")
     ran.told["again"] = await _read_calls(*words, "--again")
 
 
@@ -427,6 +428,15 @@ def test_the_same_file_twice_charges_nothing_and_is_told(ran):
     calls = {row["identity"] for row in ran.rated if row["source"] == "pbx"}
     zoneless = {row["identity"] for row in ran.rated if row["record_id"].startswith("stated")}
     assert calls - zoneless <= identities
+
+
+def test_the_same_file_from_another_source_is_refused_and_told(ran):
+    """The source is part of a record's identity: no copy would be recognised."""
+    said = ran.told["mistyped"]
+    assert said.code == Exit.REFUSED
+    states = [file["state"] for file in said.json["files"]]
+    assert states.count("refused") == 3, "all but the empty one"
+    assert said.err.count("was ingested before from source pbx") == 3
 
 
 def test_check_names_file_line_field_and_what_was_expected(ran):

@@ -8,7 +8,7 @@ from schemas.raw import ClosePeriodCommand, command_from_json
 from schemas.reference import Account
 from schemas.suspense import Suspended, SuspenseClass
 from sinks.errors import LedgerMismatch, LostCompareAndSet, SinkMisconfigured
-from sinks.files import IngestedFile, find_file, record_file
+from sinks.files import IngestedFile, find_elsewhere, find_file, record_file
 from sinks.installation import Start, register
 from sinks.outbox import mark_published, queue_period_closes, unpublished
 from sinks.progress import read_progress
@@ -200,6 +200,21 @@ async def test_a_file_is_known_by_its_content_not_by_its_name(tables):
     assert await find("switch-1", "ab" * 32) == file
     assert await find("switch-1", "cd" * 32) is None
     assert await find("switch-2", "ab" * 32) is None
+
+
+async def test_a_content_is_known_from_another_source_too(tables):
+    """A mistyped source would charge all of the file again: no copy would be recognised."""
+    file = IngestedFile("acme", "switch-1", "ab" * 32, "a.csv", 10, 2)
+    await record_file(tables.pool, file)
+    await record_file(tables.pool, file._replace(sha256="ee" * 32, size_bytes=0, items=0))
+
+    async def elsewhere(source, sha256, tenant="acme"):
+        return await find_elsewhere(tables.pool, tenant=tenant, source=source, sha256=sha256)
+
+    assert await elsewhere("switch-2", "ab" * 32) == file
+    assert await elsewhere("switch-1", "ab" * 32) is None, "its own source"
+    assert await elsewhere("switch-2", "ab" * 32, tenant="other") is None
+    assert await elsewhere("switch-2", "ee" * 32) is None, "empty files are all the same"
 
 
 async def test_every_catalogue_is_kept_and_none_is_replaced(tables):
