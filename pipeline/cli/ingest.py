@@ -63,9 +63,10 @@ def ingest(
     """Read files into the raw topic; the stages do the rest.
 
     Of one source nothing is ever charged twice: a file that was ingested before is passed over, and
-    a copy of a record is recognised whatever file it comes in. Under another --source it is other
-    usage, so always name a source the same. A file that is still being written is refused
-    while the others go on; then, and when a file is damaged, the exit code is 4.
+    a copy of a record is recognised whatever file it comes in. Always name a source the same: under
+    another --source the copies would be charged again. A file that was read from another source,
+    one that is still being written and one that is damaged is refused, the others go on, and the
+    exit code is 4.
     """
     from pipeline.cli.ingesting import Ingest, ingest_files
 
