@@ -131,7 +131,8 @@ class StagePartition:
            proof, wait until our catalogue and reference data are at least that proof's. The source
            position comes from the proof, never from the group.
         3. Catch up: fold into RocksDB what the changelog holds past the position that RocksDB
-           remembers; an empty or foreign state is rebuilt from the changelog's beginning.
+           remembers; an empty state, or one of another format, is rebuilt from the changelog's
+           beginning. One of another installation is an error: nothing is overwritten.
         4. For each batch of source records: run the pure step; in one transaction append its
            outputs and then its proof; await the answer to every append and check its offset; only
            then commit; only then write the changes of state to RocksDB, in one batch with the

@@ -18,6 +18,10 @@ _FENCE_S = 60.0  # longer than a transaction of a dead owner stays open
 _RETIRE_S = 2.0
 _APPEND_S = 30.0
 _COMMIT_S = 30.0
+_AGAIN = (
+    "The batch is decided again from the last proof. Operator action, if it stays: look in the "
+    "broker's log, and compare the topics' settings and permissions with `ratemill doctor`."
+)
 
 
 class Transaction:
@@ -75,7 +79,7 @@ class Transaction:
             # What aiokafka says when it learns between two appends that it is fenced.
             raise AppendRefused(
                 f"the producer was fenced, or its transaction timed out, in the middle of a batch "
-                f"({error!r}); nothing of it was committed"
+                f"({error!r}); nothing of it was committed. {_AGAIN}"
             ) from error
         except TimeoutError as error:
             raise BrokerUnavailable(
@@ -152,13 +156,16 @@ async def _check(sent: Sequence[tuple[asyncio.Future[object], int]]) -> int:
     answers = await within(_APPEND_S, _answers([future for future, _ in sent]))
     for answer in answers:
         if isinstance(answer, asyncio.CancelledError):
-            raise AppendRefused("the producer was stopped while records were on their way")
+            raise AppendRefused(
+                f"the producer was stopped while records were on their way. {_AGAIN}"
+            )
         if isinstance(answer, BaseException):
             raise AppendRefused(
-                f"the broker refused records of a batch ({answer!r}); nothing of it was committed"
+                f"the broker refused records of a batch ({answer!r}); nothing of it was committed. "
+                f"{_AGAIN}"
             ) from answer
         if getattr(answer, "offset", -1) < 0:
-            raise AppendRefused("the broker gave no offset for records of a batch")
+            raise AppendRefused(f"the broker gave no offset for records of a batch. {_AGAIN}")
     base = int(getattr(answers[-1], "offset"))  # noqa: B009  (gather gives object)
     return base + sent[-1][1] - 1
 
