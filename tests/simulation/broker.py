@@ -15,6 +15,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import (
     InvalidProducerEpoch,
     InvalidTxnState,
+    MessageSizeTooLargeError,
     OffsetOutOfRangeError,
     ProducerFenced,
 )
@@ -59,6 +60,7 @@ class Log:
     def __init__(self, place: TopicPartition) -> None:
         self.place = place
         self.begin = 0
+        self.most_bytes = 2 * 1024 * 1024  # of a batch; a larger one is refused
         self.records: list[Stored] = []
         self.open: dict[BrokerTransaction, int] = {}  # not yet marked, with their first offset
         self.waiters: list[asyncio.Future[None]] = []
@@ -166,6 +168,8 @@ class Broker:
         """
         producer = self._checked(name, epoch)
         log = self.log(place)
+        if sum(len(value or b"") for _, value, _ in records) > log.most_bytes:
+            raise MessageSizeTooLargeError(f"{place}")
         transaction = producer.current
         if transaction is None:
             if not may_begin:

@@ -78,9 +78,9 @@ def _put(data: dict[bytes, bytes], key: bytes, value: bytes | None) -> None:
 class MemoryRdict:
     """An open database."""
 
-    def __init__(self, path: Path, disk: Disk) -> None:
+    def __init__(self, path: str, disk: Disk) -> None:
         self._process = current()
-        self._database = disk.database(path)
+        self._database = disk.database(Path(path))
         if self._database.owner is not None:
             raise Exception(f"IO error: While lock file: {path}: simulated")
         self._database.owner = self._process

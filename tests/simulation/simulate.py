@@ -43,7 +43,7 @@ from tests.simulation.world import World
 
 _RECORDS = 90
 _FEED_S = 14.0
-_WITHIN_S = 400.0  # of made-up time: far more than any stop, session and back-off together
+_WITHIN_S = 200.0  # of made-up time: more than any stop, session and back-off together
 _WORKERS = ({"normalise": 1, "rate": 1, "load": 1}, {"normalise": 2, "rate": 2, "load": 1},
             {"normalise": 2, "rate": 3, "load": 2})  # fmt: skip
 
