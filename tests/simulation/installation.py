@@ -205,7 +205,7 @@ class Installation:
             running = asyncio.create_task(self._main(process, stage, settings))
             try:
                 await asyncio.wait({running})
-                if not process.dead:
+                if not process.dead and not process.asked_to_end:
                     self.world.surprises.append(f"{name} ended by itself: {running}")
                     self.world.say(f"{name}: ended by itself, {running}")
                     return
@@ -213,7 +213,7 @@ class Installation:
                 running.cancel()
                 await asyncio.gather(running, return_exceptions=True)
                 raise
-            self.deaths += 1
+            self.deaths += process.dead
             fault = self._faults.pop(process)
             if fault.lose:
                 self.world.disk.lose_newest(fault.lose)
@@ -269,11 +269,15 @@ class Installation:
 
     def _hurt(self, process: Process, fault: Fault) -> None:
         self.world.say(f"{process.name}: {fault}")
+        if fault.kind == "stop":
+            process.stop(fault.away_s)
+            return
+        # Who is asked to end may be killed while it does.
+        self._faults.setdefault(process, fault)
         if fault.kind == "kill":
-            self._faults[process] = fault
             process.kill()
         else:
-            process.stop(fault.away_s)
+            process.terminate()
 
 
 def _wipe(folder: Path) -> None:

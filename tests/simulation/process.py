@@ -29,6 +29,7 @@ class Process:
         self.name = name
         self.spared = spared
         self.dead = False
+        self.asked_to_end = False
         self.on_death: list[Callable[[], None]] = []  # what the operating system closes
         self._schedule = schedule
         self._running = asyncio.Event()
@@ -52,6 +53,12 @@ class Process:
         self._running.set()
         for release in self.on_death:
             release()
+        if self._main is not None:
+            self._main.cancel()
+
+    def terminate(self) -> None:
+        """Ask it to end as SIGTERM does: it cleans up after itself."""
+        self.asked_to_end = True
         if self._main is not None:
             self._main.cancel()
 

@@ -62,7 +62,7 @@ def _most_passes(point: str, usual: int) -> int:
 class Fault:
     """What happens at the n-th passing of a point, by whatever process."""
 
-    kind: str  # kill, stop
+    kind: str  # kill, stop, restart
     point: str
     nth: int
     wipe: bool = False  # its state folder is gone when it comes back
@@ -142,7 +142,10 @@ class Schedule:
         draw = self.random
         point = draw.choice(POINTS)
         nth = draw.randint(1, 2 * _most_passes(point, 30))
-        if draw.random() < 0.4:
+        kind = draw.random()
+        if kind < 0.15:
+            return Fault("restart", point, nth, away_s=draw.choice((0.0, 1.0, 8.0)))
+        if kind < 0.5:
             return Fault("stop", point, nth, away_s=draw.choice((1.0, 5.5, 7.0, 12.0, 25.0)))
         return Fault(
             "kill",

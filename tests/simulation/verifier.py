@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 import msgspec
 
 from tests.simulation.broker import Log, Stored
-from tests.simulation.workload import Item
+from tests.simulation.workload import FEBRUARY_MS, MARCH_MS, Item
 
 _TIER_B = 40
 _FIRST_TIER = Fraction("0.01")
@@ -72,6 +72,8 @@ def expected_of(raw: Mapping[int, Sequence[tuple[int, Sequence[Item]]]]) -> Expe
                         expected.suspended.add(place)
                     else:
                         expected.normalised[place] = item
+                    if item.what == "close":
+                        expected.commands.add(place)
     return expected
 
 
@@ -89,7 +91,8 @@ def check_normalised(logs: Iterable[Log], expected: Expected) -> dict[int, list[
         mine = order.setdefault(log.place.partition, [])
         for stored in committed(log):
             event = msgspec.msgpack.decode(stored.value or b"")
-            place = tuple(event[20][:3])
+            # The fields of a usage event and of a command, in the order of the contract.
+            place = tuple(event[20 if event[0] == "usage" else 9][:3])
             seen[place] += 1
             mine.append((stored.offset, place))
     doubled = [place for place, count in seen.items() if count > 1]
@@ -125,7 +128,8 @@ class Rating:
     def __init__(self, second_tier_of: Callable[[int], Fraction]) -> None:
         self._second_tier_of = second_tier_of  # by version of the catalogue
         self._used: dict[tuple[str, int], Fraction] = defaultdict(Fraction)
-        self._unbilled: dict[str, list[tuple[Place, Fraction]]] = defaultdict(list)
+        self._unbilled: dict[str, list[int]] = defaultdict(list)  # month that bills it, each
+        self._closed: set[str] = set()  # accounts whose February is over
         self._sequences: Counter[str] = Counter()
         self._totals: dict[tuple[str, str, int], tuple[int, Fraction, Fraction]] = {}
 
@@ -137,6 +141,10 @@ class Rating:
         stated = iter(record for record in records if record["kind"] != "proof")
         reached = 0
         for offset, place in order:
+            item = items[place]
+            if item.what == "close":
+                self._close(stated, item)
+                continue
             charge = next(stated, None)
             _expect(charge is not None, f"{log.place}: lost: the charge of {place}")
             assert charge is not None
@@ -145,9 +153,9 @@ class Rating:
                 f"{log.place}: {charge['kind']} of {charge.get('raw')} where {place} was due",
             )
             _expect(charge["source_offset"] == offset, f"{place}: another normalised record")
-            if self._charge(charge, items[place], place):
+            if self._charge(charge, item, place):
                 reached += 1
-                self._limit(next(stated, None), charge, items[place])
+                self._limit(next(stated, None), charge, item)
         left = next(stated, None)
         _expect(left is None, f"{log.place}: rated for nothing, or twice: {left}")
         return reached
@@ -170,12 +178,37 @@ class Rating:
             if counter.startswith("product:"):
                 stated = (number, Fraction(quantity), Fraction(sum_))
                 _expect(stated == after, f"{place}: counter {stated}, not {after}")
+        month = 3 if account in self._closed else item.month
+        starts_ms = {2: FEBRUARY_MS, 3: MARCH_MS}
+        _expect(charge["usage_period_ms"] == starts_ms[item.month], f"{place}: period {charge}")
+        _expect(charge["bill_period_ms"] == starts_ms[month], f"{place}: billed in {charge}")
         unbilled = self._unbilled[account]
-        unbilled.append((place, Fraction(str(charge["amount"]))))
+        unbilled.append(month)
         if item.what == "data" and len(unbilled) == _LIMIT_RECORDS:
             unbilled.clear()
             return True
         return False
+
+    def _close(self, stated: Iterator[dict[str, object]], item: Item) -> None:
+        """The close of February: a record of the ledger, the first time."""
+        account = item.account
+        assert account is not None
+        if account in self._closed:
+            return
+        record = next(stated, None)
+        _expect(
+            record is not None and record["kind"] == "period_closed",
+            f"February of {account} was to be closed, and this is there: {record}",
+        )
+        assert record is not None
+        self._closed.add(account)
+        self._sequences[account] += 1
+        _expect(record["account_id"] == account, f"another account: {record}")
+        _expect(record["sequence"] == self._sequences[account], f"sequence of {record}")
+        unbilled = self._unbilled[account]
+        closed = sum(entry[4] for entry in record["closed"])  # type: ignore[attr-defined]
+        _expect(closed == unbilled.count(2), f"closed {closed}, {unbilled.count(2)} were open")
+        self._unbilled[account] = [month for month in unbilled if month != 2]
 
     def _limit(
         self, record: dict[str, object] | None, charge: dict[str, object], item: Item

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
+from schemas import raw
 from schemas.reference import Account, Subscription
 from sources.block import block_of
 from sources.records import Origin, RawRecord, records_of
 
 DEVICES = 5  # each of an account of its own
 CALLERS = 3
+FEBRUARY_MS, MARCH_MS = 1_769_900_400_000, 1_772_319_600_000  # in Berlin
 STREAMS = ("fleet-a", "fleet-b", "fleet-c", "switch-1", "switch-2")
 DAY = "2026-02-28"  # a day before the simulation begins
 
@@ -22,7 +24,7 @@ DAY = "2026-02-28"  # a day before the simulation begins
 class Item(NamedTuple):
     """The truth about one item of a raw record."""
 
-    what: str  # data, call, broken, end
+    what: str  # data, call, broken, end, close
     key: tuple[str, str]  # what makes it the same item again; empty text for broken ones
     account: str | None  # None: nobody's
     quantity: Fraction  # bytes or seconds
@@ -107,12 +109,31 @@ def usage(draw: random.Random, *, records: int) -> Iterator[Sent]:
     past: list[Sent] = []
     for number in range(records):
         kind = draw.random()
+        if number > records // 3 and draw.random() < 0.06:
+            yield _close(draw)  # some of them more than once
         if past and kind < 0.15:
             yield draw.choice(past)  # the same again, whole
             continue
         sent = [_event(draw, number, past)] if kind < 0.75 else list(_file(draw, number))
         past += [each for each in sent if all(item.what != "end" for item in each.items)]
         yield from sent
+
+
+def _close(draw: random.Random) -> Sent:
+    """February of an account is over: what comes later of it is billed in March."""
+    account = f"acc-dev-{draw.randrange(DEVICES)}"
+    stream = f"command:acme:{account}"
+    command = raw.ClosePeriodCommand("acme", account, FEBRUARY_MS, MARCH_MS)
+    headers = (
+        (raw.TENANT, b"acme"),
+        (raw.SOURCE, b"ratemill"),
+        (raw.STREAM, stream.encode()),
+        (raw.FORMAT, b"command"),
+        (raw.RECORD, raw.RECORD_COMMAND),
+        (raw.COMMAND_ID, f"close {account}".encode()),
+    )
+    record = RawRecord(stream.encode(), raw.command_to_json(command), headers, 1)
+    return Sent(record, (Item("close", ("command", account), account, Fraction(0)),))
 
 
 def _event(draw: random.Random, number: int, past: list[Sent]) -> Sent:
