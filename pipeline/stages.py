@@ -132,6 +132,7 @@ def normalise_stage(settings: Settings, *, bootstrap: str) -> Stage:
         is_proof=lambda record: True,
         proof_headers=(),
         wait_for_versions=wait_for_versions,
+        window=step.window,
     )
     return Stage(settings, bootstrap, spec, f"{settings.installation}.{NORMALISE}", (feed,))
 

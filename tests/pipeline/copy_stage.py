@@ -41,7 +41,7 @@ async def until(holds: Callable[[], bool], *, what: str, within_s: float = WITHI
         raise AssertionError(f"not within {within_s:.0f} s: {what}") from None
 
 
-def copy_settings(prefix: str, **changed: int) -> Settings:
+def copy_settings(prefix: str, **changed: int | Path) -> Settings:
     """Return settings under which a test does not wait long for a time-out."""
     usual = {
         "raw_partitions": 1,
@@ -49,8 +49,9 @@ def copy_settings(prefix: str, **changed: int) -> Settings:
         "session_timeout_ms": 6_000,  # the least that a broker takes by default
         "heartbeat_interval_ms": 500,
         "transaction_timeout_ms": 5_000,
+        "snapshot_changes": 0,
     }
-    return Settings(installation=prefix, **(usual | changed))
+    return Settings.model_validate({"installation": prefix} | usual | changed)
 
 
 def copy_spec(settings: Settings, step: CopyStep) -> StageSpec:
@@ -226,7 +227,7 @@ class CopyInstallation:
                 asyncio.timeout(within_s),
                 reading(self.bootstrap, place, client_id="test") as consumer,
             ):
-                consumer.seek(place, 0)
+                consumer.seek(place, (await consumer.beginning_offsets([place]))[place])
                 position = 0
                 while position <= records[-1][0]:
                     for record in (await consumer.getmany(place, timeout_ms=100)).get(place, ()):
