@@ -1,0 +1,40 @@
+"""Plants every bug, or those that are named, and says which suite caught each."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from tests.planted.bugs import BUGS
+from tests.planted.plant import catch
+
+
+def main() -> int:
+    """Return 0 when every bug was caught."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.planted",
+        description="Plants small bugs, one at a time, in a copy of the tree; a suite must fail on each.",
+    )
+    parser.add_argument("names", nargs="*", metavar="BUG", help="these alone (default: all)")
+    parser.add_argument("--json", action="store_true", help="one line of JSON at the end")
+    options = parser.parse_args()
+    known = {bug.name: bug for bug in BUGS}
+    unknown = [name for name in options.names if name not in known]
+    if unknown:
+        parser.error(f"no such bug: {', '.join(unknown)}. There are: {', '.join(known)}")
+    results = []
+    for name in options.names or known:
+        caught = catch(known[name], {})
+        results.append(caught)
+        verdict = f"caught by {caught.suite}: {caught.said}" if caught.suite else "NOT CAUGHT"
+        sys.stderr.write(f"{name} ({caught.seconds:.0f} s): {verdict}\n")
+    missed = [caught.bug for caught in results if caught.suite is None]
+    if options.json:
+        sys.stdout.write(json.dumps([caught._asdict() for caught in results]) + "\n")
+    sys.stdout.write(f"{len(results) - len(missed)} of {len(results)} planted bugs caught\n")
+    return int(bool(missed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,272 @@
+"""Bugs to plant: what each breaks, where, and which suite is to catch it first.
+
+An edit must fit exactly once in its file; one that does not fit any more fails the run, so a bug
+moves along with the code that it spoils.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+SIMULATION = "simulation"
+"""The seeds of `tests/simulation`; every other suite is a path for pytest."""
+
+
+class Edit(NamedTuple):
+    """A piece of a file, and what stands there instead."""
+
+    file: str
+    old: str
+    new: str
+
+
+class Bug(NamedTuple):
+    """A small mistake that somebody could make."""
+
+    name: str
+    what: str
+    edits: tuple[Edit, ...]
+    suites: tuple[str, ...]  # in this order, until one fails
+
+
+def _bug(name: str, what: str, *edits: tuple[str, str, str], suites: str = SIMULATION) -> Bug:
+    return Bug(name, what, tuple(Edit(*edit) for edit in edits), tuple(suites.split()))
+
+
+_STAGE = "pipeline/stage.py"
+_TRANSACTION = "pipeline/transaction.py"
+
+BUGS = (
+    _bug(
+        "appends_not_awaited",
+        "only the answer to the proof's append is awaited; a refused output is committed around",
+        (
+            _TRANSACTION,
+            "within(_APPEND_S, _answers([future for future, _ in sent]))",
+            "within(_APPEND_S, _answers([sent[-1][0]]))",
+        ),
+    ),
+    _bug(
+        "refusals_not_looked_at",
+        "the answers are awaited, what they say is not looked at",
+        (_TRANSACTION, "    for answer in answers:\n", "    for answer in answers[-1:]:\n"),
+    ),
+    _bug(
+        "commit_before_append",
+        "the outputs are committed before the proof is appended",
+        (
+            _TRANSACTION,
+            "            offset = await self._append(appends, last)\n",
+            "            if appends:\n"
+            "                await self._append(appends[:-1], appends[-1])\n"
+            "                await within(_COMMIT_S, self._producer.commit_transaction())\n"
+            "            offset = await self._append((), last)\n",
+        ),
+    ),
+    _bug(
+        "state_before_commit",
+        "RocksDB has the changes of a batch before the batch is committed",
+        (
+            _STAGE,
+            "                offset = await transaction.write(\n",
+            "                if store.folded is not None:\n"
+            "                    store.write(changes, store.folded)\n"
+            "                offset = await transaction.write(\n",
+        ),
+    ),
+    _bug(
+        "position_before_fence",
+        "the last proof is read before the earlier owner is fenced",
+        (
+            _STAGE,
+            "        transaction = await Transaction.fence(  # 1\n",
+            "        last = await self._last_proof()\n"
+            "        transaction = await Transaction.fence(  # 1\n",
+        ),
+        (_STAGE, "            last = await self._last_proof()  # 2\n", ""),
+    ),
+    _bug(
+        "random_transactional_id",
+        "each owner has a transactional id of its own, so none fences the one before",
+        (
+            _STAGE,
+            "            transactional_id=self._name,\n",
+            '            transactional_id=f"{self._name}.{id(self)}",\n',
+        ),
+    ),
+    _bug(
+        "fenced_owner_never_returns",
+        "an owner that was in doubt leaves its partition to nobody",
+        (_STAGE, "                await backoff.wait()\n", "                return\n"),
+        (
+            "pipeline/ownership.py",
+            "        for partition, (owner, task) in list(self._running.items()):\n            if (",
+            "        for partition, (owner, task) in ():\n            if (",
+        ),
+    ),
+    _bug(
+        "ownership_not_asked",
+        "a fenced owner fences back without asking the group",
+        (
+            _STAGE,
+            "                if in_doubt and not await self._ownership.prove(\n",
+            "                if False and not await self._ownership.prove(\n",
+        ),
+        suites="tests/unit/test_stage_run.py",
+    ),
+    _bug(
+        "empty_poll_is_the_end",
+        "the search for the last proof ends at the first poll that brings nothing",
+        (
+            "pipeline/proofs.py",
+            "        fetched = await consumer.getmany(partition, timeout_ms=_POLL_MS)\n"
+            "        for record in fetched.get(partition, ()):\n"
+            "            if record.offset < end:\n",
+            "        fetched = await consumer.getmany(partition, timeout_ms=_POLL_MS)\n"
+            "        if not fetched:\n"
+            "            break\n"
+            "        for record in fetched.get(partition, ()):\n"
+            "            if record.offset < end:\n",
+        ),
+    ),
+    _bug(
+        "first_poll_is_all",
+        "the search for the last proof takes the last record of the first poll",
+        (
+            "pipeline/proofs.py",
+            "        if loop.time() > deadline:\n            raise Halted(\n"
+            '                f"{partition.topic}/{partition.partition}: no record',
+            "        if last is not None:\n            break\n"
+            "        if loop.time() > deadline:\n            raise Halted(\n"
+            '                f"{partition.topic}/{partition.partition}: no record',
+        ),
+    ),
+    _bug(
+        "producer_used_again",
+        "after an error the batch is written once more by the same producer",
+        (
+            _TRANSACTION,
+            "            offset = await self._append(appends, last)\n"
+            "            await within(_COMMIT_S, self._producer.commit_transaction())\n",
+            "            try:\n"
+            "                offset = await self._append(appends, last)\n"
+            "            except AppendRefused:\n"
+            "                await self.abort()\n"
+            "                offset = await self._append(appends, last)\n"
+            "            await within(_COMMIT_S, self._producer.commit_transaction())\n",
+        ),
+    ),
+    _bug(
+        "unknown_commit_taken_for_done",
+        "a commit whose answer did not come is taken for a commit",
+        (
+            _TRANSACTION,
+            "            await within(_COMMIT_S, self._producer.commit_transaction())\n",
+            "            with contextlib.suppress(Exception):\n"
+            "                await within(_COMMIT_S, self._producer.commit_transaction())\n",
+        ),
+    ),
+    _bug(
+        "uncommitted_is_read",
+        "the source is read with what was aborted",
+        (
+            "pipeline/kafka.py",
+            '        isolation_level="read_committed" if committed else "read_uncommitted",\n',
+            '        isolation_level="read_uncommitted",\n',
+        ),
+    ),
+    _bug(
+        "last_record_again",
+        "a stage that starts reads the last record of the batch before once more",
+        (
+            _STAGE,
+            "            consumer.seek(source, previous.next)\n",
+            "            consumer.seek(source, max(0, previous.next - 1))\n",
+        ),
+    ),
+    _bug(
+        "state_not_caught_up",
+        "a state that lags behind its changelog is taken as it is",
+        (
+            "pipeline/restore.py",
+            "    if folded.next_offset > upto.offset:\n        return\n",
+            "    if folded.next_offset > 0:\n        return\n",
+        ),
+    ),
+    _bug(
+        "position_says_more_than_state",
+        "the state's position is of the record behind the last folded one",
+        (
+            _STAGE,
+            "                        next_offset=offset + 1,\n",
+            "                        next_offset=offset + 2,\n",
+        ),
+    ),
+    _bug(
+        "missing_genesis_is_zero",
+        "a changelog without a proof is taken for one whose batches begin at 0",
+        (
+            "pipeline/proofs.py",
+            "            if start == begin:\n                raise MissingGenesis(",
+            "            if start == begin:\n"
+            "                from schemas.proof import sealed\n\n"
+            '                name = partition.topic.partition(".")[0]\n'
+            "                made_up = Proof('normalise', name, '', '', '', 0, 0, 0, 0)\n"
+            "                return LastProof(sealed(made_up), -1)\n"
+            "                raise MissingGenesis(",
+        ),
+        suites="tests/integration/test_stage_guards.py",
+    ),
+    _bug(
+        "load_keeps_its_position",
+        "a loader in doubt goes on from the position that it remembers",
+        (
+            "pipeline/load_partition.py",
+            "        progress = await read_progress(\n",
+            "        progress = getattr(self, '_kept', None) or await read_progress(\n",
+        ),
+        (
+            "pipeline/load_partition.py",
+            "        self.position = progress.next_position\n        gathering",
+            "        self.position = progress.next_position\n"
+            "        self._kept = progress\n"
+            "        gathering",
+        ),
+    ),
+    _bug(
+        "compare_and_set_always_wins",
+        "a loader that lost the row writes all the same",
+        ("sinks/progress.py", "    if done:\n        return\n", "    return\n"),
+        suites="tests/integration/test_postgres_load.py",
+    ),
+    _bug(
+        "compare_and_set_last",
+        "a loader writes its rows before it has the position",
+        (
+            "sinks/load.py",
+            "        await move_on(connection, after, position)\n"
+            "        repeats = await insert_charges(connection, staged=staged)\n",
+            "        repeats = await insert_charges(connection, staged=staged)\n",
+        ),
+        (
+            "sinks/load.py",
+            "        await insert_proofs(connection, [(batch.proof_offset, batch.proof) "
+            "for batch in batches])\n",
+            "        await insert_proofs(connection, [(batch.proof_offset, batch.proof) "
+            "for batch in batches])\n"
+            "        await move_on(connection, after, position)\n",
+        ),
+        suites="tests/integration/test_postgres_load.py",
+    ),
+    _bug(
+        "missing_progress_is_zero",
+        "a partition without a row of progress is loaded from the beginning",
+        (
+            "sinks/progress.py",
+            "    if row is None:\n        raise _missing(installation, topic, partition)\n",
+            "    if row is None:\n"
+            "        return Progress(installation, topic, partition, '', 0, 0, '', 0)\n",
+        ),
+        suites="tests/integration/test_postgres_load.py",
+    ),
+)

@@ -1,0 +1,116 @@
+"""Planting a bug in a copy of the tree, and running suites on it until one fails."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.planted.bugs import SIMULATION, Bug
+
+ROOT = Path(__file__).resolve().parents[2]
+SEEDS = 150
+"""Of the simulation. Bugs that it catches are caught within a few dozen."""
+
+_TREE = (
+    "schemas", "mediation", "rating", "counters", "billing", "sources", "sinks", "pipeline",
+    "tests", "deploy", "pyproject.toml",
+)  # fmt: skip
+_SUITE_S = 300
+
+
+class Caught(NamedTuple):
+    """Which suite failed on a planted bug, and what it said; None where none did."""
+
+    bug: str
+    suite: str | None
+    said: str
+    seconds: float
+
+
+class DoesNotFit(Exception):
+    """An edit's old text is not there exactly once: the code has changed, the bug must too."""
+
+
+def plant(bug: Bug, tree: Path) -> None:
+    """Edit the files of a tree; `DoesNotFit` where the code is another."""
+    for edit in bug.edits:
+        path = tree / edit.file
+        text = path.read_text()
+        if text.count(edit.old) != 1:
+            raise DoesNotFit(
+                f"{bug.name}: {edit.file} has this {text.count(edit.old)} times:\n{edit.old}"
+            )
+        path.write_text(text.replace(edit.old, edit.new))
+
+
+def catch(bug: Bug, services: Mapping[str, str]) -> Caught:
+    """Return what the bug's suites make of it, in a copy of the tree that is gone afterwards.
+
+    ``services``: the environment in which suites find a Kafka and a PostgreSQL that run already;
+    where it is empty they start their own.
+    """
+    began_s = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="ratemill-planted-") as folder:
+        # Others must reach what lies in it: PostgreSQL runs as another user when we are root.
+        Path(folder).chmod(0o755)
+        tree = Path(folder) / "tree"
+        for name in _TREE:
+            source = ROOT / name
+            if source.is_dir():
+                ignored = shutil.ignore_patterns("__pycache__", "planted")
+                shutil.copytree(source, tree / name, ignore=ignored)
+            else:
+                tree.mkdir(exist_ok=True)
+                shutil.copy(source, tree / name)
+        plant(bug, tree)
+        for suite in bug.suites:
+            said = _failure(suite, tree, services)
+            if said is not None:
+                return Caught(bug.name, suite, said, time.monotonic() - began_s)
+    return Caught(bug.name, None, "", time.monotonic() - began_s)
+
+
+def _failure(suite: str, tree: Path, services: Mapping[str, str]) -> str | None:
+    """Return the line that says how a suite failed; None where it passed.
+
+    A suite that could not run at all has caught nothing: that is an error of ours.
+    """
+    if suite == SIMULATION:
+        words = ["-m", "tests.simulation", "--seeds", str(SEEDS), "--stop"]
+    else:
+        words = [
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "--no-header",
+            "--tb=no",
+            "-p",
+            "no:cacheprovider",
+            suite,
+        ]
+    own = {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, **services, **own}
+    ran = subprocess.run(
+        [sys.executable, *words],
+        cwd=tree,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=_SUITE_S,
+        check=False,
+    )
+    if ran.returncode == 0:
+        return None
+    lines = [*ran.stdout.splitlines(), *ran.stderr.splitlines()]
+    telling = [line for line in lines if line.startswith(("FAILED", "seed "))]
+    if not telling:
+        raise RuntimeError(f"{suite} did not run:\n" + "\n".join(lines[-15:]))
+    return telling[0][:200]

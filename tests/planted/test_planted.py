@@ -1,0 +1,34 @@
+"""Every planted bug is caught: the suites can fail, on each of these mistakes."""
+
+import sys
+
+import pytest
+
+from tests.planted.bugs import BUGS
+from tests.planted.plant import ROOT, DoesNotFit, catch, plant
+
+
+def test_there_are_enough_of_them_and_each_has_its_own_name():
+    assert len({bug.name for bug in BUGS}) == len(BUGS) >= 20
+
+
+def test_an_edit_that_does_not_fit_is_an_error_and_not_a_bug_that_was_caught(tmp_path):
+    bug = BUGS[0]
+    path = tmp_path / bug.edits[0].file
+    path.parent.mkdir(parents=True)
+    path.write_text((ROOT / bug.edits[0].file).read_text().replace(bug.edits[0].old, ""))
+    with pytest.raises(DoesNotFit):
+        plant(bug, tmp_path)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_it_is_caught(bug, services, capsys):
+    found = {
+        "RATEMILL_KAFKA_BOOTSTRAP": services.kafka_bootstrap,
+        "RATEMILL_POSTGRES_DSN": services.postgres_dsn,
+    }
+    caught = catch(bug, found)
+    assert caught.suite is not None, f"{bug.what}: none of {bug.suites} failed"
+    with capsys.disabled():
+        sys.stdout.write(f"\n  {bug.name}: caught by {caught.suite} ({caught.seconds:.0f} s)")
