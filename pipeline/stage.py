@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,7 @@ class StageSpec:
     proof_headers: tuple[tuple[str, bytes], ...]
     wait_for_versions: Callable[[Versions], Awaitable[None]]
     window: Window | None = None  # of the marks in the state: what is behind it is pruned
+    fold_many: Callable[[Sequence[bytes]], Iterable[StateChange]] | None = None  # see Changelog
 
 
 class StagePartition:
@@ -182,6 +183,7 @@ class StagePartition:
                         client_id=f"{self._name}.restore",
                         fold=spec.step.fold,
                         proof_of=self._proof_of,
+                        fold_many=spec.fold_many,
                     ),
                     upto=last,
                     snapshots=self._snapshots.folder,
