@@ -257,7 +257,7 @@ def _explained(path: Path) -> Iterator[None]:
             raise StateLocked(str(path)) from error
         raise StateUnavailable(
             f"RocksDB at {path} failed: {error}. Operator action: make room on the disk; "
-            "if a file is damaged, delete that folder, it is rebuilt from the changelog."
+            "if a file is damaged, delete that folder: it is rebuilt from a snapshot and the changelog."
         ) from error
 
 
