@@ -282,6 +282,17 @@ class TestRestoring:
         assert await self.restored(world, empty) == older.manifest.folded
         assert len(dict(empty.items())) == 20
 
+    async def test_files_are_held_to_the_manifest_byte_by_byte_without_opening_them(self, world):
+        """What retention asks before it trims behind a snapshot."""
+        snapshot = await taken(world)
+        check_files(snapshot)
+        flip(first_table(snapshot), at=3)
+        with pytest.raises(SnapshotDamaged, match="the manifest says"):
+            check_files(snapshot)
+        first_table(snapshot).unlink()
+        with pytest.raises(SnapshotDamaged, match="cannot be read"):
+            check_files(snapshot)
+
     async def test_one_whose_files_fit_and_whose_keys_do_not_is_damaged(self, world, tmp_path):
         """A writer that hashed what it had read wrongly."""
         snapshot = await taken(world)
