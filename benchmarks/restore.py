@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import hashlib
 import os
 import resource
 import secrets
@@ -26,7 +27,7 @@ from pathlib import Path
 import msgspec
 from aiokafka import TopicPartition
 
-from counters.state import changes_of, changes_of_many
+from counters.state import changes_of, changes_of_many, head_from_state
 from mediation.changes import MARK_KEY, pack, state_changes, unpack
 from mediation.dedup import Mark, MarkState, mark_to_bytes
 from pipeline.embedded import ensure_services
@@ -248,6 +249,16 @@ def is_ledger_proof(record: SourceRecord) -> bool:
     return dict(record.headers).get(ledger.KIND_HEADER) == ledger.KIND_PROOF
 
 
+def check_marks(store: StateStore, keys: int) -> str:
+    """Return the digest of a state that holds every mark."""
+    digest, marks = hashlib.blake2b(digest_size=16), 0
+    for key, value in store.items():
+        marks += key[:1] == MARK_KEY
+        digest.update(key + value)
+    assert marks == keys, f"{marks} marks of {keys}"
+    return digest.hexdigest()
+
+
 async def restore_marks(
     settings: Settings, bootstrap: str, folder: Path, *, keys: int
 ) -> list[Measured]:
@@ -265,6 +276,7 @@ async def restore_marks(
     )
     store = StateStore(folder / "normalise-0")
     found = [await measured("changelog", keys, "marks", store, changelog, upto)]
+    before = check_marks(store, keys)
     taken, wall, cpu = folder / "checkpoint", time.perf_counter(), time.process_time()
     store.checkpoint(taken)
     snapshots = partition_folder(
@@ -307,6 +319,7 @@ async def restore_marks(
     found.append(
         await measured("snapshot", keys, "marks", store, changelog, upto, snapshots=snapshots)
     )
+    assert check_marks(store, keys) == before, "another state than before"
     store.close()
     return found
 
@@ -336,6 +349,10 @@ async def restore_ledger(
     )
     store = StateStore(folder / "rate-0")
     found = await measured("ledger", charges, "charges", store, changelog, upto)
+    expected = sum(
+        head_from_state(value).sequence for key, value in store.items() if key[:1] == b"h"
+    )
+    assert expected == charges, "the last sequences of all rating keys are all charges"
     store.close()
     return [found]
 

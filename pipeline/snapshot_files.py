@@ -145,9 +145,16 @@ def write_snapshot(
 
     ``manifest`` says what the state must be; keys, digest and files are filled in. Written under
     a scratch name, made durable, opened and read whole, and only then renamed; older ones than the
-    newest `KEPT` are removed after that. `SnapshotDamaged` where the state is not at its position.
+    newest `KEPT` are removed after that. `SnapshotDamaged` where the state is not at its position,
+    or the folder is another installation's, whose snapshots would be removed.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for other in newest(folder):
+        if other.manifest.folded.genesis_id != manifest.folded.genesis_id:
+            raise SnapshotDamaged(
+                f"{other.folder} is a snapshot of another installation of the same name. Operator "
+                "action: set RATEMILL_SNAPSHOTS to a folder of this one's own, or move it away."
+            )
     _remove_old_scratch(folder, now_s=manifest.taken_at_ms / 1000)
     scratch = folder / f"{_SCRATCH}{uuid.uuid4().hex}"
     try:

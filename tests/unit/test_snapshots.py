@@ -337,6 +337,17 @@ class TestRestoring:
         assert not (tmp_path / "copy").exists()
 
 
+async def test_snapshots_of_another_installation_of_the_same_name_are_left_alone(world, tmp_path):
+    snapshot = await taken(world)
+    world.store.checkpoint(tmp_path / "checkpoint")
+    foreign = msgspec.structs.replace(
+        snapshot.manifest, folded=Folded(FORMAT, "c", "h", 99, world.proof.chain)
+    )
+    with pytest.raises(SnapshotDamaged, match="RATEMILL_SNAPSHOTS"):
+        write_snapshot(tmp_path / "checkpoint", world.snapshots.folder, foreign)
+    assert positions(world.snapshots.folder) == [21]
+
+
 def test_a_checkpoint_at_another_position_is_never_named(world, tmp_path):
     world.batch()
     world.store.checkpoint(tmp_path / "checkpoint")
