@@ -11,7 +11,7 @@ Two kinds of entries, each the last word of the ledger on its subject:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -107,6 +107,30 @@ class _Proof(msgspec.Struct, tag_field="kind", tag="proof"):
 
 
 _decode_record = msgspec.json.Decoder(_Usage | _LimitReached | _PeriodClosed | _Proof).decode
+
+
+def changes_of_many(values: Iterable[bytes]) -> list[StateChange]:
+    """Return the changes of state that ledger records tell in their order, the last word on each
+    key alone: what `changes_of` tells of them one by one, and only that is encoded."""
+    heads: dict[str, _Usage] = {}
+    buckets: dict[tuple[str, str, int], CounterAfter] = {}
+    for value in values:
+        record = _decode_record(value)
+        if isinstance(record, _Proof):
+            continue
+        key = record.rating_key
+        heads[key] = record
+        for after in record.counters_after:
+            buckets[key, after.counter, after.period_start_ms] = after
+    changes: list[StateChange] = [
+        (head_key(key), head_to_state(Head(r.sequence, r.first_open_period_ms, r.unbilled)))
+        for key, r in heads.items()
+    ]
+    changes += [
+        (bucket_key(*name), bucket_to_state(Bucket(each.records, each.quantity, each.amount)))
+        for name, each in buckets.items()
+    ]
+    return changes
 
 
 def changes_of(value: bytes) -> Iterator[StateChange]:

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
-from mediation.dedup import MARK_BYTES, Window, mark_from_bytes
+from mediation.dedup import DAY_MS, MARK_BYTES, Window, mark_from_bytes
 from mediation.file_progress import PROGRESS_BYTES
 from schemas.flow import StateChange
 from schemas.ids import ID_BYTES
@@ -98,6 +99,28 @@ def identities_of(indexed: bytes) -> list[bytes]:
     return [MARK_KEY + indexed[at : at + ID_BYTES] for at in range(0, len(indexed), ID_BYTES)]
 
 
+def first_kept_day(window: Window, *, appended_at_ms: int) -> int:
+    """Return the first day whose marks are kept once a record was appended at an instant: of all
+    days before it `Window.may_prune` says yes."""
+    return (appended_at_ms - DAY_MS - window.horizon_ms) // DAY_MS
+
+
+def reaches_pruned(window: Window, *, before: int, appended_at_ms: int) -> bool:
+    """Return whether a record may ask for marks of days ``before`` which they were pruned.
+
+    Then its outcome would depend on the pruning: the broker's clock was set back by more than a
+    day, or the horizon was raised.
+    """
+    return before * DAY_MS > appended_at_ms - window.horizon_ms
+
+
+class Pruned(NamedTuple):
+    """What one look at an entry of the index by day comes to."""
+
+    changes: list[StateChange]
+    next: int | None  # the first identity of the entry, as it is then, not looked at; None: all are
+
+
 def prune(
     index_key: bytes,
     indexed: bytes,
@@ -105,22 +128,31 @@ def prune(
     *,
     window: Window,
     appended_at_ms: int,
-) -> list[StateChange]:
-    """Return the deletions that one entry of the index by day comes to.
+    first: int = 0,
+    most: int | None = None,
+) -> Pruned:
+    """Return the deletions that ``most`` identities of an entry of the index by day come to.
 
-    ``state`` holds the marks of `identities_of`. Pinned ones stay, and stay in the index. Pruning
-    is not in the proofs: `Window.remembers` makes it change no outcome.
+    ``state`` holds the marks of those of `identities_of` from ``first`` on. Pinned ones stay, and
+    stay in the index. Pruning is not in the proofs: `Window.remembers` makes it change no outcome.
     """
+    keys = identities_of(indexed)
+    upto = len(keys) if most is None else min(len(keys), first + most)
+    (_, day, _) = _DAY_BATCH.unpack(index_key)
     changes: list[StateChange] = []
     kept: list[bytes] = []
-    for key in identities_of(indexed):
+    for key in keys[first:upto]:
         value = state.get(key)
         if value is None:
             continue
-        if window.may_prune(mark_from_bytes(value), appended_at_ms=appended_at_ms):
+        mark = mark_from_bytes(value)
+        if mark.event_day != day - _DAYS_BEFORE_1970:
+            continue  # marked anew since, and indexed under its new day
+        if window.may_prune(mark, appended_at_ms=appended_at_ms):
             changes.append((key, None))
         else:
             kept.append(key[1:])
-    if len(kept) * ID_BYTES != len(indexed):
-        changes.append((index_key, b"".join(kept) if kept else None))
-    return changes
+    if len(kept) != upto - first:
+        left = b"".join((indexed[: first * ID_BYTES], b"".join(kept), indexed[upto * ID_BYTES :]))
+        changes.append((index_key, left or None))
+    return Pruned(changes, None if upto == len(keys) else first + len(kept))

@@ -17,6 +17,7 @@ MetricName = Literal[
     "ratemill_batch_seconds",  # of one load transaction
     "ratemill_partition_stops_total",  # sessions that ended in doubt, by kind of error
     "ratemill_restored_records",  # changelog records folded by the last restore
+    "ratemill_snapshots_total",  # of state, taken and failed
     "ratemill_loaded_rows_total",  # rows that load wrote, by table
     "ratemill_invoices_total",  # immediate invoices built
 ]
@@ -54,6 +55,9 @@ class StageMetrics:
         self._restored = _gauge(
             registry, "ratemill_restored_records", "Changelog records folded on restore.", labels
         )
+        self._snapshots = _counter(
+            registry, "ratemill_snapshots_total", "Snapshots of state.", [*labels, "result"]
+        )
         self._loaded = _counter(
             registry, "ratemill_loaded_rows_total", "Rows written to Postgres.", ["table"]
         )
@@ -90,6 +94,10 @@ class StageMetrics:
     def restored(self, partition: int, records: int) -> None:
         """Say how many changelog records the running restore has folded."""
         self._restored.labels(self._stage, str(partition)).set(records)
+
+    def snapshot(self, partition: int, result: Literal["taken", "failed"]) -> None:
+        """Count a snapshot of a partition's state."""
+        self._snapshots.labels(self._stage, str(partition), result).inc()
 
     def loaded(
         self, partition: int | str, *, records: int, rows: dict[str, int], seconds: float

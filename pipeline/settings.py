@@ -88,6 +88,22 @@ class Settings(BaseSettings):
     future_ms: int = Field(
         default=_DAY_MS, ge=0, description="How far ahead of its arrival usage may begin."
     )
+    snapshots: Path | None = Field(
+        default=None,
+        description="Folder of the snapshots of state, one that all machines reach; none: "
+        "`snapshots` in the data folder.",
+    )
+    snapshot_changes: int = Field(
+        default=1_000_000,
+        ge=0,
+        description="Changes of a partition's state after which it is copied to a snapshot; "
+        "half as many as it has keys where that is more. 0: no snapshots.",
+    )
+    snapshot_interval_ms: int = Field(
+        default=_DAY_MS,
+        ge=1_000,
+        description="Time after which it is copied too, if it changed.",
+    )
     internal_errors_per_hour: int = Field(
         default=5,
         ge=0,
@@ -118,6 +134,10 @@ class Settings(BaseSettings):
     def state_folder(self) -> Path:
         """Return the folder of the workers' RocksDB state."""
         return self.data / "state" / self.installation
+
+    def snapshot_folder(self) -> Path:
+        """Return the folder of the snapshots of all installations."""
+        return self.data / "snapshots" if self.snapshots is None else self.snapshots
 
     def environment(self) -> dict[str, str]:
         """Return the variables that give a child process these same settings."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from mediation.dedup import Window
 from pipeline.backoff import Backoff
 from pipeline.batch import BatchSize, Suspects
 from pipeline.clock import Clock
@@ -23,9 +24,11 @@ from pipeline.ownership import Ownership
 from pipeline.proofs import LastProof, read_last_proof, wait_until_closed
 from pipeline.restore import Changelog, catch_up
 from pipeline.settings import Settings
+from pipeline.snapshots import Snapshots
 from pipeline.state import FORMAT, Folded, StateStore, StateUnavailable
 from pipeline.state_folder import open_state
 from pipeline.transaction import Transaction
+from pipeline.upkeep import Upkeep
 from schemas.flow import Append, Channel, Decided, SourceRecord, StateChange, Step
 from schemas.proof import Proof, Versions
 
@@ -49,6 +52,8 @@ class StageSpec:
     is_proof: Callable[[SourceRecord], bool]
     proof_headers: tuple[tuple[str, bytes], ...]
     wait_for_versions: Callable[[Versions], Awaitable[None]]
+    window: Window | None = None  # of the marks in the state: what is behind it is pruned
+    fold_many: Callable[[Sequence[bytes]], Iterable[StateChange]] | None = None  # see Changelog
 
 
 class StagePartition:
@@ -88,6 +93,14 @@ class StagePartition:
             most_per_hour=settings.internal_errors_per_hour,
             clock=clock,
         )
+        self._snapshots = Snapshots(
+            settings,
+            stage=spec.step.stage,
+            partition=self._number,
+            state_folder=folder,
+            clock=clock,
+            metrics=metrics,
+        )
         self.position: int | None = None
 
     async def run(self) -> None:
@@ -96,6 +109,12 @@ class StagePartition:
         Any doubt ends a session (`_session`); the next one starts from the last committed proof,
         and only after the group has confirmed the ownership anew (`Ownership.prove`).
         """
+        try:
+            await self._sessions()
+        finally:
+            self._snapshots.stop()
+
+    async def _sessions(self) -> None:
         backoff = Backoff()
         in_doubt = False
         while True:
@@ -131,8 +150,9 @@ class StagePartition:
            proof, wait until our catalogue and reference data are at least that proof's. The source
            position comes from the proof, never from the group.
         3. Catch up: fold into RocksDB what the changelog holds past the position that RocksDB
-           remembers; an empty state, or one of another format, is rebuilt from the changelog's
-           beginning. One of another installation is an error: nothing is overwritten.
+           remembers; an empty state, or one of another format, is rebuilt from the newest snapshot
+           that verifies, else from the changelog's beginning. One of another installation is an
+           error: nothing is overwritten.
         4. For each batch of source records: run the pure step; in one transaction append its
            outputs and then its proof; await the answer to every append and check its offset; only
            then commit; only then write the changes of state to RocksDB, in one batch with the
@@ -163,8 +183,10 @@ class StagePartition:
                         client_id=f"{self._name}.restore",
                         fold=spec.step.fold,
                         proof_of=self._proof_of,
+                        fold_many=spec.fold_many,
                     ),
                     upto=last,
+                    snapshots=self._snapshots.folder,
                     progress=lambda done: self._metrics.restored(self._number, done),
                 )
                 await self._loop(transaction, store, last.proof, on_progress=on_progress)  # 4
@@ -219,11 +241,14 @@ class StagePartition:
             self.position = previous.next
             fetched: deque[SourceRecord] = deque()
             idle = Idle(consumer, source)
+            upkeep = Upkeep(store, window=spec.window, snapshots=self._snapshots)
             while True:
                 records = await self._next_batch(consumer, fetched)
                 if not records:
+                    upkeep.while_idle(previous)
                     self._metrics.caught_up(self._number, behind=await idle.look())
                     continue
+                upkeep.before_batch(records)
                 appends, proof, changes = self._decide(records, store, previous)
                 offset = await transaction.write(
                     appends,
@@ -245,6 +270,7 @@ class StagePartition:
                         chain=proof.chain,
                     ),
                 )
+                upkeep.after_batch(records, changes=len(changes), proof=proof)
                 previous = proof
                 self.position = proof.next
                 on_progress()

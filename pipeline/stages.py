@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry
 
+from counters.state import changes_of_many
 from mediation.normalise import NormaliseStep
 from pipeline.clock import Clock
 from pipeline.feeds import Entry, Feed
@@ -132,6 +133,7 @@ def normalise_stage(settings: Settings, *, bootstrap: str) -> Stage:
         is_proof=lambda record: True,
         proof_headers=(),
         wait_for_versions=wait_for_versions,
+        window=step.window,
     )
     return Stage(settings, bootstrap, spec, f"{settings.installation}.{NORMALISE}", (feed,))
 
@@ -159,6 +161,7 @@ def rate_stage(settings: Settings, *, bootstrap: str) -> Stage:
         is_proof=_is_ledger_proof,
         proof_headers=LEDGER_PROOF_HEADERS,
         wait_for_versions=wait_for_versions,
+        fold_many=changes_of_many,
     )
     feeds = (reference_feed, catalogue_feed)
     return Stage(settings, bootstrap, spec, f"{settings.installation}.{RATE}", feeds)

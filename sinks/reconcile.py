@@ -45,6 +45,57 @@ class ProofRow(NamedTuple):
     chain: str
 
 
+class KeptProof(NamedTuple):
+    """A proof as it was loaded; ``document`` is all of it but for normalise's changes of state."""
+
+    offset: int
+    document: str
+
+
+class KeptCharge(NamedTuple):
+    """A charge as far as it was loaded and other records can be held to it."""
+
+    offset: int
+    rating_key: str
+    sequence: int
+    charge_id: str  # 32 hex digits, as in the ledger
+    product: str
+    product_type: str
+    used: str
+    billed: str
+    unit: str
+    amount: str
+    currency: str
+    usage_period_ms: int
+    bill_period_ms: int
+    counters_after: str  # JSON
+
+
+class KeptLimit(NamedTuple):
+    """A limit reached, as it was loaded."""
+
+    offset: int
+    rating_key: str
+    sequence: int
+    limit_reached_id: str
+    crossing_charge_id: str
+    limits: str  # JSON
+    invoice_up_to: int
+    invoice_scope: str
+    invoiced: str  # JSON
+
+
+class KeptClose(NamedTuple):
+    """The close of a period, as it was loaded."""
+
+    offset: int
+    rating_key: str
+    sequence: int
+    period_closed_id: str
+    period_end_ms: int
+    closed: str  # JSON
+
+
 class SuspenseRow(NamedTuple):
     """A refused record, or a notice of a duplicate, by where its record lay."""
 
@@ -181,6 +232,56 @@ class TablesSnapshot:
             source_partition,
         )
 
+    def kept_proofs(
+        self, *, stage: str, source_topic: str, source_partition: int, below: int
+    ) -> AsyncIterator[list[KeptProof]]:
+        """Yield the proofs of one source partition that lay below an offset, in order."""
+        return self._chunks(
+            KeptProof,
+            "SELECT proof_offset, document::text FROM proofs WHERE stage = $1 "
+            "AND source_topic = $2 AND source_partition = $3 AND proof_offset < $4 "
+            "ORDER BY proof_offset",
+            stage,
+            source_topic,
+            source_partition,
+            below,
+        )
+
+    def kept_charges(self, partition: int, *, below: int) -> AsyncIterator[list[KeptCharge]]:
+        """Yield the charges of a ledger partition that lay below an offset, in order."""
+        return self._chunks(
+            KeptCharge,
+            f"SELECT ledger_offset, rating_key, sequence, {_hex('charge_id')}, product, "
+            "product_type, used::text, billed::text, unit, amount::text, currency, "
+            f"{_ms('usage_period')}, {_ms('bill_period')}, counters_after::text FROM rated_usage "
+            "WHERE ledger_partition = $1 AND ledger_offset < $2 ORDER BY ledger_offset",
+            partition,
+            below,
+        )
+
+    def kept_limits(self, partition: int, *, below: int) -> AsyncIterator[list[KeptLimit]]:
+        """Yield the limits reached of a ledger partition that lay below an offset, in order."""
+        return self._chunks(
+            KeptLimit,
+            f"SELECT ledger_offset, rating_key, sequence, {_hex('limit_reached_id')}, "
+            f"{_hex('crossing_charge_id')}, limits::text, invoice_up_to, invoice_scope, "
+            "invoiced::text FROM limit_reached "
+            "WHERE ledger_partition = $1 AND ledger_offset < $2 ORDER BY ledger_offset",
+            partition,
+            below,
+        )
+
+    def kept_closes(self, partition: int, *, below: int) -> AsyncIterator[list[KeptClose]]:
+        """Yield the closes of a ledger partition that lay below an offset, in order."""
+        return self._chunks(
+            KeptClose,
+            f"SELECT ledger_offset, rating_key, sequence, {_hex('period_closed_id')}, "
+            f"{_ms('period_end')}, closed::text FROM period_closes "
+            "WHERE ledger_partition = $1 AND ledger_offset < $2 ORDER BY ledger_offset",
+            partition,
+            below,
+        )
+
     def suspense(
         self, *, stage: str, source_topic: str, source_partition: int
     ) -> AsyncIterator[list[SuspenseRow]]:
@@ -241,6 +342,16 @@ class TablesSnapshot:
             cursor = await self._connection.cursor(statement, *arguments)
             while rows := await cursor.fetch(_CHUNK_ROWS):
                 yield [make(*row) for row in rows]
+
+
+def _hex(column: str) -> str:
+    """Return what gives an id as the topics have it."""
+    return f"encode(uuid_send({column}), 'hex')"
+
+
+def _ms(column: str) -> str:
+    """Return what gives an instant in milliseconds since 1970, exactly."""
+    return f"(extract(epoch FROM {column}) * 1000)::bigint"
 
 
 @asynccontextmanager

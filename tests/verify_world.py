@@ -44,6 +44,7 @@ from schemas.proof import (
     proof_to_json,
     proof_to_msgpack,
 )
+from schemas.raw import ClosePeriodCommand, command_to_json
 from schemas.reference import ReferenceData
 from sinks.connection import open_pool
 from sinks.installation import Identity, register
@@ -137,9 +138,11 @@ class VerifyWorld:
 
     # What comes in.
 
-    async def publish(self, values: Sequence[bytes], *, partition: int) -> None:
+    async def publish(
+        self, values: Sequence[bytes], *, partition: int, **named: str | None
+    ) -> None:
         stream = STREAMS[partition]
-        headers = list(mediation_world.headers(stream=stream.decode()))
+        headers = list(mediation_world.headers(stream=stream.decode(), **named))
         producer = idempotent_producer(self.bootstrap, client_id="test")
         await producer.start()
         try:
@@ -158,6 +161,15 @@ class VerifyWorld:
                 [_line(first + 1000 * partition + number) for number in range(60)],
                 partition=partition,
             )
+
+    async def close_periods(self, *, end_ms: int) -> None:
+        """Publish the command to close a period, for each account."""
+        for number, account in enumerate(mediation_world.IDENTIFIERS):
+            close = ClosePeriodCommand(
+                tenant="acme", account_id=account, period_start_ms=0, period_end_ms=end_ms
+            )
+            about = {"record": "command", "command_id": f"close-{number}", "format": None}
+            await self.publish([command_to_json(close)], partition=0, **about)
 
     # What becomes of it.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import msgspec
+from aiokafka import TopicPartition
 
 from pipeline.cli.starts import starts_of
 from pipeline.clock import SystemClock
@@ -16,6 +17,7 @@ from sinks.connection import open_pool
 from sinks.installation import Identity, check_cluster, register
 from sinks.migrate import migrate
 from sinks.partitions import ensure_partitions
+from sinks.progress import all_progress
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,10 +51,12 @@ async def prepare(
         tell(f"created or changed the tables of {name} ({len(migrations)} migrations)")
     await ensure_partitions(dsn, installation=name, at=SystemClock().now())
     async with open_pool(dsn, installation=name, max_size=1) as pool:
+        # Trimmed topics do not begin with their genesis any more; nor need they, once registered.
+        known = {TopicPartition(row.topic, row.partition) for row in await all_progress(pool)}
         registered = await register(
             pool,
             Identity(name, applied.cluster_id, applied.genesis_id),
-            await starts_of(settings, bootstrap=endpoints.kafka_bootstrap),
+            await starts_of(settings, bootstrap=endpoints.kafka_bootstrap, known=known),
         )
     return Prepared(
         installation=name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from aiokafka import TopicPartition
 
@@ -19,20 +19,24 @@ _WAIT_S = 30.0
 _POLL_MS = 100
 
 
-async def starts_of(settings: Settings, *, bootstrap: str) -> list[Start]:
-    """Return where load begins in every partition that it reads.
+async def starts_of(
+    settings: Settings, *, bootstrap: str, known: Collection[TopicPartition] = ()
+) -> list[Start]:
+    """Return where load begins in every partition that it reads and that is not ``known``.
 
     `MissingGenesis` where the first record of a partition is not its genesis any more: what was
     before it is trimmed, so a database without a position cannot be filled from there.
     """
     topics = topics_of(settings)
-    ledgers, proofs = partitions_of(topics.ledger), partitions_of(topics.proofs)
+    ledgers = [one for one in partitions_of(topics.ledger) if one not in known]
+    proofs = [one for one in partitions_of(topics.proofs) if one not in known]
+    suspense = [one for one in partitions_of(topics.suspense) if one not in known]
     first = await _first_records(bootstrap, [*ledgers, *proofs])
     starts = [_after_genesis(one, first[one], proof_from_json(first[one].value)) for one in ledgers]
     starts += [
         _after_genesis(one, first[one], proof_from_msgpack(first[one].value)) for one in proofs
     ]
-    starts += [Start(one.topic, one.partition, 0) for one in partitions_of(topics.suspense)]
+    starts += [Start(one.topic, one.partition, 0) for one in suspense]
     return starts
 
 
@@ -56,8 +60,10 @@ async def _first_records(
     bootstrap: str, partitions: Sequence[TopicPartition]
 ) -> dict[TopicPartition, LastRecord]:
     """Return the first committed record of each partition; each holds one, its genesis at least."""
-    consumer = partition_consumer(bootstrap, client_id="ratemill.prepare")
     found: dict[TopicPartition, LastRecord] = {}
+    if not partitions:
+        return found
+    consumer = partition_consumer(bootstrap, client_id="ratemill.prepare")
     try:
         await consumer.start()
         consumer.assign(partitions)

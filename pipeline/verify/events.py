@@ -12,7 +12,7 @@ from msgspec import Raw
 from pipeline.verify.index import NOTHING, HandedOn, Sum
 from pipeline.verify.report import Check, Finding, Findings
 from schemas import sethash
-from schemas.proof import Proof
+from schemas.proof import Proof, ReadSoFar
 
 
 class _Provenance(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -126,7 +126,9 @@ class Events:
     def trust(self, proof: Proof) -> None:
         """Start from what a proof of rate says it had read, where the records are deleted."""
         self._skip_below = max(self._skip_below, proof.next)
+        self.read = 0
         for raw, read in proof.read.items():
+            self._compare_closed(proof, int(raw), read)
             self._so_far[int(raw)] = _FromRaw(
                 batch=read.batch,
                 first=self._skip_below,
@@ -150,18 +152,22 @@ class Events:
                     f"{so_far.sum()} from raw partition {raw} up to here",
                     f"rate read {had}",
                 )
-            elif read is not None and read.closed_batch:
-                closed = self._handed_on.at(
-                    raw=raw, partition=self._partition, batch=read.closed_batch
-                )
-                said = _sum(read.closed.count, read.closed.set_hash)
-                if said != closed:
-                    self._rate_read(
-                        proof,
-                        f"{closed} handed on from raw partition {raw} up to batch "
-                        f"{read.closed_batch} of normalise",
-                        f"rate read {said}",
-                    )
+            elif read is not None:
+                self._compare_closed(proof, raw, read)
+
+    def _compare_closed(self, proof: Proof, raw: int, read: ReadSoFar) -> None:
+        """Check what rate read of whole batches of normalise; this needs proofs alone."""
+        if not read.closed_batch:
+            return
+        closed = self._handed_on.at(raw=raw, partition=self._partition, batch=read.closed_batch)
+        said = _sum(read.closed.count, read.closed.set_hash)
+        if said != closed:
+            self._rate_read(
+                proof,
+                f"{closed} handed on from raw partition {raw} up to batch "
+                f"{read.closed_batch} of normalise",
+                f"rate read {said}",
+            )
 
     def end(self) -> int:
         """Check the newest batches; return how many records came after the last compared one."""

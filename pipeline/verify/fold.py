@@ -38,8 +38,11 @@ class Fold:
         self._keys: dict[str, _Key] = {}
         self._counters: dict[tuple[str, str, int], _Used] = {}
 
-    def add(self, record: Said) -> list[Mismatch]:
-        """Add one record; return what it says otherwise than the sum of those before it."""
+    def add(self, record: Said, *, whole: bool = True) -> list[Mismatch]:
+        """Add one record; return what it says otherwise than the sum of those before it.
+
+        Not ``whole``: what it said of the state after it is not known.
+        """
         wrong: list[Mismatch] = []
         key = self._keys.get(record.rating_key)
         if key is None:
@@ -59,6 +62,8 @@ class Fold:
             self._limit(key, record, wrong)
         else:
             self._close(key, record, wrong)
+        if not whole:
+            return wrong
         if not _same(key.unbilled, record.unbilled):
             wrong.append(_unbilled("unbilled", key.unbilled, record.unbilled, record))
         if record.first_open_period_ms != key.first_open_ms:

@@ -27,6 +27,10 @@ class Sum:
         """Return the sum with one more member."""
         return Sum(self.count + 1, sethash.add(self.total, member))
 
+    def minus(self, other: Sum) -> Sum:
+        """Return the sum without what another one counts."""
+        return Sum(self.count - other.count, sethash.add(self.total, -other.total))
+
 
 NOTHING = Sum()
 

@@ -47,8 +47,9 @@ class LedgerPartition:
         self.limits = 0
         self.charges: dict[str, Decimal] = {}
 
-    def add(self, record: Said | None, offset: int) -> None:
-        """Take one record that is no proof; None: of a kind that is not known."""
+    def add(self, record: Said | None, offset: int, *, whole: bool = True) -> None:
+        """Take one record that is no proof; None: of a kind that is not known. Not ``whole``: as
+        Postgres keeps it."""
         batch = self._batch
         if batch.first is None:
             batch.first = offset
@@ -64,7 +65,7 @@ class LedgerPartition:
             batch.limits.append(bytes.fromhex(record.limit_reached_id))
         else:
             assert isinstance(record, CloseSaid)
-        for check, expected, found in self._fold.add(record):
+        for check, expected, found in self._fold.add(record, whole=whole):
             self._add(check, offset, expected, found)
 
     def prove(self, proof: Proof, offset: int) -> ClosedBatch:

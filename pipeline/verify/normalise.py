@@ -10,6 +10,7 @@ from pipeline.verify.index import StageProofs
 from pipeline.verify.reading import PartitionReader
 from pipeline.verify.report import Check, Finding
 from pipeline.verify.tables import proof_rows
+from pipeline.verify.trimmed import kept_proofs, require_loaded
 from schemas.outcome import NormaliseOutcome
 from schemas.proof import NORMALISE, Proof, proof_from_msgpack
 
@@ -35,22 +36,37 @@ async def check_normalise(context: Context, number: int) -> None:
     async with context.open(place) as proofs, context.open(source) as raw:
         if raw.begin:
             context.not_checked.append(f"{source.topic}/{number} below {raw.begin}: trimmed")
+
+        async def take(proof: Proof, offset: int, *, whole: bool) -> None:
+            nonlocal handed_on
+            if context.genesis is None:
+                context.genesis = proof
+            if not chain.follow(proof, offset=offset, whole=whole):
+                return
+            settled = context.settled(place, offset)
+            index.put(proof, settled=settled)
+            context.handed_on.put(proof, settled=settled)
+            handed_on = _check_handed_on(context, proof, handed_on, offset=offset)
+            await _raw_records(context, raw, proof)
+            tally.items += proof.items
+            tally.item_outcomes.update(proof.outcomes)
+            tally.refusals.update(proof.refusals)
+            await rows.compare(proof, offset)
+
+        if proofs.begin and context.tables is not None:
+            chain.trimmed = True
+            require_loaded(context, place, proofs.begin)
+            context.not_checked.append(
+                f"{place.topic}/{number} below {proofs.begin}: trimmed; followed as Postgres keeps "
+                "the proofs, without the changes of state"
+            )
+            async for offset, proof, whole in kept_proofs(
+                context.tables, stage=NORMALISE, source=source, below=proofs.begin
+            ):
+                await take(proof, offset, whole=whole)
         async for chunk in proofs.chunks():
             for record in chunk:
-                proof = proof_from_msgpack(record.value)
-                if context.genesis is None:
-                    context.genesis = proof
-                if not chain.follow(proof, offset=record.offset):
-                    continue
-                settled = context.settled(place, record.offset)
-                index.put(proof, settled=settled)
-                context.handed_on.put(proof, settled=settled)
-                handed_on = _check_handed_on(context, proof, handed_on, offset=record.offset)
-                await _raw_records(context, raw, proof)
-                tally.items += proof.items
-                tally.item_outcomes.update(proof.outcomes)
-                tally.refusals.update(proof.refusals)
-                await rows.compare(proof, record.offset)
+                await take(proof_from_msgpack(record.value), record.offset, whole=True)
             context.progressed(place.topic, len(chunk))
         chain.end()
         await rows.end()

@@ -9,10 +9,11 @@ from pipeline.verify.context import Context
 from pipeline.verify.events import Events
 from pipeline.verify.index import StageProofs
 from pipeline.verify.ledger import LedgerPartition
-from pipeline.verify.ledger_records import said
+from pipeline.verify.ledger_records import Said, said
 from pipeline.verify.reading import PartitionReader
 from pipeline.verify.report import Check
 from pipeline.verify.tables import LoadedLedger, proof_rows
+from pipeline.verify.trimmed import kept_ledger, require_loaded
 from pipeline.verify.unique import Repeats
 from schemas.proof import RATE, Proof
 
@@ -68,26 +69,41 @@ async def _ledger(
     context.proofs[RATE].append(index)
     proofs = proof_rows(context, stage=RATE, source=source, place=place)
     rows = LoadedLedger(context, place)
+
+    async def take(value: Said | Proof | None, offset: int, *, whole: bool) -> None:
+        if not isinstance(value, Proof):
+            ledger.add(value, offset, whole=whole)
+            return
+        moves_on = chain.follow(value, offset=offset)
+        batch = ledger.prove(value, offset)
+        if not moves_on:
+            return
+        settled = context.settled(place, offset)
+        index.put(value, settled=settled)
+        if settled:
+            await _events(context, normalised, events, value)
+        tally.events += value.records
+        tally.event_outcomes.update(value.outcomes)
+        tally.refusals.update(value.refusals)
+        await proofs.compare(value, offset)
+        await rows.compare(batch, is_loaded=context.is_loaded(place, offset))
+
     async with context.open(place) as reader:
+        if reader.begin and context.tables is not None:
+            chain.trimmed = True
+            require_loaded(context, place, reader.begin)
+            context.not_checked.append(
+                f"{place.topic}/{place.partition} below {reader.begin}: trimmed; the rows of "
+                "Postgres were held to the proofs that it keeps, but what the records said of "
+                "unbilled totals is gone"
+            )
+            async for offset, kept in kept_ledger(
+                context.tables, source=source, below=reader.begin
+            ):
+                await take(kept, offset, whole=False)
         async for chunk in reader.chunks():
             for record in chunk:
-                value = said(record.value)
-                if not isinstance(value, Proof):
-                    ledger.add(value, record.offset)
-                    continue
-                moves_on = chain.follow(value, offset=record.offset)
-                batch = ledger.prove(value, record.offset)
-                if not moves_on:
-                    continue
-                settled = context.settled(place, record.offset)
-                index.put(value, settled=settled)
-                if settled:
-                    await _events(context, normalised, events, value)
-                tally.events += value.records
-                tally.event_outcomes.update(value.outcomes)
-                tally.refusals.update(value.refusals)
-                await proofs.compare(value, record.offset)
-                await rows.compare(batch, is_loaded=context.is_loaded(place, record.offset))
+                await take(said(record.value), record.offset, whole=True)
             context.progressed(place.topic, len(chunk))
     chain.end()
     await proofs.end()

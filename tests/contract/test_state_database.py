@@ -70,6 +70,22 @@ def test_a_cleared_one_is_empty(tmp_path):
     store.close()
 
 
+def test_a_range_is_read_in_order_and_ends_where_it_is_said(tmp_path):
+    store = StateStore(tmp_path / "s")
+    store.write([(bytes([n]), b"%d" % n) for n in range(97, 102)], AT)
+    assert list(store.scan(b"b", b"d")) == [(b"b", b"98"), (b"c", b"99")]
+    assert list(store.scan(b"d", b"z")) == [(b"d", b"100"), (b"e", b"101")]
+    assert list(store.scan(b"x", b"z")) == []
+    store.prune([(b"b", None)], before=7)
+    assert list(store.scan(b"", b"c")) == [
+        (b"\x00meta", mock.ANY),
+        (b"\x00pruned", mock.ANY),
+        (b"a", b"97"),
+    ]
+    assert (store.pruned_before, store.folded) == (7, AT)
+    store.close()
+
+
 def test_a_new_one_is_empty(tmp_path):
     store = StateStore(tmp_path / "s")
     assert store.folded is None

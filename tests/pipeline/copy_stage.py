@@ -13,6 +13,7 @@ from aiokafka.admin import RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from prometheus_client import CollectorRegistry
 
+from mediation.dedup import Window
 from pipeline.clock import SystemClock
 from pipeline.genesis import apply_topics
 from pipeline.kafka import admin_client, cluster_id, idempotent_producer, reading
@@ -41,7 +42,7 @@ async def until(holds: Callable[[], bool], *, what: str, within_s: float = WITHI
         raise AssertionError(f"not within {within_s:.0f} s: {what}") from None
 
 
-def copy_settings(prefix: str, **changed: int) -> Settings:
+def copy_settings(prefix: str, **changed: int | Path) -> Settings:
     """Return settings under which a test does not wait long for a time-out."""
     usual = {
         "raw_partitions": 1,
@@ -49,11 +50,12 @@ def copy_settings(prefix: str, **changed: int) -> Settings:
         "session_timeout_ms": 6_000,  # the least that a broker takes by default
         "heartbeat_interval_ms": 500,
         "transaction_timeout_ms": 5_000,
+        "snapshot_changes": 0,
     }
-    return Settings(installation=prefix, **(usual | changed))
+    return Settings.model_validate({"installation": prefix} | usual | changed)
 
 
-def copy_spec(settings: Settings, step: CopyStep) -> StageSpec:
+def copy_spec(settings: Settings, step: CopyStep, window: Window | None = None) -> StageSpec:
     """Return the machine of a stage that copies raw to normalised."""
     topics = topics_of(settings)
 
@@ -75,6 +77,7 @@ def copy_spec(settings: Settings, step: CopyStep) -> StageSpec:
         is_proof=lambda record: True,
         proof_headers=(),
         wait_for_versions=no_versions,
+        window=window,
     )
 
 
@@ -90,12 +93,13 @@ class CopyMember:
         folder: Path,
         step: CopyStep | None = None,
         instance_id: str | None = None,
+        window: Window | None = None,
     ) -> None:
         self.folder = folder
         self.registry = CollectorRegistry()
         self.owned: list[StagePartition] = []  # a new one each time that a partition is taken up
         metrics = StageMetrics("normalise", self.registry)
-        spec = copy_spec(settings, step or CopyStep())
+        spec = copy_spec(settings, step or CopyStep(), window)
 
         def own(partition: TopicPartition) -> StagePartition:
             owner = StagePartition(
@@ -164,7 +168,9 @@ class CopyInstallation:
         cluster = await cluster_id(bootstrap)
         return cls(settings, bootstrap=bootstrap, cluster=cluster, folder=folder)
 
-    def member(self, name: str = "a", *, step: CopyStep | None = None) -> CopyMember:
+    def member(
+        self, name: str = "a", *, step: CopyStep | None = None, window: Window | None = None
+    ) -> CopyMember:
         """Return a member of the group; one name, one state folder."""
         return CopyMember(
             self.settings,
@@ -172,6 +178,7 @@ class CopyInstallation:
             cluster=self.cluster,
             folder=self.folder / name,
             step=step,
+            window=window,
         )
 
     @contextlib.asynccontextmanager
@@ -226,7 +233,7 @@ class CopyInstallation:
                 asyncio.timeout(within_s),
                 reading(self.bootstrap, place, client_id="test") as consumer,
             ):
-                consumer.seek(place, 0)
+                consumer.seek(place, (await consumer.beginning_offsets([place]))[place])
                 position = 0
                 while position <= records[-1][0]:
                     for record in (await consumer.getmany(place, timeout_ms=100)).get(place, ()):

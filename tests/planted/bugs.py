@@ -189,8 +189,8 @@ BUGS = (
         "a state that lags behind its changelog is taken as it is",
         (
             "pipeline/restore.py",
-            "    if folded.next_offset > upto.offset:\n        return\n",
-            "    if folded.next_offset > 0:\n        return\n",
+            "        if folded.next_offset > upto.offset:\n            return\n",
+            "        if folded.next_offset > 0:\n            return\n",
         ),
     ),
     _bug(

@@ -8,6 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from counters.state import changes_of_many
 from schemas import sethash
 from schemas.flow import Channel
 from schemas.ledger import Charge, LimitReached
@@ -112,6 +113,18 @@ def test_the_state_is_the_fold_of_the_ledger(day_and_cuts):
     for append in stage.appends:
         if append.channel is Channel.LEDGER:
             rebuilt.update(stage.step.fold(append.value))
+    assert rebuilt == stage.state
+
+
+@given(days_and_cuts(), st.integers(1, 5))
+def test_many_ledger_records_folded_at_once_are_the_fold_of_each(day_and_cuts, size):
+    stage = run(*day_and_cuts)
+    ledger = [append.value for append in stage.appends if append.channel is Channel.LEDGER]
+    rebuilt = {}
+    for begin in range(0, len(ledger), size):
+        changes = changes_of_many(ledger[begin : begin + size])
+        assert len(dict(changes)) == len(changes), "the last word on each key alone"
+        rebuilt.update(changes)
     assert rebuilt == stage.state
 
 

@@ -7,6 +7,7 @@ whoever deletes the folder deletes it.
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -75,6 +76,29 @@ def _put(data: dict[bytes, bytes], key: bytes, value: bytes | None) -> None:
         data[key] = value
 
 
+class MemoryIterator:
+    """rocksdict's iterator over keys: what is asked of it after `items` came to its end."""
+
+    def __init__(self, keys: list[bytes]) -> None:
+        self._keys = keys
+        self._at = len(keys)
+
+    def seek_to_first(self) -> None:
+        self._at = 0
+
+    def seek(self, key: bytes) -> None:
+        self._at = bisect.bisect_left(self._keys, key)
+
+    def next(self) -> None:
+        self._at += 1
+
+    def valid(self) -> bool:
+        return self._at < len(self._keys)
+
+    def status(self) -> None:
+        """Nothing is ever damaged in memory."""
+
+
 class MemoryRdict:
     """An open database."""
 
@@ -102,9 +126,13 @@ class MemoryRdict:
         self._database.write(batch.changes)
         self._process.at_once("rocksdb.after")
 
-    def items(self) -> Iterator[tuple[bytes, bytes]]:
+    def items(self, *, from_key: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         self._process.check()
-        return iter(sorted(self._database.data.items()))
+        return iter(sorted(item for item in self._database.data.items() if item[0] >= from_key))
+
+    def iter(self) -> MemoryIterator:
+        self._process.check()
+        return MemoryIterator(sorted(self._database.data))
 
     def close(self) -> None:
         if self._open and not self._process.dead:

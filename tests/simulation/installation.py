@@ -53,6 +53,7 @@ def settings_of(folder: Path, **changed: int) -> Settings:
         "session_timeout_ms": 6_000,
         "heartbeat_interval_ms": 1_000,
         "transaction_timeout_ms": 5_000,
+        "snapshot_changes": 0,  # they are files, and threads
     }
     return Settings(installation=NAME, data=folder, **(usual | changed))
 

@@ -116,13 +116,26 @@ def test_pruning_deletes_what_is_behind_the_horizon_and_keeps_what_is_pinned():
     }
     index = day_key(100, batch=1)
     late_ms = 200 * DAY_MS
-    assert prune(index, indexed, state, window=WINDOW, appended_at_ms=late_ms) == [
-        (keys[0], None),
-        (index, keys[1][1:]),
-    ]
-    assert prune(index, keys[1][1:], state, window=WINDOW, appended_at_ms=late_ms) == []
+    at = {"window": WINDOW, "appended_at_ms": late_ms}
+    assert prune(index, indexed, state, **at) == (
+        [(keys[0], None), (index, keys[1][1:])],
+        None,
+    )
+    assert prune(index, keys[1][1:], state, **at) == ([], None)
     state[keys[1]] = mark_to_bytes(mark(state=MarkState.WRITTEN_OFF))
-    assert prune(index, keys[1][1:], state, window=WINDOW, appended_at_ms=late_ms) == [
-        (keys[1], None),
-        (index, None),
-    ]
+    assert prune(index, keys[1][1:], state, **at) == ([(keys[1], None), (index, None)], None)
+
+
+def test_pruning_may_look_at_a_part_of_an_entry_and_goes_on_behind_what_it_kept():
+    keys = [MARK_KEY + bytes([n]) * 16 for n in range(5)]
+    state = {key: mark_to_bytes(mark()) for key in keys}
+    state[keys[1]] = mark_to_bytes(mark(state=MarkState.SUSPENDED))
+    index, at = day_key(100, batch=1), {"window": WINDOW, "appended_at_ms": 200 * DAY_MS}
+    indexed = b"".join(key[1:] for key in keys)
+    changes, after = prune(index, indexed, state, **at, first=0, most=3)
+    left = b"".join(keys[n][1:] for n in (1, 3, 4))
+    assert changes == [(keys[0], None), (keys[2], None), (index, left)]
+    assert after == 1
+    changes, after = prune(index, left, state, **at, first=1, most=3)
+    assert changes == [(keys[3], None), (keys[4], None), (index, keys[1][1:])]
+    assert after is None

@@ -1,0 +1,105 @@
+"""`ratemill retention`: deletes from the topics what nothing needs any more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.help_text import examples
+from pipeline.cli.output import results, table, tell, write_json
+from pipeline.cli.running import run_to_end
+from pipeline.cli.session import connect, require_topics, session_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.retention import PartitionPlan
+    from pipeline.settings import Settings
+
+_DAY_MS = 86_400_000
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command(
+        "retention",
+        rich_help_panel="Run",
+        epilog=examples(
+            "ratemill retention --dry-run",
+            "ratemill retention --keep-days 30",
+            "ratemill retention --behind-group invoicing --json",
+        ),
+    )(retention)
+
+
+def retention(
+    context: typer.Context,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Delete nothing; show what could go.")
+    ] = False,
+    keep_days: Annotated[
+        int, typer.Option(min=0, help="Keep what the broker took in the last so many days.")
+    ] = 7,
+    behind_group: Annotated[
+        list[str] | None,
+        typer.Option(help="A consumer group that reads the ledger and must have read what goes."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
+) -> None:
+    """Trim topics behind proofs, load and snapshots; says for each partition why not further.
+
+    Raw usage, events, ledger, suspense and proofs of normalise grow until this is run, by a timer
+    for example; it may run while everything works. What goes is in Postgres, and in the snapshots
+    of state: `ratemill verify` checks it there from then on.
+    """
+    plans = run_to_end(
+        _run(
+            session_of(context).settings,
+            dry_run=dry_run,
+            keep_days=keep_days,
+            groups=behind_group or [],
+        )
+    )
+    if as_json:
+        write_json({"dry_run": dry_run, "partitions": plans})
+        return
+    trim_to = "May be trimmed to" if dry_run else "Trimmed to"
+    results().print(
+        table(
+            None,
+            ["Topic", ">Partition", ">Begins", ">Ends", f">{trim_to}", "Why not further", "To do"],
+            [[p.topic, p.partition, p.begins, p.ends, p.trim_to, p.why, p.action] for p in plans],
+        )
+    )
+    offsets = sum(one.offsets for one in plans)
+    tell(f"{offsets:,} offsets {'could go' if dry_run else 'are gone'}.")
+
+
+async def _run(
+    settings: Settings, *, dry_run: bool, keep_days: int, groups: Sequence[str]
+) -> list[PartitionPlan]:
+    from pipeline.clock import SystemClock
+    from pipeline.retention import plan, trim
+    from pipeline.retention_facts import read_facts
+    from pipeline.topics import topics_of
+    from sinks.connection import open_pool
+
+    endpoints = await connect(settings)
+    bootstrap = endpoints.kafka_bootstrap
+    await require_topics(settings, bootstrap=bootstrap)
+    now_ms = int(SystemClock().now().timestamp() * 1000)
+    async with open_pool(
+        endpoints.postgres_dsn, installation=settings.installation, max_size=1
+    ) as pool:
+        facts = await read_facts(
+            settings,
+            bootstrap=bootstrap,
+            pool=pool,
+            keep_from_ms=now_ms - keep_days * _DAY_MS if keep_days else None,
+            groups=groups,
+        )
+    plans = plan(topics_of(settings), facts)
+    if not dry_run:
+        await trim(bootstrap, plans)
+    return plans
