@@ -12,7 +12,22 @@ import msgspec
 
 from mediation.decode.delimited_mapping import DelimitedMapping, QuantityRule
 from mediation.decode.item import MAX_TEXT, DecodedItem, Ignored, Item, Outcome, check_text
-from mediation.decode.local_time import PrintedTime, WallClock, learnt_offset_ms, wall_clock
+from mediation.decode.local_time import (
+    PrintedTime,
+    WallClock,
+    iso_time,
+    learnt_offset_ms,
+    wall_clock,
+)
+from mediation.decode.ordinary_row import (
+    NO_TEXT,
+    Columns,
+    OrdinaryRow,
+    Row,
+    TextAt,
+    ordinary_row,
+    without_prefix,
+)
 from mediation.decode.quantity import quantity_of, scaled
 from mediation.identity import record_id_of, row_record_id
 from schemas import raw
@@ -31,8 +46,6 @@ _UNKNOWN_ZONE = Refused(
     RefusalReason.TIME_WITHOUT_ZONE, "the raw header zone is not the IANA name of a zone"
 )
 _pack = msgspec.msgpack.Encoder().encode
-
-Row = list[str]
 
 
 class DelimitedDecoder:
@@ -185,26 +198,45 @@ class _RowReader:
 
         self._mapping = mapping
         self._formats = mapping.time_formats
-        self._started_at = tuple(at(name) for name in mapping.started_at)
-        self._ended_at = tuple(at(name) for name in mapping.ended_at)
-        self._identity = tuple(tuple(at(name) for name in way) for way in mapping.identity)
-        self._identifiers = tuple(at(name) for name in mapping.identifiers)
-        self._quantities = tuple((rule, at(rule.column or "")) for rule in mapping.quantities)
-        self._attributes = tuple((name, at(column)) for name, column in mapping.attributes)
-        self._allowed = tuple((at(name), values) for name, values in mapping.allowed)
-        self._ignore = tuple((at(name), values) for name, values in mapping.ignore)
-        self._content = tuple(at(name) for name in mapping.content)
-        self._texts = tuple(
-            (at(rule.column), rule.strip) if rule else None
-            for rule in (mapping.origin, mapping.destination, mapping.service_class)
-        )
-        self._product_at = at(mapping.product.column) if mapping.product.column else -1
-        self._products = dict(mapping.product.table)
         learn = mapping.learn_zone
-        self._learn = learn
-        self._learn_at = (at(learn.column), at(learn.against)) if learn else (0, 0)
+        texts = [
+            (at(rule.column), rule.strip) if rule else NO_TEXT
+            for rule in (mapping.origin, mapping.destination, mapping.service_class)
+        ]
+        self._columns = Columns(
+            started_at=tuple(at(name) for name in mapping.started_at),
+            ended_at=tuple(at(name) for name in mapping.ended_at),
+            identity=tuple(tuple(at(name) for name in way) for way in mapping.identity),
+            identifiers=tuple(at(name) for name in mapping.identifiers),
+            quantities=tuple((rule, at(rule.column or "")) for rule in mapping.quantities),
+            texts=(texts[0], texts[1], texts[2]),
+            attributes=tuple((name, at(column)) for name, column in mapping.attributes),
+            allowed=tuple((at(name), values) for name, values in mapping.allowed),
+            ignore=tuple((at(name), values) for name, values in mapping.ignore),
+            content=tuple(at(name) for name in mapping.content),
+            product=at(mapping.product.column) if mapping.product.column else -1,
+            learn=(at(learn.column), at(learn.against)) if learn else (0, 0),
+        )
+        self._products = dict(mapping.product.table)
         self._content_version = int.from_bytes(
             hashlib.blake2b(_pack(["delimited", *mapping.content]), digest_size=2).digest(), "big"
+        )
+        self._ordinary = self._ordinary_reader()
+
+    def _ordinary_reader(self) -> OrdinaryRow | None:
+        """Return the short way; there is none where another format is tried before `iso_time`."""
+        mapping = self._mapping
+        if mapping.time_formats[:1] != (iso_time,):
+            return None
+        return ordinary_row(
+            self._columns,
+            products=self._products,
+            product_otherwise=mapping.product.constant,
+            usage_kind=mapping.usage_kind,
+            learn_zone=mapping.learn_zone,
+            content_version=self._content_version,
+            quantity_of_text=_quantity,
+            full_record_id=self._record_id,
         )
 
     def read(self, row: Row, clock: WallClock | Refused, *, long: bool) -> Outcome:
@@ -213,10 +245,22 @@ class _RowReader:
         if not self._fewest <= cells <= self._most:
             return self._wrong_count(cells)
         row += self._padding
-        for at, values in self._ignore:
+        item: Outcome | None = None
+        if self._ordinary is not None:
+            item = self._ordinary(row, cells, clock if isinstance(clock, WallClock) else None)
+        if item is None:
+            item = self.read_in_full(row, cells, clock)
+        if long and isinstance(item, DecodedItem) and max(map(len, row)) > MAX_TEXT:
+            return _checked(item)
+        return item
+
+    def read_in_full(self, row: Row, cells: int, clock: WallClock | Refused) -> Outcome:
+        """Return what a padded row is, by every rule there is. Its own cells are the first ones."""
+        columns = self._columns
+        for at, values in columns.ignore:
             if row[at] in values:
                 return Ignored(f"{self._name(at)} is one that the mapping ignores")
-        for at, values in self._allowed:
+        for at, values in columns.allowed:
             if row[at] not in values:
                 return Refused(
                     RefusalReason.INVALID_FIELD,
@@ -226,8 +270,8 @@ class _RowReader:
         if isinstance(times, Refused):
             return times
         quantities: dict[str, Decimal] = {}
-        for rule, at in self._quantities:
-            quantity = self._quantity(row, rule, at)
+        for rule, at in columns.quantities:
+            quantity = _quantity(rule, row[at])
             if isinstance(quantity, Refused):
                 return quantity
             if quantity is not None:
@@ -238,12 +282,12 @@ class _RowReader:
         record_id = self._record_id(row, cells)
         if isinstance(record_id, Refused):
             return record_id
-        identifiers = tuple(row[at] for at in self._identifiers if row[at])
+        identifiers = tuple(row[at] for at in columns.identifiers if row[at])
         if not identifiers:
             names = " and ".join(self._mapping.identifiers)
             return Refused(RefusalReason.MISSING_FIELD, f"{names} are empty: whose usage is it?")
-        origin, destination, service_class = self._texts
-        item = DecodedItem(
+        origin, destination, service_class = columns.texts
+        return DecodedItem(
             record_id=record_id,
             identifiers=identifiers,
             started_at_ms=times[0],
@@ -251,16 +295,13 @@ class _RowReader:
             product=product,
             usage_kind=self._mapping.usage_kind,
             quantities=quantities,
-            origin=_text(row, origin) if origin else None,
-            destination=_text(row, destination) if destination else None,
-            service_class=_text(row, service_class) if service_class else None,
-            attributes={name: row[at] for name, at in self._attributes if row[at]},
-            content=_pack([row[at] for at in self._content]),
+            origin=_text(row, origin),
+            destination=_text(row, destination),
+            service_class=_text(row, service_class),
+            attributes={name: row[at] for name, at in columns.attributes if row[at]},
+            content=_pack([row[at] for at in columns.content]),
             content_version=self._content_version,
         )
-        if long and max(map(len, row)) > MAX_TEXT:
-            return _checked(item)
-        return item
 
     def _name(self, at: int) -> str:
         return self._names[at] if at < len(self._names) else "a column that is not there"
@@ -275,7 +316,7 @@ class _RowReader:
 
     def _times(self, row: Row, clock: WallClock | Refused) -> tuple[int, int | None] | Refused:
         """Return when the usage began and ended."""
-        started = self._printed(row, self._started_at)
+        started = self._printed(row, self._columns.started_at)
         if started is None:
             return Refused(
                 RefusalReason.MISSING_FIELD, f"{' and '.join(self._mapping.started_at)} are empty"
@@ -283,7 +324,7 @@ class _RowReader:
         if isinstance(started, Refused):
             return started
         offset: int | None = None
-        if self._learn is not None and not started[1]:
+        if self._mapping.learn_zone is not None and not started[1]:
             learnt = self._learnt(row, started)
             if isinstance(learnt, Refused):
                 return learnt
@@ -293,7 +334,7 @@ class _RowReader:
             return started_ms
         # Nothing is priced by the end, and no duration is made of it. Where the wall clock does
         # not tell it (the hour that happens twice, an end before the start) it is left out.
-        ended = self._printed(row, self._ended_at)
+        ended = self._printed(row, self._columns.ended_at)
         if ended is None or isinstance(ended, Refused):
             return started_ms, None
         ended_ms = _instant(ended, offset, clock)
@@ -317,9 +358,9 @@ class _RowReader:
 
     def _learnt(self, row: Row, started: PrintedTime) -> int | Refused | None:
         """Return the offset that the row tells by itself, or None where it tells none."""
-        learn = self._learn
+        learn = self._mapping.learn_zone
         assert learn is not None
-        epoch_at, against_at = self._learn_at
+        epoch_at, against_at = self._columns.learn
         found = learn.pattern.search(row[epoch_at])
         if found is None or not _EPOCH_S.fullmatch(found[1] or ""):
             return None
@@ -333,22 +374,11 @@ class _RowReader:
             )
         return learnt_offset_ms(against[0], int(found[1]) * 1000, within_ms=learn.within_ms)
 
-    def _quantity(self, row: Row, rule: QuantityRule, at: int) -> Decimal | Refused | None:
-        if rule.column is None:
-            return rule.constant
-        text = row[at]
-        if rule.optional and not text:
-            return None
-        quantity = quantity_of(text, field=rule.column)
-        if rule.factor is None or isinstance(quantity, Refused):
-            return quantity
-        return scaled(quantity, rule.factor, field=rule.column)
-
     def _product(self, row: Row) -> str | Refused:
         rule = self._mapping.product
         product = rule.constant
-        if self._product_at >= 0:
-            product = self._products.get(row[self._product_at], product)
+        if self._columns.product >= 0:
+            product = self._products.get(row[self._columns.product], product)
         if product is None:
             return Refused(
                 RefusalReason.INVALID_FIELD, f"{rule.column} names no product of the mapping"
@@ -356,7 +386,7 @@ class _RowReader:
         return product
 
     def _record_id(self, row: Row, cells: int) -> str | Refused:
-        for way in self._identity:
+        for way in self._columns.identity:
             values = [row[at] for at in way]
             if all(values):
                 return record_id_of(*values)
@@ -375,14 +405,20 @@ def _instant(time: PrintedTime, offset: int | None, clock: WallClock | Refused) 
     return clock if isinstance(clock, Refused) else clock.instant_ms(ms)
 
 
-def _text(row: Row, rule: tuple[int, tuple[str, ...]]) -> str | None:
+def _quantity(rule: QuantityRule, text: str) -> Decimal | Refused | None:
+    if rule.column is None:
+        return rule.constant
+    if rule.optional and not text:
+        return None
+    quantity = quantity_of(text, field=rule.column)
+    if rule.factor is None or isinstance(quantity, Refused):
+        return quantity
+    return scaled(quantity, rule.factor, field=rule.column)
+
+
+def _text(row: Row, rule: TextAt) -> str | None:
     at, strip = rule
-    text = row[at]
-    for prefix in strip:
-        if text.startswith(prefix):
-            text = text[len(prefix) :]
-            break
-    return text or None
+    return without_prefix(row[at], strip) or None
 
 
 def _checked(item: DecodedItem) -> Outcome:

@@ -14,7 +14,7 @@ MAX_TEXT = 256
 """Characters of an id, a number or an attribute; more is a broken record, not a name."""
 
 
-class DecodedItem(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class DecodedItem(msgspec.Struct, frozen=True, gc=False):
     """One item as its source states it, in our words; whose it is, is not known yet."""
 
     record_id: str
