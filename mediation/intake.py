@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
 from typing import NamedTuple
 
 import msgspec
 
 from mediation.changes import FILE_KEY, MARK_KEY
 from mediation.decode.item import MAX_TEXT, DecodedItem, Decoder, Ignored, format_name
-from mediation.dedup import content_hash
+from mediation.dedup import CONTENT_HASH_BYTES, content_hash
 from mediation.file_progress import BlockSeen, count_items
-from mediation.identity import command_identity, event_identity, file_identity
+from mediation.identity import command_identity, file_identity
 from schemas import raw
 from schemas.flow import SourceRecord
+from schemas.ids import event_identities
 from schemas.raw import ClosePeriodCommand, FileEnd
 from schemas.refusal import RefusalReason, Refused
 
@@ -26,6 +28,7 @@ _LONGEST_REMEMBERED = 1_024  # bytes of a key; what a client makes up must not f
 _KINDS = (raw.RECORD_BLOCK, raw.RECORD_END, raw.RECORD_MESSAGE, raw.RECORD_COMMAND)
 _HEX_DIGEST = re.compile(rb"[0-9a-f]{32}")
 _EMPTY = Ignored("an empty record")
+_NONE = (b"",)
 
 
 class Origin(NamedTuple):
@@ -35,6 +38,7 @@ class Origin(NamedTuple):
     source: str = ""
     format: str = ""  # "asterisk@1"; as the header states it where no such mapping is loaded
     decoder: Decoder | None = None
+    identity_of: Callable[[str], bytes] | None = None  # of a record id; None as the decoder
 
 
 class Command(NamedTuple):
@@ -52,6 +56,9 @@ class End(NamedTuple):
 
 Outcome = DecodedItem | Refused | Ignored | Command | End
 
+Item = tuple[int, bytes, Outcome]
+"""Its index in the raw record; its own bytes; what it is."""
+
 
 class ReceivedItem(msgspec.Struct, frozen=True, gc=False):
     """One item of a raw record. ``key`` is the state key of its mark, empty where it has none."""
@@ -64,11 +71,13 @@ class ReceivedItem(msgspec.Struct, frozen=True, gc=False):
 
 
 class Received(NamedTuple):
-    """A raw record, read."""
+    """A raw record, read. Items, keys and content hashes belong together by their places."""
 
     record: SourceRecord
     origin: Origin
-    items: list[ReceivedItem]
+    items: Sequence[Item]
+    keys: Sequence[bytes]  # state keys of the marks, empty where an item has none
+    content_hashes: Sequence[bytes]
     sequence: int | None = None
     file_key: bytes = b""  # state key of the file that it is a block of
     block: BlockSeen | None = None
@@ -185,7 +194,9 @@ class Intake:
                 RefusalReason.UNKNOWN_FORMAT,
                 f"no mapping {stated.format!r} is loaded; there are {loaded}",
             )
-        return Origin(stated.tenant, stated.source, format_name(decoder), decoder)
+        tenant, source = stated.tenant, stated.source
+        identity_of = event_identities(tenant=tenant, source=source)
+        return Origin(tenant, source, format_name(decoder), decoder, identity_of)
 
 
 def _headers(record: SourceRecord) -> dict[str, bytes]:
@@ -211,7 +222,7 @@ def _stated(headers: Mapping[str, bytes], name: str) -> str:
 
 
 def _refused(record: SourceRecord, origin: Origin, refused: Refused) -> Received:
-    return Received(record, origin, [ReceivedItem(0, record.value, refused)])
+    return Received(record, origin, [(0, record.value, refused)], _NONE, _NONE)
 
 
 def _message(
@@ -221,7 +232,7 @@ def _message(
         return _refused(record, _stated_origin(headers), origin)
     if raw.OVERSIZE_BYTES in headers:
         return _refused(record, origin, _oversize(headers))
-    return Received(record, origin, _items(record, origin, headers))
+    return _decoded(record, origin, headers)
 
 
 def _of_file(
@@ -249,31 +260,30 @@ def _of_file(
     return received._replace(file_key=file_key, block=block)
 
 
-def _items(
-    record: SourceRecord, origin: Origin, headers: Mapping[str, bytes]
-) -> list[ReceivedItem]:
-    assert origin.decoder is not None
-    decoded = origin.decoder.decode(record.value, headers)
-    if len(decoded) > raw.MAX_RECORD_ITEMS:
+def _decoded(record: SourceRecord, origin: Origin, headers: Mapping[str, bytes]) -> Received:
+    decoder, identity_of = origin.decoder, origin.identity_of
+    assert decoder is not None
+    assert identity_of is not None
+    items = decoder.decode(record.value, headers)
+    if len(items) > raw.MAX_RECORD_ITEMS:
         refused = Refused(
             RefusalReason.TOO_LARGE,
-            f"{len(decoded):,} items, {raw.MAX_RECORD_ITEMS:,} fit: send them in several records",
+            f"{len(items):,} items, {raw.MAX_RECORD_ITEMS:,} fit: send them in several records",
         )
-        return [ReceivedItem(0, record.value, refused)]
-    if not decoded:
-        return [ReceivedItem(0, record.value, _EMPTY)]
-    tenant, source = origin.tenant, origin.source
-    items: list[ReceivedItem] = []
-    for index, line, outcome in decoded:
-        if isinstance(outcome, DecodedItem):
-            identity = event_identity(tenant=tenant, source=source, record_id=outcome.record_id)
-            item = ReceivedItem(
-                index, line, outcome, MARK_KEY + identity, content_hash(outcome.content)
-            )
+        return Received(record, origin, [(0, record.value, refused)], _NONE, _NONE)
+    if not items:
+        return Received(record, origin, [(0, record.value, _EMPTY)], _NONE, _NONE)
+    keys: list[bytes] = []
+    hashes: list[bytes] = []
+    for _, _, outcome in items:
+        if type(outcome) is DecodedItem:
+            keys.append(MARK_KEY + identity_of(outcome.record_id))
+            # `dedup.content_hash`, without the call.
+            hashes.append(blake2b(outcome.content, digest_size=CONTENT_HASH_BYTES).digest())
         else:
-            item = ReceivedItem(index, line, outcome)
-        items.append(item)
-    return items
+            keys.append(b"")
+            hashes.append(b"")
+    return Received(record, origin, items, keys, hashes)
 
 
 def _oversize(headers: Mapping[str, bytes]) -> Refused:
@@ -321,8 +331,14 @@ def _end(record: SourceRecord, origin: Origin, file_key: bytes) -> Received:
         refused = Refused(RefusalReason.FILE_INCOMPLETE, "the end record of the file is no JSON")
         return _refused(record, origin, refused)
     key = MARK_KEY + file_key[1:]
-    item = ReceivedItem(0, record.value, End(end, file_key), key, content_hash(record.value))
-    return Received(record, origin, [item], file_key=file_key)
+    return Received(
+        record,
+        origin,
+        [(0, record.value, End(end, file_key))],
+        (key,),
+        (content_hash(record.value),),
+        file_key=file_key,
+    )
 
 
 def _command(record: SourceRecord, headers: Mapping[str, bytes]) -> Received:
@@ -338,8 +354,8 @@ def _command(record: SourceRecord, headers: Mapping[str, bytes]) -> Received:
         return _refused(record, origin, refused)
     key = MARK_KEY + command_identity(tenant=command.tenant, command_id=command_id)
     content = content_hash(raw.command_to_json(command))
-    item = ReceivedItem(0, record.value, Command(command), key, content)
-    return Received(record, origin._replace(tenant=command.tenant), [item])
+    items = [(0, record.value, Command(command))]
+    return Received(record, origin._replace(tenant=command.tenant), items, (key,), (content,))
 
 
 def _whole(text: bytes | None, *, digits: int = 9) -> int | None:

@@ -8,6 +8,10 @@ twice or left out moves the sum; it guards against faults, not against a forger.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterable
+
+EventDigest = Callable[[bytes, bytes], bytes]
+"""Of an identity and a content hash: the 16 bytes that the event adds to the sum."""
 
 MODULUS = 1 << 128
 EMPTY = 0
@@ -25,6 +29,11 @@ def member(*fields: bytes) -> int:
 def add(total: int, value: int) -> int:
     """Return the sum with one more member, or with another set's sum."""
     return (total + value) % MODULUS
+
+
+def add_digests(total: int, digests: Iterable[bytes]) -> int:
+    """Return the sum with the members that the digests of `event_digests` stand for."""
+    return (total + sum(map(int.from_bytes, digests))) % MODULUS
 
 
 def to_hex(total: int) -> str:
@@ -45,3 +54,29 @@ def charge_member(charge_id: str, amount: str, currency: str) -> int:
 def event_member(identity: bytes, run: str, rating_key: str, content_hash: bytes) -> int:
     """Return the member for one event handed from normalise to rate."""
     return member(identity, run.encode(), rating_key.encode(), content_hash)
+
+
+def event_digests(run: str, rating_key: str) -> EventDigest:
+    """Return what makes `event_member` of the events of a rating key, as bytes.
+
+    An event costs one hash then: its lengths, the run and the key are the same for all of them.
+    """
+    new = hashlib.blake2b
+    key = rating_key.encode()
+    before = _LENGTH_OF_IDENTITY
+    between = b"".join(
+        (_length(run.encode()), run.encode(), _length(key), key, _LENGTH_OF_CONTENT_HASH)
+    )
+
+    def digest(identity: bytes, content_hash: bytes) -> bytes:
+        return new(before + identity + between + content_hash, digest_size=16).digest()
+
+    return digest
+
+
+def _length(field: bytes) -> bytes:
+    return len(field).to_bytes(4, "big")
+
+
+_LENGTH_OF_IDENTITY = _length(bytes(16))
+_LENGTH_OF_CONTENT_HASH = _length(bytes(8))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -32,6 +33,9 @@ from mediation.decode.quantity import quantity_of, scaled
 from mediation.identity import record_id_of, row_record_id
 from schemas import raw
 from schemas.refusal import RefusalReason, Refused
+
+if TYPE_CHECKING:
+    from _csv import Reader as CsvReader
 
 _BOM = b"\xef\xbb\xbf"
 _HEADERS_REMEMBERED = 100
@@ -67,11 +71,11 @@ class DelimitedDecoder:
         lines = value.split(b"\n")
         if not lines[-1]:
             lines.pop()
-        rows = self._rows(value, lines)
         clock = self._clock(headers)
-        reader, header_row = self._reader(rows, headers)
+        reader, header_row = self._reader(lines, headers)
         items: list[Item] = []
-        for index, (line, row) in enumerate(zip(lines, rows, strict=True)):
+        # Row by row, not all rows first: a block's cells are more than a processor keeps at hand.
+        for index, (line, row) in enumerate(zip(lines, self._rows(value, lines), strict=True)):
             outcome: Outcome
             if isinstance(row, Refused):
                 outcome = row
@@ -82,35 +86,52 @@ class DelimitedDecoder:
             elif isinstance(reader, Refused):
                 outcome = reader
             else:
-                outcome = reader.read(row, clock, long=len(line) > MAX_TEXT)
+                outcome = reader.read(row, clock, len(line) > MAX_TEXT)
             items.append((index, line, outcome))
         return items
 
     def _columns(self) -> tuple[str, ...]:
         return (*self._mapping.columns, *self._mapping.optional_columns)
 
-    def _rows(self, value: bytes, lines: list[bytes]) -> Sequence[Row | Refused]:
-        """Return the cells of each line: all at once where that is safe, else line by line."""
+    def _rows(self, value: bytes, lines: list[bytes]) -> Iterator[Row | Refused]:
+        """Yield the cells of each line; the parser goes over many of them at once where it can."""
         if value.startswith(_BOM):
             value = value[len(_BOM) :]
             lines = [lines[0][len(_BOM) :], *lines[1:]]
-        if b"\0" not in value:
+        if b"\0" in value:
+            yield from map(self._row, lines)
+            return
+        try:
+            texts = value.decode(self._mapping.encoding).split("\n")[: len(lines)]
+        except UnicodeDecodeError:
+            texts = [self._text_or_empty(line) for line in lines]
+        at = 0
+        while at < len(lines):
+            parser, begun_at = self._parser(texts[at:] if at else texts), at
             try:
-                text = value.decode(self._mapping.encoding)
-                rows = self._parse(text.split("\n")[: len(lines)])
-            except (UnicodeDecodeError, csv.Error):
+                for row in parser:
+                    # A quote that is not closed takes the next lines for its own.
+                    if parser.line_num != at - begun_at + 1:
+                        break
+                    yield row or self._row(lines[at])
+                    at += 1
+            except csv.Error:
                 pass
-            else:
-                # A quote that is not closed takes the next line for its own: fewer rows.
-                if len(rows) == len(lines):
-                    return rows
-        return [self._row(line) for line in lines]
+            if at < len(lines):
+                yield self._row(lines[at])
+                at += 1
+
+    def _text_or_empty(self, line: bytes) -> str:
+        try:
+            return line.decode(self._mapping.encoding)
+        except UnicodeDecodeError:
+            return ""  # no cells: it is looked at alone
 
     def _row(self, line: bytes) -> Row | Refused:
         if b"\0" in line:
             return Refused(RefusalReason.INVALID_FIELD, "the line holds a NUL byte")
         try:
-            rows = self._parse([line.decode(self._mapping.encoding)])
+            rows = list(self._parser([line.decode(self._mapping.encoding)]))
         except UnicodeDecodeError as error:
             return Refused(
                 RefusalReason.INVALID_ENCODING,
@@ -122,16 +143,14 @@ class DelimitedDecoder:
             )
         return rows[0]
 
-    def _parse(self, lines: Sequence[str]) -> list[Row]:
+    def _parser(self, lines: Sequence[str]) -> CsvReader:
         quote = self._mapping.quote
-        return list(
-            csv.reader(
-                lines,
-                delimiter=self._mapping.delimiter,
-                quotechar=quote,
-                quoting=csv.QUOTE_NONE if quote is None else csv.QUOTE_MINIMAL,
-                strict=True,
-            )
+        return csv.reader(
+            lines,
+            delimiter=self._mapping.delimiter,
+            quotechar=quote,
+            quoting=csv.QUOTE_NONE if quote is None else csv.QUOTE_MINIMAL,
+            strict=True,
         )
 
     def _clock(self, headers: Mapping[str, bytes]) -> WallClock | Refused:
@@ -142,19 +161,20 @@ class DelimitedDecoder:
         return wall_clock(zone) or _UNKNOWN_ZONE
 
     def _reader(
-        self, rows: Sequence[Row | Refused], headers: Mapping[str, bytes]
+        self, lines: Sequence[bytes], headers: Mapping[str, bytes]
     ) -> tuple[_RowReader | Refused, int]:
         """Return who reads the rows, and the index of the line of column names or -1."""
         if self._in_order is not None:
             return self._in_order, -1
         header_row = -1
         named: Row | Refused
+        first = lines[0].removeprefix(_BOM) if lines else None
         if raw.COLUMNS_LINE in headers:
             named = self._row(headers[raw.COLUMNS_LINE].removeprefix(_BOM).rstrip(b"\r\n"))
-            if rows and rows[0] == named and headers.get(raw.FIRST_LINE, b"1") == b"1":
-                header_row = 0
-        elif rows and headers.get(raw.FIRST_LINE, b"1") == b"1":
-            named, header_row = rows[0], 0
+            if headers.get(raw.FIRST_LINE, b"1") == b"1" and first is not None:
+                header_row = 0 if self._row(first) == named else -1
+        elif headers.get(raw.FIRST_LINE, b"1") == b"1" and first is not None:
+            named, header_row = self._row(first), 0
         else:
             named = Refused(
                 RefusalReason.MISSING_HEADER,
@@ -239,7 +259,7 @@ class _RowReader:
             full_record_id=self._record_id,
         )
 
-    def read(self, row: Row, clock: WallClock | Refused, *, long: bool) -> Outcome:
+    def read(self, row: Row, clock: WallClock | Refused, long: bool) -> Outcome:
         """Return what a row is. ``long``: a cell may be longer than a text may be."""
         cells = len(row)
         if not self._fewest <= cells <= self._most:

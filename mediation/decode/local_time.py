@@ -19,7 +19,9 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _LOCAL_EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - a local time has no zone until it is found
 _HOURS_REMEMBERED = 50_000  # five years of one zone
 _MINUTES_REMEMBERED = 20_000  # two weeks of one zone, 3 MB
-_SECONDS_MS = {f":{second:02d}": second * 1000 for second in range(60)}
+_MINUTE_LENGTH = len("2026-03-01 12:00")
+SECONDS_MS = {f":{second:02d}": second * 1000 for second in range(60)}
+"""What follows a printed minute, in milliseconds."""
 
 
 PrintedTime = tuple[int, bool]
@@ -111,37 +113,27 @@ def learnt_offset_ms(wall_ms: int, epoch_ms: int, *, within_ms: int) -> int | No
     return offset
 
 
-class PrintedMinutes:
-    """Reads ``2026-03-01 12:00:05`` by looking up its minute, of which usage has few.
+class PrintedMinutes(dict[str, int | None]):
+    """The instants of printed minutes: ``2026-03-01 12:00``, of which usage has few.
 
-    ``instant_ms`` says what a wall clock's whole minute is; None where that holds not for all of
-    it. This is `iso_time` in a third of the time, and only that: of any other text it knows
-    nothing.
+    With `SECONDS_MS` it reads a time in a third of `iso_time`'s. ``instant_ms`` says what a wall
+    clock's minute is. None where this way does not hold; then another one tells.
     """
 
     def __init__(self, instant_ms: Callable[[int], int | None]) -> None:
         self._instant_ms = instant_ms
-        self._minutes: dict[str, int] = {}
 
-    def ms(self, text: str) -> int | None:
-        """Return the time that a text prints, or None where another way has to tell."""
-        minute = self._minutes.get(text[:16])
-        second = _SECONDS_MS.get(text[16:])
-        if minute is not None and second is not None:
-            return minute + second
-        return self._unknown(text)
-
-    def _unknown(self, text: str) -> int | None:
-        time = iso_time(text[:16] + ":00")
-        if time is None or time[1] or text[16:] not in _SECONDS_MS:
+    def __missing__(self, minute: str) -> int | None:
+        """Return the instant of a minute that is not remembered."""
+        time = iso_time(minute + ":00") if len(minute) == _MINUTE_LENGTH else None
+        if time is None or time[1]:
             return None
-        minute = self._instant_ms(time[0])
-        if minute is None:
-            return None
-        if len(self._minutes) >= _MINUTES_REMEMBERED:
-            self._minutes.clear()
-        self._minutes[text[:16]] = minute
-        return minute + _SECONDS_MS[text[16:]]
+        instant = self._instant_ms(time[0])
+        if instant is not None:
+            if len(self) >= _MINUTES_REMEMBERED:
+                self.clear()
+            self[minute] = instant
+        return instant
 
 
 class WallClock:

@@ -16,7 +16,12 @@ import msgspec
 
 from mediation.decode.delimited_mapping import LearnZone, QuantityRule
 from mediation.decode.item import DecodedItem
-from mediation.decode.local_time import PrintedMinutes, WallClock, learnt_offset_ms
+from mediation.decode.local_time import (
+    SECONDS_MS,
+    PrintedMinutes,
+    WallClock,
+    learnt_offset_ms,
+)
 from schemas.refusal import Refused
 
 Row = list[str]
@@ -80,13 +85,11 @@ def ordinary_row(
 
     A closure and not a class: what it needs are local names, which are read in no time.
     """
-    wall_ms = PrintedMinutes(lambda wall_ms: wall_ms).ms
+    wall_minutes, seconds_ms = PrintedMinutes(lambda wall_ms: wall_ms), SECONDS_MS
     started_at, ended_at = _first_of(columns.started_at), _first_of(columns.ended_at)
     one_id = columns.identity[0][0] if columns.identity and len(columns.identity[0]) == 1 else -1
     identifiers_of = cells_of(columns.identifiers)
     content_of = cells_of(columns.content)
-    attribute_names = tuple(name for name, _ in columns.attributes)
-    attributes_of = cells_of(tuple(at for _, at in columns.attributes))
     quantity_columns = [
         (rule.unit, at, Quantities(partial(quantity_of_text, rule)))
         for rule, at in columns.quantities
@@ -95,6 +98,7 @@ def ordinary_row(
         columns.texts
     )
     allowed, ignore, product_at = columns.allowed, columns.ignore, columns.product
+    attribute_columns = columns.attributes
     learn_at, against_at = columns.learn
 
     def offset_of(row: Row, started_ms: int) -> int | None:
@@ -103,12 +107,15 @@ def ordinary_row(
         found = learn_zone.pattern.search(row[learn_at])
         if found is None:
             return None
-        seconds, against_ms = found[1], wall_ms(row[against_at])
-        if against_ms is None or started_ms < against_ms:
+        epoch_s, against = found[1], row[against_at]
+        minute_ms, second_ms = wall_minutes[against[:16]], seconds_ms.get(against[16:])
+        if minute_ms is None or second_ms is None or started_ms < minute_ms + second_ms:
             return None
-        if not seconds or len(seconds) > 12 or not (seconds.isascii() and seconds.isdigit()):
+        if not epoch_s or len(epoch_s) > 12 or not (epoch_s.isascii() and epoch_s.isdigit()):
             return None
-        return learnt_offset_ms(against_ms, int(seconds) * 1000, within_ms=learn_zone.within_ms)
+        return learnt_offset_ms(
+            minute_ms + second_ms, int(epoch_s) * 1000, within_ms=learn_zone.within_ms
+        )
 
     def read(row: Row, cells: int, clock: WallClock | None) -> DecodedItem | None:
         for at, values in ignore:
@@ -117,27 +124,33 @@ def ordinary_row(
         for at, values in allowed:
             if row[at] not in values:
                 return None
-        started_text, ended_text = started_at(row), ended_at(row)
-        ended_ms: int | None = None
-        if learn_zone is None:
-            if clock is None:
-                return None
-            started_ms = clock.printed.ms(started_text)
-            if ended_text:
-                ended_ms = clock.printed.ms(ended_text)
+        if learn_zone is not None:
+            minutes = wall_minutes
+        elif clock is not None:
+            minutes = clock.printed
         else:
-            started_ms = wall_ms(started_text)
-            offset = None if started_ms is None else offset_of(row, started_ms)
-            if started_ms is None or offset is None:
+            return None
+        text = started_at(row)
+        minute_ms, second_ms = minutes[text[:16]], seconds_ms.get(text[16:])
+        if minute_ms is None or second_ms is None:
+            return None
+        started_ms = minute_ms + second_ms
+        ended_ms: int | None = None
+        text = ended_at(row)
+        if text:
+            minute_ms, second_ms = minutes[text[:16]], seconds_ms.get(text[16:])
+            if minute_ms is None or second_ms is None:
+                return None
+            ended_ms = minute_ms + second_ms
+            if ended_ms < started_ms:
+                return None
+        if learn_zone is not None:
+            offset = offset_of(row, started_ms)
+            if offset is None:
                 return None
             started_ms -= offset
-            if ended_text:
-                ended_ms = wall_ms(ended_text)
-                ended_ms = None if ended_ms is None else ended_ms - offset
-        if started_ms is None:
-            return None
-        if ended_text and (ended_ms is None or ended_ms < started_ms):
-            return None
+            if ended_ms is not None:
+                ended_ms -= offset
         quantities: dict[str, Decimal] = {}
         for unit, at, known in quantity_columns:
             quantity = known[row[at]]
@@ -168,9 +181,10 @@ def ordinary_row(
         service_class = row[class_at]
         if service_class.startswith(class_strip):
             service_class = without_prefix(service_class, class_strip)
-        attributes = dict(zip(attribute_names, attributes_of(row), strict=True))
-        if not all(attributes.values()):
-            attributes = {name: text for name, text in attributes.items() if text}
+        attributes: dict[str, str] = {}
+        for name, at in attribute_columns:
+            if row[at]:
+                attributes[name] = row[at]
         return DecodedItem(
             record_id,
             identifiers,
