@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mediation.changes import pack, state_changes, unpack
@@ -14,7 +15,6 @@ from mediation.dedup import (
     Window,
     mark_from_bytes,
     mark_to_bytes,
-    pack_mark,
     seen,
 )
 from mediation.file_progress import (
@@ -25,8 +25,10 @@ from mediation.file_progress import (
     progress_to_bytes,
     what_is_missing,
 )
-from mediation.intake import Command, End, Intake, Received, ReceivedItem
+from mediation.intake import Intake, in_full
+from mediation.ordinary import OrdinaryUsage, end_of_event, with_end
 from mediation.owners import Owners
+from mediation.received import Command, End, Ready, Received, ReceivedItem
 from mediation.suspending import suspended
 from mediation.tally import NormaliseTally
 from schemas import suspense
@@ -37,19 +39,11 @@ from schemas.raw import MAX_RECORD_BYTES
 from schemas.reference import Account, ReferenceData, Subscription
 from schemas.refusal import RefusalReason, Refused
 from schemas.sethash import event_member
-from schemas.usage import (
-    RETAIL,
-    USAGE,
-    PeriodClose,
-    Provenance,
-    UsageEvent,
-    array_to_wire,
-    to_wire,
-)
+from schemas.usage import RETAIL, PeriodClose, Provenance, UsageEvent, to_wire
 
 _REMEMBERED_KEYS = 100_000  # rating keys whose partition is remembered, 12 MB
 _NORMALISED = Channel.NORMALISED  # a member of an enumeration is found by a descriptor, slowly
-_PASSED = int(MarkState.PASSED)
+_COPY = Ignored("a copy: what it is made of is not looked at")
 _new_tuple = tuple.__new__  # of an `Append`, in half the time of its own constructor
 _COMMAND_FORMAT = "command@1"
 
@@ -70,12 +64,22 @@ _NOT_OVER = Refused(
 class PreparedBatch:
     """Raw records, read; it knows the keys of the marks and files that decide about them."""
 
-    def __init__(self, received: list[Received]) -> None:
+    def __init__(
+        self,
+        records: Sequence[SourceRecord],
+        received: list[Received],
+        *,
+        internal_errors: frozenset[int],
+        reference: int,
+    ) -> None:
+        self.records = records
+        self.internal_errors = internal_errors
         self.received = received
+        self.reference = reference  # version under which owners were looked up
         keys = {each.file_key for each in received}
         for each in received:
-            keys.update(each.keys)
-        keys.discard(b"")  # what has none
+            keys.update([item.key for item in each.items])
+        keys.discard(b"")  # of what has none
         self._state_keys = tuple(keys)
 
     @property
@@ -104,7 +108,8 @@ class NormaliseStep:
         self.window = Window(horizon_ms=horizon_ms, future_ms=future_ms)
         self.reference = reference
         self._intake = Intake(mappings, raw_partition_of=raw_partition_of)
-        self.owners = Owners(reference, self.partition_of)
+        self._owners = Owners(reference, self.partition_of)
+        self._ordinary = OrdinaryUsage(self._owners, self.window)
         self._partition_of = partition_of
         self._partitions: dict[str, int] = {}
         self._mappings = {
@@ -115,12 +120,17 @@ class NormaliseStep:
         self, records: Sequence[SourceRecord], *, internal_errors: frozenset[int] = frozenset()
     ) -> PreparedBatch:
         """Return the decoded batch; records at ``internal_errors`` are refused unread."""
-        intake = self._intake
+        self._owners.refresh()
+        intake, make = self._intake, self._ordinary.items
+        received = [
+            intake.unread(record) if record.offset in internal_errors else intake.read(record, make)
+            for record in records
+        ]
         return PreparedBatch(
-            [
-                intake.unread(record) if record.offset in internal_errors else intake.read(record)
-                for record in records
-            ]
+            records,
+            received,
+            internal_errors=internal_errors,
+            reference=self.reference.version,
         )
 
     def decide(
@@ -131,7 +141,9 @@ class NormaliseStep:
         Items are decided in their order, each with the marks of those before it, so that where a
         batch ends changes nothing but batch numbers.
         """
-        self.owners.refresh()
+        if batch.reference != self.reference.version:
+            # Owners were looked up in another version than the one that the proof names.
+            batch = self.prepare(batch.records, internal_errors=batch.internal_errors)
         decision = _Decision(self, state, previous)
         for received in batch.received:
             decision.take(received)
@@ -141,6 +153,12 @@ class NormaliseStep:
         """Return the changes of state that one proof tells."""
         proof = proof_from_msgpack(value)
         return state_changes(unpack(proof.changes), batch=proof.batch)
+
+    def in_full(self, record: SourceRecord, index: int) -> ReceivedItem:
+        """Return an item as it was decoded: for the few that were ready and are no event."""
+        item = self._intake.read(record, in_full).items[index]
+        assert isinstance(item, ReceivedItem)
+        return item
 
     def partition_of(self, rating_key: str) -> int:
         """Return the normalised partition of a rating key, remembered."""
@@ -168,7 +186,8 @@ class _Decision:
         self._batch = previous.batch + 1
         self._changed: dict[bytes, bytes | None] = {}
         self._appends: list[Append] = []
-        self._handed_on: dict[int, list[bytes]] = {}  # digests of ordinary events by partition
+        self._end = end_of_event(self._batch)
+        self._handed_on = defaultdict[int, list[bytes]](list)  # members that were ready
         self._tally = NormaliseTally(previous)
 
     def take(self, received: Received) -> None:
@@ -179,88 +198,30 @@ class _Decision:
         if received.block is not None:
             progress = after_block(self._progress(received.file_key), received.block)
             self._changed[received.file_key] = progress_to_bytes(progress)
-        self._tally.outcome(NormaliseOutcome.NORMALISED, self._ordinary(received))
-
-    def _ordinary(self, received: Received) -> int:
-        """Decide a record's items; return how many of them were ordinary usage, and normalised.
-
-        That is most of all items, and 100,000 a second: what makes an event of one is written out
-        here, with local names. It asks what `_usage` asks; an item of which one answer is not the
-        ordinary one is decided by `_decide`, by every rule there is. That both give the same bytes
-        is a law.
-        """
-        record, origin = received.record, received.origin
-        partition, offset, appended_at_ms = record.partition, record.offset, record.appended_at_ms
-        oldest_ms = appended_at_ms - self._window.horizon_ms
-        newest_ms = appended_at_ms + self._window.future_ms
-        tenant, source, format_name, batch = (
-            origin.tenant,
-            origin.source,
-            origin.format,
-            self._batch,
-        )
         state, changed, appends = self._state, self._changed, self._appends
-        owner_of, handed_on = self._step.owners.find, self._handed_on
-        ordinary = 0
-        for (index, line, usage), key, content_hash in zip(
-            received.items, received.keys, received.content_hashes, strict=True
-        ):
-            if type(usage) is DecodedItem and key not in state and key not in changed:
-                started_at_ms = usage.started_at_ms
-                if started_at_ms is None:
-                    started_at_ms = appended_at_ms
-                owner = owner_of(tenant, usage.identifiers, started_at_ms)
-                if owner is not None and oldest_ms <= started_at_ms <= newest_ms:
-                    identity = key[1:]
-                    value = array_to_wire(
-                        (
-                            USAGE,
-                            tenant,
-                            identity,
-                            content_hash,
-                            RETAIL,
-                            owner.rating_key,
-                            source,
-                            usage.record_id,
-                            owner.account_id,
-                            owner.subscription_id,
-                            usage.product,
-                            usage.usage_kind,
-                            started_at_ms,
-                            usage.ended_at_ms,
-                            owner.zone,
-                            usage.quantities,
-                            usage.origin,
-                            usage.destination,
-                            usage.service_class,
-                            usage.attributes,
-                            (partition, offset, index, format_name, appended_at_ms),
-                            batch,
-                            None,
-                            None,
-                            True,
-                            None,
-                        )
-                    )
-                    if len(value) <= MAX_RECORD_BYTES:
-                        changed[key] = pack_mark(
-                            content_hash,
-                            usage.content_version,
-                            started_at_ms // DAY_MS,
-                            _PASSED,
-                            offset,
-                            index,
-                        )
-                        to = owner.partition
-                        appends.append(_new_tuple(Append, (_NORMALISED, to, owner.key, value, ())))
-                        if to not in handed_on:
-                            handed_on[to] = []
-                        handed_on[to].append(owner.member(identity, content_hash))
-                        ordinary += 1
-                        continue
-            item = ReceivedItem(index, line, usage, key, content_hash)
-            self._tally.outcome(self._decide(received, item))
-        return ordinary
+        passed = 0
+        for item in received.items:
+            if isinstance(item, ReceivedItem):
+                self._tally.outcome(self._decide(received, item))
+            elif item.key in state or item.key in changed:
+                self._tally.outcome(self._ready_copy(received, item))
+            else:
+                owner, value = item.owner, with_end(item.event, self._end)
+                to = owner.partition
+                changed[item.key] = item.mark
+                appends.append(_new_tuple(Append, (_NORMALISED, to, owner.key, value, ())))
+                self._handed_on[to].append(item.member)
+                passed += 1
+        self._tally.outcome(NormaliseOutcome.NORMALISED, passed)
+
+    def _ready_copy(self, received: Received, item: Ready) -> NormaliseOutcome:
+        """Return the outcome of usage whose identity is known."""
+        mark = mark_from_bytes(item.mark)
+        usage = ReceivedItem(item.index, item.raw, _COPY, item.key, mark.content_hash)
+        copy = self._copy(received, usage, version=mark.content_version)
+        if copy is None:  # the one before is behind the horizon: it counts no more
+            copy = self._decide(received, self._step.in_full(received.record, item.index))
+        return copy
 
     def decided(self, batch: Sequence[Received]) -> Decided:
         """Return what the batch comes to."""

@@ -8,7 +8,7 @@ unique within that only.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple
 from decimal import Decimal
 from typing import cast
@@ -32,6 +32,8 @@ from schemas.decimals import parse_decimal
 from schemas.refusal import RefusalReason, Refused
 
 HEADER_PREFIX = "ce_"
+_SPECVERSION = HEADER_PREFIX + "specversion"
+_BATCH, _ONE = raw.CLOUDEVENTS_BATCH.encode(), raw.CLOUDEVENT.encode()
 _BOM = b"\xef\xbb\xbf"
 _KAFKA_CONTENT_TYPE = "content-type"  # as the Kafka binding of CloudEvents names it
 _STANDARD = ("specversion", "id", "source", "type", "subject", "time")
@@ -96,12 +98,16 @@ class CloudEventsDecoder:
 
     def decode(self, value: bytes, headers: Mapping[str, bytes]) -> list[Item]:
         """Return an item per event; one that is broken refuses only itself."""
-        if HEADER_PREFIX + "specversion" in headers:
+        return list(self.each(value, headers))
+
+    def each(self, value: bytes, headers: Mapping[str, bytes]) -> Iterable[Item]:
+        """Return the items of `decode` one after the other."""
+        if _SPECVERSION in headers:
             return [(0, value, self._binary(value, headers))]
         content_type = headers.get(raw.CONTENT_TYPE) or headers.get(_KAFKA_CONTENT_TYPE, b"")
-        if content_type.startswith(raw.CLOUDEVENTS_BATCH.encode()):
+        if content_type.startswith(_BATCH):
             return self._batch(value)
-        if content_type.startswith(raw.CLOUDEVENT.encode()):
+        if content_type.startswith(_ONE):
             return [(0, value, self._structured(value))]
         if headers.get(raw.RECORD) == raw.RECORD_BLOCK:
             return self._lines(value)
@@ -109,24 +115,24 @@ class CloudEventsDecoder:
             return self._batch(value)
         return [(0, value, self._structured(value))]
 
-    def _batch(self, value: bytes) -> list[Item]:
+    def _batch(self, value: bytes) -> Iterator[Item]:
         try:
             elements = _elements.decode(value.removeprefix(_BOM))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            return [(0, value, _not_readable(error))]
+            yield 0, value, _not_readable(error)
+            return
         if not elements:
-            return [(0, value, _EMPTY_BATCH)]
-        events = [bytes(element) for element in elements]
-        return [(index, event, self._structured(event)) for index, event in enumerate(events)]
+            yield 0, value, _EMPTY_BATCH
+        for index, element in enumerate(elements):
+            event = bytes(element)
+            yield index, event, self._structured(event)
 
-    def _lines(self, value: bytes) -> list[Item]:
+    def _lines(self, value: bytes) -> Iterator[Item]:
         lines = value.split(b"\n")
         if not lines[-1]:
             lines.pop()
-        return [
-            (index, line, self._structured(line) if line.strip() else _EMPTY_LINE)
-            for index, line in enumerate(lines)
-        ]
+        for index, line in enumerate(lines):
+            yield index, line, self._structured(line) if line.strip() else _EMPTY_LINE
 
     def _structured(self, value: bytes) -> Outcome:
         try:

@@ -68,12 +68,15 @@ class DelimitedDecoder:
 
     def decode(self, value: bytes, headers: Mapping[str, bytes]) -> list[Item]:
         """Return an item per line; a broken one never reaches into the next."""
+        return list(self.each(value, headers))
+
+    def each(self, value: bytes, headers: Mapping[str, bytes]) -> Iterator[Item]:
+        """Yield the items of `decode`."""
         lines = value.split(b"\n")
         if not lines[-1]:
             lines.pop()
         clock = self._clock(headers)
         reader, header_row = self._reader(lines, headers)
-        items: list[Item] = []
         # Row by row, not all rows first: a block's cells are more than a processor keeps at hand.
         for index, (line, row) in enumerate(zip(lines, self._rows(value, lines), strict=True)):
             outcome: Outcome
@@ -87,8 +90,7 @@ class DelimitedDecoder:
                 outcome = reader
             else:
                 outcome = reader.read(row, clock, len(line) > MAX_TEXT)
-            items.append((index, line, outcome))
-        return items
+            yield index, line, outcome
 
     def _columns(self) -> tuple[str, ...]:
         return (*self._mapping.columns, *self._mapping.optional_columns)
