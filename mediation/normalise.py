@@ -206,10 +206,10 @@ class _Decision:
             elif item.key in state or item.key in changed:
                 self._tally.outcome(self._ready_copy(received, item))
             else:
-                owner, value = item.owner, with_end(item.event, self._end)
-                to = owner.partition
+                value = with_end(item.event, self._end)
+                _, _, _, key, to, _, _, _, _ = item.owner
                 changed[item.key] = item.mark
-                appends.append(_new_tuple(Append, (_NORMALISED, to, owner.key, value, ())))
+                appends.append(_new_tuple(Append, (_NORMALISED, to, key, value, ())))
                 self._handed_on[to].append(item.member)
                 passed += 1
         self._tally.outcome(NormaliseOutcome.NORMALISED, passed)

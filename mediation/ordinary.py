@@ -18,6 +18,7 @@ from mediation.owners import Owners
 from mediation.received import Origin, Ready, ReceivedItem
 from schemas.flow import SourceRecord
 from schemas.raw import MAX_RECORD_BYTES
+from schemas.sethash import event_digest
 from schemas.usage import RETAIL, USAGE, array_to_wire
 
 _PASSED = int(MarkState.PASSED)
@@ -59,6 +60,7 @@ class OrdinaryUsage:
             if oldest_ms <= started_at_ms <= newest_ms:
                 owner = owner_of(tenant, usage.identifiers, started_at_ms)
                 if owner is not None:
+                    _, _, rating_key, _, _, account_id, subscription_id, zone, in_digest = owner
                     event = array_to_wire(
                         (
                             USAGE,
@@ -66,16 +68,16 @@ class OrdinaryUsage:
                             identity,
                             content_hash,
                             RETAIL,
-                            owner.rating_key,
+                            rating_key,
                             source,
                             usage.record_id,
-                            owner.account_id,
-                            owner.subscription_id,
+                            account_id,
+                            subscription_id,
                             usage.product,
                             usage.usage_kind,
                             started_at_ms,
                             usage.ended_at_ms,
-                            owner.zone,
+                            zone,
                             usage.quantities,
                             usage.origin,
                             usage.destination,
@@ -98,17 +100,9 @@ class OrdinaryUsage:
                             offset,
                             index,
                         )
-                        made.append(
-                            Ready(
-                                index,
-                                line,
-                                MARK_KEY + identity,
-                                mark,
-                                owner,
-                                event,
-                                owner.member(identity, content_hash),
-                            )
-                        )
+                        member = event_digest(identity, in_digest, content_hash)
+                        key = MARK_KEY + identity
+                        made.append(Ready(index, line, key, mark, owner, event, member))
                         continue
             made.append(ReceivedItem(index, line, usage, MARK_KEY + identity, content_hash))
         return made

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from schemas.reference import Account, ReferenceData, Subscription
-from schemas.sethash import EventDigest, event_digests
+from schemas.sethash import owned_by
 from schemas.usage import RETAIL
 
 _REMEMBERED = 50_000  # identifiers, about 30 MB; the busy ones are fewer
@@ -14,15 +14,20 @@ _NO_END_MS = 1 << 63
 
 
 class Owner(NamedTuple):
-    """The account and the subscription that usage belongs to, as its events say it."""
+    """The account and the subscription that usage belongs to, as its events say it.
 
+    Few objects: of twenty thousand owners a processor keeps none at hand, and waits for each.
+    """
+
+    from_ms: int
+    to_ms: int  # exclusive
     rating_key: str
     key: bytes  # of the record: the rating key
     partition: int  # of the rating key, among the normalised ones
     account_id: str
     subscription_id: str
     zone: str
-    member: EventDigest  # of the events of this rating key
+    in_digest: bytes  # `sethash.owned_by`
 
 
 class Owners:
@@ -32,48 +37,56 @@ class Owners:
         self._reference = reference
         self._partition_of = partition_of
         self._version = reference.version
-        self._remembered: dict[tuple[str, str], list[tuple[int, int, Owner]]] = {}
+        # By tenant, then by identifier: who held it first, and the others.
+        self._remembered: dict[str, dict[str, tuple[Owner, ...]]] = {}
+        self._count = 0
 
     def refresh(self) -> None:
         """Forget everything if the reference data is of another version. Once before a batch."""
         if self._version != self._reference.version:
             self._version = self._reference.version
-            self._remembered.clear()
+            self._forget()
 
     def find(self, tenant: str, identifiers: tuple[str, ...], at_ms: int) -> Owner | None:
         """Return the owner of the first identifier that somebody held at an instant."""
+        of_tenant = self._remembered.get(tenant)
+        if of_tenant is None:
+            of_tenant = self._remembered[tenant] = {}
         for identifier in identifiers:
-            held = self._remembered.get((tenant, identifier))
+            held = of_tenant.get(identifier)
             if held is None:
                 held = self._learn(tenant, identifier)
-            for from_ms, to_ms, owner in held:
-                if from_ms <= at_ms < to_ms:
+            for owner in held:
+                if owner[0] <= at_ms < owner[1]:
                     return owner
         return None
 
-    def _learn(self, tenant: str, identifier: str) -> list[tuple[int, int, Owner]]:
-        held = [
-            (
-                entry.valid_from_ms,
-                _NO_END_MS if entry.valid_to_ms is None else entry.valid_to_ms,
-                self._owner(account, entry),
-            )
+    def _learn(self, tenant: str, identifier: str) -> tuple[Owner, ...]:
+        held = tuple(
+            self._owner(account, entry)
             for account, entry in self._reference.holders(tenant=tenant, identifier=identifier)
-        ]
+        )
         if held:  # what usage makes up must not fill the memory
-            if len(self._remembered) >= _REMEMBERED:
-                self._remembered.clear()
-            self._remembered[tenant, identifier] = held
+            if self._count >= _REMEMBERED:
+                self._forget()
+            self._count += 1
+            self._remembered.setdefault(tenant, {})[identifier] = held
         return held
 
+    def _forget(self) -> None:
+        self._remembered.clear()
+        self._count = 0
+
     def _owner(self, account: Account, subscription: Subscription) -> Owner:
-        rating_key = account.rating_key
+        rating_key, until_ms = account.rating_key, subscription.valid_to_ms
         return Owner(
+            from_ms=subscription.valid_from_ms,
+            to_ms=_NO_END_MS if until_ms is None else until_ms,
             rating_key=rating_key,
             key=rating_key.encode(),
             partition=self._partition_of(rating_key),
             account_id=account.account_id,
             subscription_id=subscription.subscription_id,
             zone=account.zone,
-            member=event_digests(RETAIL, rating_key),
+            in_digest=owned_by(RETAIL, rating_key),
         )

@@ -64,7 +64,7 @@ class Ready(msgspec.Struct, frozen=True, gc=False):
     mark: bytes  # of an event that passed
     owner: Owner
     event: bytes  # as on the wire, but for the number of the batch
-    member: bytes  # `sethash.event_digests`
+    member: bytes  # `sethash.event_digest`
 
 
 class Received(msgspec.Struct, frozen=True, gc=False):

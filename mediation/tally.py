@@ -59,7 +59,7 @@ class NormaliseTally:
         self._handed_on[partition] = count + 1, sethash.add(total, member)
 
     def all_handed_on(self, partition: int, digests: Sequence[bytes]) -> None:
-        """Count events that rate will read, by the digests of `sethash.event_digests`."""
+        """Count events that rate will read, by the digests of `sethash.event_digest`."""
         count, total = self._so_far(partition)
         self._handed_on[partition] = count + len(digests), sethash.add_digests(total, digests)
 

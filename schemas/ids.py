@@ -19,8 +19,7 @@ ChargeId = NewType("ChargeId", str)
 
 ID_BYTES = 16
 
-_MOST_LENGTHS = 256
-_LENGTHS = tuple(length.to_bytes(4, "big") for length in range(_MOST_LENGTHS))
+_LONGEST_REMEMBERED = 64
 
 
 def digest_of(*fields: bytes) -> bytes:
@@ -40,20 +39,33 @@ def event_identity(*, tenant: str, source: str, record_id: str) -> EventIdentity
     return EventIdentity(digest_of(tenant.encode(), source.encode(), record_id.encode()))
 
 
-def event_identities(*, tenant: str, source: str) -> Callable[[str], EventIdentity]:
+def event_identities(*, tenant: str, source: str) -> Callable[[str], bytes]:
     """Return what makes `event_identity` of the record ids of one source, in a third of the time."""
-    new, lengths = hashlib.blake2b, _LENGTHS
-    head = b"".join(
-        len(field).to_bytes(4, "big") + field for field in (tenant.encode(), source.encode())
-    )
+    new = hashlib.blake2b
+    heads = _Heads(_prefixed(tenant.encode()) + _prefixed(source.encode()))
 
-    def identity_of(record_id: str) -> EventIdentity:
+    def identity_of(record_id: str) -> bytes:
         text = record_id.encode()
-        size = len(text)
-        length = lengths[size] if size < _MOST_LENGTHS else size.to_bytes(4, "big")
-        return EventIdentity(new(head + length + text, digest_size=ID_BYTES).digest())
+        return new(heads[len(text)] + text, digest_size=ID_BYTES).digest()
 
     return identity_of
+
+
+class _Heads(dict[int, bytes]):
+    """What comes before a last field, by its length; ids have few lengths."""
+
+    def __init__(self, fields: bytes) -> None:
+        self._fields = fields
+
+    def __missing__(self, length: int) -> bytes:
+        head = self._fields + length.to_bytes(4, "big")
+        if length <= _LONGEST_REMEMBERED:
+            self[length] = head
+        return head
+
+
+def _prefixed(field: bytes) -> bytes:
+    return len(field).to_bytes(4, "big") + field
 
 
 def usage_charge_id(*, identity: bytes, run: str, rating_key: str) -> ChargeId:

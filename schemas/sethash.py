@@ -8,10 +8,7 @@ twice or left out moves the sum; it guards against faults, not against a forger.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
-
-EventDigest = Callable[[bytes, bytes], bytes]
-"""Of an identity and a content hash: the 16 bytes that the event adds to the sum."""
+from collections.abc import Iterable
 
 MODULUS = 1 << 128
 EMPTY = 0
@@ -32,7 +29,7 @@ def add(total: int, value: int) -> int:
 
 
 def add_digests(total: int, digests: Iterable[bytes]) -> int:
-    """Return the sum with the members that the digests of `event_digests` stand for."""
+    """Return the sum with the members that digests of `event_digest` stand for."""
     return (total + sum(map(int.from_bytes, digests))) % MODULUS
 
 
@@ -56,27 +53,21 @@ def event_member(identity: bytes, run: str, rating_key: str, content_hash: bytes
     return member(identity, run.encode(), rating_key.encode(), content_hash)
 
 
-def event_digests(run: str, rating_key: str) -> EventDigest:
-    """Return what makes `event_member` of the events of a rating key, as bytes.
+def owned_by(run: str, rating_key: str) -> bytes:
+    """Return what `event_digest` needs of a run and a rating key, made once for all its events."""
+    run_bytes, key = run.encode(), rating_key.encode()
+    return b"".join((_length(run_bytes), run_bytes, _length(key), key, _CONTENT_HASH_LENGTH))
 
-    An event costs one hash then: its lengths, the run and the key are the same for all of them.
-    """
-    new = hashlib.blake2b
-    key = rating_key.encode()
-    before = _LENGTH_OF_IDENTITY
-    between = b"".join(
-        (_length(run.encode()), run.encode(), _length(key), key, _LENGTH_OF_CONTENT_HASH)
-    )
 
-    def digest(identity: bytes, content_hash: bytes) -> bytes:
-        return new(before + identity + between + content_hash, digest_size=16).digest()
-
-    return digest
+def event_digest(identity: bytes, owner: bytes, content_hash: bytes) -> bytes:
+    """Return the bytes of `event_member`, ``owner`` being of `owned_by`: in half its time."""
+    fields = IDENTITY_LENGTH + identity + owner + content_hash
+    return hashlib.blake2b(fields, digest_size=16).digest()
 
 
 def _length(field: bytes) -> bytes:
     return len(field).to_bytes(4, "big")
 
 
-_LENGTH_OF_IDENTITY = _length(bytes(16))
-_LENGTH_OF_CONTENT_HASH = _length(bytes(8))
+IDENTITY_LENGTH = _length(bytes(16))
+_CONTENT_HASH_LENGTH = _length(bytes(8))

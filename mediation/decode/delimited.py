@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _BOM = b"\xef\xbb\xbf"
 _HEADERS_REMEMBERED = 100
+_LONGEST_QUOTED = 100_000  # characters; the parser refuses a cell of 131,073
 _EPOCH_S = re.compile(r"[0-9]{1,12}")  # str.isdigit() takes digits that int() refuses
 _EMPTY_LINE = Ignored("an empty line")
 _COLUMN_NAMES = Ignored("the line of column names")
@@ -61,6 +62,7 @@ class DelimitedDecoder:
         self.version = mapping.version
         self.digest = mapping.digest
         self.names_columns = mapping.by_header
+        self._between_quoted = f"{mapping.quote}{mapping.delimiter}{mapping.quote}"
         self._in_order = (
             None if mapping.by_header else _RowReader(mapping, self._columns(), mapping.columns)
         )
@@ -107,6 +109,26 @@ class DelimitedDecoder:
             texts = value.decode(self._mapping.encoding).split("\n")[: len(lines)]
         except UnicodeDecodeError:
             texts = [self._text_or_empty(line) for line in lines]
+        if texts and self._quoted_cells(texts[0]) is not None:
+            # Whoever quotes every cell of a line does so in all of them.
+            for line, text in zip(lines, texts, strict=True):
+                yield self._quoted_cells(text) or self._row(line)
+        else:
+            yield from self._parsed(lines, texts)
+
+    def _quoted_cells(self, text: str) -> Row | None:
+        """Return the cells of a line where each is quoted and none holds a quote; else None.
+
+        The quotes are counted: as many as the cells need, so none is left to be in one. That is
+        what the parser gives, in half the time.
+        """
+        quote = self._mapping.quote
+        if quote is None or text[:1] != quote or len(text) > _LONGEST_QUOTED:
+            return None
+        cells = text[1:-1].split(self._between_quoted)
+        return cells if text.count(quote) == 2 * len(cells) and text[-1] == quote else None
+
+    def _parsed(self, lines: list[bytes], texts: list[str]) -> Iterator[Row | Refused]:
         at = 0
         while at < len(lines):
             parser, begun_at = self._parser(texts[at:] if at else texts), at

@@ -17,6 +17,7 @@ from mediation.decode.cloudevents_mapping import Path, QuantityPath, TextPath, T
 from mediation.decode.item import MAX_TEXT, DecodedItem
 from mediation.decode.local_time import iso_time
 from mediation.decode.ordinary_row import without_prefix
+from mediation.decode.quantity import PLAIN_DIGITS
 from schemas.refusal import Refused
 
 Data = dict[str, object]
@@ -27,32 +28,10 @@ ValueAt = Callable[[object, Path], object]
 FullQuantity = Callable[[object, QuantityPath], Decimal | Refused | None]
 Canonical = Callable[[Decimal], str]
 
-_Quantity = tuple[Decimal, str]  # with its canonical text
 _Deep = Callable[[object], object] | None  # None: a key of the data, which is most of them
 
-_REMEMBERED = 10_000  # values of one quantity
-_LONGEST_REMEMBERED = 20  # characters
-_LARGEST_REMEMBERED = 10**18
+_LARGEST_PLAIN = 10**PLAIN_DIGITS
 _pack = msgspec.msgpack.Encoder().encode
-
-
-class _Quantities(dict[object, _Quantity | None]):
-    """The quantities of one path by its values; usage repeats the small ones."""
-
-    def __init__(self, read: Callable[[object], _Quantity | None]) -> None:
-        self._read = read
-
-    def __missing__(self, value: object) -> _Quantity | None:
-        """Return the quantity of a value that is not remembered; None: go the full way."""
-        quantity = self._read(value)
-        # By their very types: True and a decimal would be found under 1.
-        if (type(value) is str and len(value) <= _LONGEST_REMEMBERED) or (
-            type(value) is int and value < _LARGEST_REMEMBERED
-        ):
-            if len(self) >= _REMEMBERED:
-                self.clear()
-            self[value] = quantity
-        return quantity
 
 
 def ordinary_event(
@@ -71,18 +50,16 @@ def ordinary_event(
             return "", attrgetter(path[0])
         return (path[1], None) if len(path) == 2 else ("", lambda event: value_at(event, path))
 
-    def quantities_of(path: QuantityPath) -> _Quantities:
-        def read(value: object) -> _Quantity | None:
-            quantity = full_quantity(value, path)
-            return (quantity, canonical(quantity)) if isinstance(quantity, Decimal) else None
-
-        return _Quantities(read)
-
     def text_place(text: TextPath | None) -> tuple[str, _Deep, tuple[str, ...]]:
         return ("", _nothing, ()) if text is None else (*place(text.path), text.strip)
 
     quantity_paths = [
-        (path.unit, *(place(path.path) if path.path else ("", _nothing)), quantities_of(path))
+        (
+            path.unit,
+            *(place(path.path) if path.path else ("", _nothing)),
+            path.path is not None and path.factor is None,
+            path,
+        )
         for path in rule.quantities
     ]
     text_paths = [text_place(each) for each in (rule.origin, rule.destination, rule.service_class)]
@@ -98,14 +75,18 @@ def ordinary_event(
     ) -> DecodedItem | None:
         quantities: dict[str, Decimal] = {}
         canonical_texts: list[tuple[str, str]] = []
-        for unit, key, deep, known in quantity_paths:
+        for unit, key, deep, is_plain, path in quantity_paths:
             value = data.get(key) if deep is None else deep(event)
-            kind = type(value)
-            quantity = known[value] if kind is int or kind is str else known.__missing__(value)
-            if quantity is None:
-                return None
-            quantities[unit] = quantity[0]
-            canonical_texts.append((unit, quantity[1]))
+            # Not isinstance: true and false are no numbers.
+            if is_plain and type(value) is int and 0 <= value < _LARGEST_PLAIN:
+                quantities[unit] = Decimal(value)
+                canonical_texts.append((unit, str(value)))
+            else:
+                quantity = full_quantity(value, path)
+                if not isinstance(quantity, Decimal):
+                    return None
+                quantities[unit] = quantity
+                canonical_texts.append((unit, canonical(quantity)))
         texts: list[str | None] = [None, None, None]
         if has_texts:
             for place, (key, deep, strip) in enumerate(text_paths):

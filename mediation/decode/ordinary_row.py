@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from functools import partial
 from operator import itemgetter
 
 import msgspec
@@ -22,6 +21,7 @@ from mediation.decode.local_time import (
     WallClock,
     learnt_offset_ms,
 )
+from mediation.decode.quantity import PLAIN_DIGITS
 from schemas.refusal import Refused
 
 Row = list[str]
@@ -32,25 +32,7 @@ OrdinaryRow = Callable[[Row, int, WallClock | None], DecodedItem | None]
 TextAt = tuple[int, tuple[str, ...]]
 NO_TEXT: TextAt = (-1, ())  # the last cell of a padded row is empty
 
-_REMEMBERED = 10_000  # quantities of one column, about a megabyte
-_LONGEST_REMEMBERED = 20  # characters
 _pack = msgspec.msgpack.Encoder().encode
-
-
-class Quantities(dict[str, Quantity]):
-    """The quantities of the texts of one column; usage repeats the small ones."""
-
-    def __init__(self, read: Callable[[str], Quantity]) -> None:
-        self._read = read
-
-    def __missing__(self, text: str) -> Quantity:
-        """Return the quantity of a text that is not remembered."""
-        quantity = self._read(text)
-        if len(text) <= _LONGEST_REMEMBERED and isinstance(quantity, Decimal):
-            if len(self) >= _REMEMBERED:
-                self.clear()
-            self[text] = quantity
-        return quantity
 
 
 class Columns(msgspec.Struct, frozen=True):
@@ -90,8 +72,9 @@ def ordinary_row(
     one_id = columns.identity[0][0] if columns.identity and len(columns.identity[0]) == 1 else -1
     identifiers_of = cells_of(columns.identifiers)
     content_of = cells_of(columns.content)
+    # Digits alone are the quantity where they are not multiplied.
     quantity_columns = [
-        (rule.unit, at, Quantities(partial(quantity_of_text, rule)))
+        (rule.unit, at, rule.column is not None and rule.factor is None, rule)
         for rule, at in columns.quantities
     ]
     (origin_at, origin_strip), (destination_at, destination_strip), (class_at, class_strip) = (
@@ -152,11 +135,15 @@ def ordinary_row(
             if ended_ms is not None:
                 ended_ms -= offset
         quantities: dict[str, Decimal] = {}
-        for unit, at, known in quantity_columns:
-            quantity = known[row[at]]
-            if type(quantity) is not Decimal:
-                return None
-            quantities[unit] = quantity
+        for unit, at, is_plain, rule in quantity_columns:
+            text = row[at]
+            if is_plain and text.isdigit() and text.isascii() and len(text) <= PLAIN_DIGITS:
+                quantities[unit] = Decimal(text)
+            else:
+                quantity = quantity_of_text(rule, text)
+                if not isinstance(quantity, Decimal):
+                    return None
+                quantities[unit] = quantity
         product = product_otherwise
         if product_at >= 0:
             product = products.get(row[product_at], product_otherwise)
