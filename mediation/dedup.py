@@ -69,6 +69,10 @@ def content_hash(content: bytes) -> bytes:
     return hashlib.blake2b(content, digest_size=CONTENT_HASH_BYTES).digest()
 
 
+new_content_hash = hashlib.blake2b(digest_size=CONTENT_HASH_BYTES).copy
+"""Return a `content_hash` that has taken nothing yet: copied in half the time of a new one."""
+
+
 class Seen(StrEnum):
     """The answer."""
 

@@ -9,11 +9,10 @@ is a law (`test_mediation_normalise_laws.py`).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from hashlib import blake2b
 
 from mediation.changes import MARK_KEY
 from mediation.decode.item import DecodedItem, Item
-from mediation.dedup import CONTENT_HASH_BYTES, DAY_MS, MarkState, Window, pack_mark
+from mediation.dedup import DAY_MS, MarkState, Window, new_content_hash, pack_mark
 from mediation.owners import Owners
 from mediation.received import Origin, Ready, ReceivedItem
 from schemas.flow import SourceRecord
@@ -52,8 +51,9 @@ class OrdinaryUsage:
                 made.append(ReceivedItem(index, line, usage))
                 continue
             identity = identity_of(usage.record_id)
-            # `dedup.content_hash`, without the call.
-            content_hash = blake2b(usage.content, digest_size=CONTENT_HASH_BYTES).digest()
+            content = new_content_hash()  # `dedup.content_hash`
+            content.update(usage.content)
+            content_hash = content.digest()
             started_at_ms = usage.started_at_ms
             if started_at_ms is None:
                 started_at_ms = appended_at_ms

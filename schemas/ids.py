@@ -41,27 +41,31 @@ def event_identity(*, tenant: str, source: str, record_id: str) -> EventIdentity
 
 def event_identities(*, tenant: str, source: str) -> Callable[[str], bytes]:
     """Return what makes `event_identity` of the record ids of one source, in a third of the time."""
-    new = hashlib.blake2b
     heads = _Heads(_prefixed(tenant.encode()) + _prefixed(source.encode()))
 
     def identity_of(record_id: str) -> bytes:
         text = record_id.encode()
-        return new(heads[len(text)] + text, digest_size=ID_BYTES).digest()
+        digest = heads[len(text)]()
+        digest.update(text)
+        return digest.digest()
 
     return identity_of
 
 
-class _Heads(dict[int, bytes]):
-    """What comes before a last field, by its length; ids have few lengths."""
+class _Heads(dict[int, Callable[[], hashlib.blake2b]]):
+    """Copies of a hash that has taken all before a last field, by that one's length.
+
+    A hash is copied in half the time in which one is made. Ids have few lengths.
+    """
 
     def __init__(self, fields: bytes) -> None:
         self._fields = fields
 
-    def __missing__(self, length: int) -> bytes:
-        head = self._fields + length.to_bytes(4, "big")
+    def __missing__(self, length: int) -> Callable[[], hashlib.blake2b]:
+        head = hashlib.blake2b(self._fields + length.to_bytes(4, "big"), digest_size=ID_BYTES)
         if length <= _LONGEST_REMEMBERED:
-            self[length] = head
-        return head
+            self[length] = head.copy
+        return head.copy
 
 
 def _prefixed(field: bytes) -> bytes:
