@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from counters.state import Head
-from rating.rate import RatedUsage
+from counters.running import RunningHead
+from pipeline.rate_prepare import Priceable
+from rating.rate import Priced
 from schemas.decimals import DecimalText, to_text
 from schemas.flow import SourceRecord
-from schemas.ids import suspense_id, usage_charge_id
+from schemas.ids import suspense_id
 from schemas.ledger import Charge, CounterAfter
 from schemas.proof import RATE
 from schemas.refusal import Refused
@@ -16,55 +17,53 @@ from schemas.usage import NormalisedRecord, UsageEvent
 
 def charge_record(
     record: SourceRecord,
-    event: UsageEvent,
-    rated: RatedUsage,
-    *,
+    priceable: Priceable,
+    priced: Priced,
     amount: DecimalText,
-    head: Head,
-    usage_period_ms: int,
+    charge_id: str,
+    head: RunningHead,
     bill_period_ms: int,
     catalogue_version: int,
     counters_after: tuple[CounterAfter, ...],
 ) -> Charge:
     """Return the ledger's record of a charge: all that a reader needs without a second topic."""
-    provenance = event.provenance
+    event, selected = priceable.event, priceable.selected
+    offer, provenance = selected.offer, event.provenance
     return Charge(
         tenant=event.tenant,
         rating_key=event.rating_key,
         sequence=head.sequence,
-        charge_id=usage_charge_id(
-            identity=event.identity, run=event.run, rating_key=event.rating_key
-        ),
+        charge_id=charge_id,
         run=event.run,
         identity=event.identity.hex(),
         account_id=event.account_id,
         subscription_id=event.subscription_id,
-        product=rated.product,
-        product_type=rated.product_type,
+        product=offer.product,
+        product_type=offer.product_type,
         usage_kind=event.usage_kind,
         source=event.source,
         record_id=event.record_id,
         started_at_ms=event.started_at_ms,
         origin=event.origin,
         destination=event.destination,
-        used=to_text(rated.used),
-        billed=to_text(rated.billed),
-        free=to_text(rated.free),
-        unit=rated.unit,
+        used=to_text(selected.used),
+        billed=to_text(priced.billed),
+        free=to_text(priced.free),
+        unit=offer.unit,
         amount=amount,
-        currency=rated.currency,
-        usage_period_ms=usage_period_ms,
+        currency=offer.currency,
+        usage_period_ms=priceable.usage_period_ms,
         bill_period_ms=bill_period_ms,
         catalogue_version=catalogue_version,
-        price_id=rated.price_id,
-        explanation=rated.explanation,
+        price_id=selected.rule.price_id,
+        explanation=priced.explanation,
         counters_after=counters_after,
         source_partition=record.partition,
         source_offset=record.offset,
         raw=(provenance.partition, provenance.offset, provenance.index),
         first_open_period_ms=head.first_open_period_ms,
         unbilled=head.unbilled,
-        tax_code=rated.tax_code,
+        tax_code=offer.tax_code,
         recycles=event.recycles,
         attributes=event.attributes,
     )

@@ -7,14 +7,12 @@ money itself.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
 
-from counters.count import add, count
-from counters.limits import check
+from counters.count import add_running, bill_period, count_running
+from counters.limits import invoice, reached
 from counters.period import close
+from counters.running import RunningBucket, RunningHead, running_bucket, running_head
 from counters.state import (
-    Bucket,
-    Head,
     bucket_from_state,
     bucket_to_state,
     changes_of,
@@ -22,13 +20,14 @@ from counters.state import (
     head_key,
     head_to_state,
 )
-from pipeline.rate_prepare import Item, PeriodCounter, Priceable, RateBatch, prepare
+from pipeline.rate_prepare import Item, Priceable, RateBatch, prepare
 from pipeline.rate_records import charge_record, source_of, suspended_record
 from pipeline.rate_tally import RateTally
+from pipeline.rate_terms import TermsInForce
 from rating.catalogue import Catalogue
-from rating.rate import Filtered, RatedUsage, charge
+from rating.rate import Filtered, Priced, charge_after
 from schemas import ledger, suspense
-from schemas.decimals import to_text
+from schemas.decimals import ZERO, to_text
 from schemas.flow import Append, Channel, Decided, Headers, SourceRecord, StateChange
 from schemas.ledger import Charge, CounterAfter, LimitReached, PeriodClosed, StateRecord
 from schemas.proof import RATE, Proof, Versions
@@ -43,6 +42,7 @@ _HEADERS: Mapping[type[StateRecord], Headers] = {
     PeriodClosed: ((ledger.KIND_HEADER, ledger.KIND_PERIOD_CLOSED),),
 }
 _FRAMING_BYTES = 64  # more than the kind header and the record's own lengths take
+_LEDGER = Channel.LEDGER
 
 
 class RateStep:
@@ -53,17 +53,16 @@ class RateStep:
     def __init__(self, *, catalogue: Catalogue, reference: ReferenceData) -> None:
         self.catalogue = catalogue
         self.reference = reference
+        self._terms: TermsInForce | None = None  # found at the first batch
 
     def prepare(
         self, records: Sequence[SourceRecord], *, internal_errors: frozenset[int] = frozenset()
     ) -> RateBatch:
         """Return the batch decoded, with its prices selected and the keys of its counters."""
-        return prepare(
-            records,
-            catalogue=self.catalogue,
-            reference=self.reference,
-            internal_errors=internal_errors,
-        )
+        terms = self._terms
+        if terms is None or not terms.are_of(self.catalogue, self.reference):
+            terms = self._terms = TermsInForce(self.catalogue, self.reference)
+        return prepare(records, terms=terms, internal_errors=internal_errors)
 
     def decide(self, batch: RateBatch, state: Mapping[bytes, bytes], *, previous: Proof) -> Decided:
         """Return the ledger records of a batch, what goes to suspense, the proof, the new state."""
@@ -90,98 +89,120 @@ class _Work:
         self._topic = previous.source_topic
         self._partition = previous.source_partition
         self._catalogue_version = versions.catalogue
-        self._heads: dict[str, Head] = {}  # those that changed, as they are now
-        self._buckets: dict[bytes, Bucket] = {}
+        self._heads: dict[bytes, RunningHead] = {}  # those that changed, as they are now
+        self._buckets: dict[bytes, RunningBucket] = {}
         self.appends: list[Append] = []
         self.tally = RateTally(previous)
 
     def changes(self) -> list[StateChange]:
         """Return the state after the batch, where it changed."""
-        heads = [(head_key(key), head_to_state(head)) for key, head in self._heads.items()]
-        buckets = [(key, bucket_to_state(bucket)) for key, bucket in self._buckets.items()]
+        heads = [(key, head_to_state(head.stored())) for key, head in self._heads.items()]
+        buckets = [(key, bucket_to_state(found.stored())) for key, found in self._buckets.items()]
         return [*heads, *buckets]
 
     def decide(self, item: Item) -> None:
         """Give one record its one outcome."""
         record, event, verdict = item.record, item.event, item.verdict
         assert record.partition == self._partition
-        if event is not None:
-            self.tally.read(event)
         refused: Refused | None = None
-        match verdict:
-            case Priceable():
-                refused = self._charge(record, verdict)
-            case PeriodClose():
-                refused = self._close(record, verdict)
-            case Filtered():
-                self.tally.filtered(source_of(event))
-            case Refused():
-                refused = verdict
+        if isinstance(verdict, Priceable):
+            event, terms = verdict.event, verdict.terms
+            member = terms.digests.member(event.identity, event.content_hash)
+            self.tally.read_member(event, member)
+            refused = self._charge(record, verdict)
+        else:
+            if event is not None:
+                self.tally.read(event)
+            match verdict:
+                case PeriodClose():
+                    refused = self._close(record, verdict)
+                case Filtered():
+                    self.tally.filtered(source_of(event))
+                case Refused():
+                    refused = verdict
         if refused is not None:
             self._suspend(record, event, refused)
 
     def _charge(self, record: SourceRecord, priceable: Priceable) -> Refused | None:
         """Price and count one event; where it is refused, nothing of it has been counted."""
-        event, counters = priceable.event, priceable.counters
-        usage_period_ms = priceable.usage_period_ms
-        before = [self._bucket(counter) for counter in counters]
-        quantities = {
-            counter.name: Decimal(bucket.quantity)
-            for counter, bucket in zip(counters, before, strict=True)
-        }
-        rated = charge(priceable.selected, quantities)
-        counted = count(
-            self._head(event.rating_key),
-            product=rated.product,
-            product_type=rated.product_type,
-            amount=rated.amount,
-            currency=rated.currency,
-            usage_period_ms=usage_period_ms,
+        event, selected, terms = priceable.event, priceable.selected, priceable.terms
+        offer, counters = selected.offer, priceable.counters
+        before = [self._bucket(counter.key) for counter in counters]
+        asks_allowance, asks_tier = selected.counting
+        priced = charge_after(
+            selected,
+            taken_before=ZERO if asks_allowance is None else before[1].quantity,
+            billed_before=ZERO if asks_tier is None else before[-1].quantity,
+        )
+        amount = priced.amount
+        head = self._head(terms.head_key)
+        bill_period_ms = bill_period(head, priceable.usage_period_ms)
+        counted = count_running(
+            head, offer.product, offer.product_type, amount, offer.currency, bill_period_ms
         )
         if isinstance(counted, Refused):
             return counted
-        after = _added(counters, before, rated)
+        head, after = counted, _added(priceable, before, priced)
+        charge_id = terms.digests.charge_id(event.identity)
         charged = charge_record(
             record,
-            event,
-            rated,
-            amount=to_text(rated.amount),
-            head=counted.head,
-            usage_period_ms=usage_period_ms,
-            bill_period_ms=counted.bill_period_ms,
-            catalogue_version=self._catalogue_version,
-            counters_after=_counters_after(after, usage_period_ms),
+            priceable,
+            priced,
+            to_text(amount),
+            charge_id.hex(),
+            head,
+            bill_period_ms,
+            self._catalogue_version,
+            tuple(
+                [
+                    CounterAfter(
+                        counter.name,
+                        priceable.usage_period_ms,
+                        bucket.records,
+                        bucket.quantity_text,
+                        bucket.amount_text,
+                    )
+                    for counter, bucket in zip(counters, after, strict=True)
+                    if bucket is not None
+                ]
+            ),
         )
-        head, reached = check(counted.head, charged, priceable.limits)
-        refused = self._append(charged) if reached is None else self._append(charged, reached)
+        hits = reached(head, terms.limits, amount, offer.currency)
+        if not hits:
+            refused = self._append(terms.ledger_key, charged)
+        else:
+            head, invoiced = invoice(head, charged, hits)
+            refused = self._append(terms.ledger_key, charged, invoiced)
         if refused is not None:
             return refused
-        self._heads[event.rating_key] = head
-        for counter, bucket in after:
-            self._buckets[counter.key] = bucket
-        self.tally.rated(charged, amount=rated.amount, billed=rated.billed)
+        self._heads[terms.head_key] = head
+        for counter, bucket in zip(counters, after, strict=True):
+            if bucket is not None:
+                self._buckets[counter.key] = bucket
+        self.tally.rated(charged, charge_id, amount=amount, billed=priced.billed)
         return None
 
     def _close(self, record: SourceRecord, command: PeriodClose) -> Refused | None:
+        key = head_key(command.rating_key)
         head, closed = close(
-            self._head(command.rating_key),
+            self._head(key).stored(),
             command,
             source_partition=record.partition,
             source_offset=record.offset,
         )
         if closed is not None:
-            refused = self._append(closed)
+            refused = self._append(command.rating_key.encode(), closed)
             if refused is not None:
                 return refused
-            self._heads[command.rating_key] = head
+            self._heads[key] = running_head(head)
         self.tally.command()
         return None
 
-    def _append(self, *records: StateRecord) -> Refused | None:
+    def _append(self, key: bytes, *records: StateRecord) -> Refused | None:
         """Append all of ``records`` to the ledger, or none where one is too large for it."""
         appends = []
         for record in records:
-            key, value = record.rating_key.encode(), ledger.to_wire(record)
+            value = ledger.to_wire(record)
             if len(key) + len(value) + _FRAMING_BYTES > MAX_LEDGER_RECORD_BYTES:
                 return Refused(
                     RefusalReason.TOO_LARGE,
@@ -189,8 +210,7 @@ class _Work:
                     "fit. Operator action: have the source send less with one record, or close "
                     "the account's open periods.",
                 )
-            headers = _HEADERS[type(record)]
-            appends.append(Append(Channel.LEDGER, self._partition, key, value, headers))
+            appends.append(Append(_LEDGER, self._partition, key, value, _HEADERS[type(record)]))
         self.appends += appends
         self.tally.ledger_records += len(appends)
         return None
@@ -205,35 +225,24 @@ class _Work:
         self.appends.append(Append(Channel.SUSPENSE, self._partition, key, value, headers))
         self.tally.suspended(suspended)
 
-    def _head(self, rating_key: str) -> Head:
-        head = self._heads.get(rating_key)
-        return head_from_state(self._state.get(head_key(rating_key))) if head is None else head
+    def _head(self, key: bytes) -> RunningHead:
+        head = self._heads.get(key)
+        return running_head(head_from_state(self._state.get(key))) if head is None else head
 
-    def _bucket(self, counter: PeriodCounter) -> Bucket:
-        bucket = self._buckets.get(counter.key)
-        return bucket_from_state(self._state.get(counter.key)) if bucket is None else bucket
+    def _bucket(self, key: bytes) -> RunningBucket:
+        bucket = self._buckets.get(key)
+        return running_bucket(bucket_from_state(self._state.get(key))) if bucket is None else bucket
 
 
 def _added(
-    counters: Sequence[PeriodCounter], before: Sequence[Bucket], rated: RatedUsage
-) -> list[tuple[PeriodCounter, Bucket]]:
-    """Return the counters that the charge changes, with their buckets after it."""
-    after = [(counters[0], add(before[0], quantity=rated.used, amount=rated.amount))]
-    if rated.counted:
-        quantities = dict(rated.counted)
-        for counter, bucket in zip(counters[1:], before[1:], strict=True):
-            if counter.name in quantities:
-                after.append((counter, add(bucket, quantity=quantities.pop(counter.name))))
-        assert not quantities, f"rating counted what it did not ask for: {sorted(quantities)}"
+    priceable: Priceable, before: Sequence[RunningBucket], priced: Priced
+) -> list[RunningBucket | None]:
+    """Return the counters after the charge, in order; None for those that it does not change."""
+    selected = priceable.selected
+    after: list[RunningBucket | None] = [add_running(before[0], selected.used, priced.amount)]
+    allowance, tier = selected.counting
+    if allowance is not None:
+        after.append(add_running(before[1], priced.free) if priced.free else None)
+    if tier is not None:
+        after.append(add_running(before[-1], priced.billed) if priced.billed else None)
     return after
-
-
-def _counters_after(
-    buckets: Sequence[tuple[PeriodCounter, Bucket]], period_start_ms: int
-) -> tuple[CounterAfter, ...]:
-    return tuple(
-        [
-            CounterAfter(counter.name, period_start_ms, after.records, after.quantity, after.amount)
-            for counter, after in buckets
-        ]
-    )

@@ -8,6 +8,7 @@ from decimal import Decimal, localcontext
 
 from schemas import sethash
 from schemas.decimals import EXACT, ZERO, DecimalText, to_text
+from schemas.event_digests import ChargeMember, charge_members
 from schemas.ledger import Charge
 from schemas.proof import Cumulative, Proof, ReadSoFar, SourceTally, Versions, sealed
 from schemas.suspense import Suspended
@@ -55,30 +56,38 @@ class RateTally:
         self._source_refusals: Counter[str] = Counter()
         self._charges: defaultdict[str, list[Decimal]] = defaultdict(list)  # by currency
         self._quantities: defaultdict[str, list[Decimal]] = defaultdict(list)  # by unit
+        self._charge_members: dict[str, ChargeMember] = {}  # by currency
         self._charge_hash = sethash.EMPTY
         self._suspense_hash = sethash.EMPTY
         self.ledger_records = 0  # of whatever kind but the proof's
 
     def read(self, event: NormalisedRecord) -> None:
         """Count a record as read, whatever becomes of it: normalise counted it as handed on."""
+        self.read_member(
+            event,
+            sethash.event_member(event.identity, event.run, event.rating_key, event.content_hash),
+        )
+
+    def read_member(self, event: NormalisedRecord, member: int) -> None:
+        """Count a record as read, whose member of the set hash is known."""
         raw_partition = event.provenance.partition
         read = self._read.get(raw_partition)
         if read is None:
             read = _Read(self._previous.read.get(str(raw_partition)))
             self._read[raw_partition] = read
-        member = sethash.event_member(
-            event.identity, event.run, event.rating_key, event.content_hash
-        )
         read.add(event.batch, member)
 
-    def rated(self, charge: Charge, *, amount: Decimal, billed: Decimal) -> None:
-        """Count a charge; ``amount`` and ``billed`` are those of its text."""
+    def rated(self, charge: Charge, charge_id: bytes, *, amount: Decimal, billed: Decimal) -> None:
+        """Count a charge; ``charge_id``, ``amount`` and ``billed`` are those of its texts."""
         self._outcomes["rated"] += 1
         self._source_records[charge.source] += 1
-        currency, unit = charge.currency, charge.unit
+        currency = charge.currency
         self._charges[currency].append(amount)
-        self._quantities[unit].append(billed)
-        self._charge_hash += sethash.charge_member(charge.charge_id, charge.amount, currency)
+        self._quantities[charge.unit].append(billed)
+        member = self._charge_members.get(currency)
+        if member is None:
+            member = self._charge_members[currency] = charge_members(currency)
+        self._charge_hash += member(charge_id, charge.amount)
 
     def filtered(self, source: str) -> None:
         """Count an event that a rule says is not charged."""
