@@ -164,10 +164,8 @@ def _price(
         price, used_before_units=billed_before, used_units=billed, rounding=rounding
     )
     steps.append(("month_before", to_text(billed_before)))
-    per_units = to_text(price.per_units)
-    for tier, from_units, units in tiers:
-        end = "" if tier.upto_units is None else to_text(tier.upto_units)
-        steps.append(
-            ("tier", to_text(from_units), end, to_text(units), to_text(tier.amount), per_units)
-        )
+    per_units = price.per_units_text
+    for bounds, units in tiers:
+        from_text, upto_text = bounds.from_text, bounds.upto_text
+        steps.append(("tier", from_text, upto_text, to_text(units), bounds.amount_text, per_units))
     return amount
