@@ -8,9 +8,12 @@ from typing import NamedTuple
 import msgspec
 
 from counters.state import head_key
+from pipeline.rate_read import ReadRuns
+from pipeline.rate_records import Charged, charged_of, rest_json, usage_json
 from pipeline.rate_terms import PeriodCounters, Terms, TermsInForce
-from rating.rate import Filtered, Selected, select_price
+from rating.rate import Filtered, Selected, charge_after, select_price
 from schemas import usage
+from schemas.decimals import ZERO
 from schemas.flow import SourceRecord
 from schemas.proof import Versions
 from schemas.refusal import RefusalReason, Refused
@@ -24,20 +27,29 @@ _NOT_READ = Refused(
 
 
 class Priceable(msgspec.Struct, frozen=True, gc=False):
-    """An event whose price is selected, and what counting it takes."""
+    """An event whose price is selected, and all of its ledger record that needs no state.
 
-    event: UsageEvent
+    Not the event itself: two thousand of them, visited twice, are more than a processor's cache
+    holds, and waiting for memory then costs more than the work.
+    """
+
     selected: Selected
     terms: Terms
-    usage_period_ms: int
     counters: PeriodCounters
+    usage_period_ms: int
+    charged: Charged | None  # None: the price asks for counters
+    charge_id: bytes
+    source: str
+    usage_json: bytes
+    rest_json: bytes
+    raw: tuple[int, int, int]
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
     """A source record, what it holds, and what is to be done with it."""
 
     record: SourceRecord
-    event: NormalisedRecord | None  # None: bytes that are no record, at an internal error
+    event: NormalisedRecord | None  # None: it is priceable, or its bytes are no record
     verdict: Priceable | Filtered | Refused | PeriodClose
 
 
@@ -45,6 +57,7 @@ class RateBatch(NamedTuple):
     """A batch, decoded under one version of catalogue and reference data."""
 
     items: list[Item]
+    read: ReadRuns
     state_keys: Sequence[bytes]
     versions: Versions
 
@@ -57,46 +70,74 @@ def prepare(
     Bytes that are no record of ours raise `msgspec.DecodeError`: only normalise writes here.
     """
     keys: dict[bytes, None] = {}  # a set that keeps its order
+    read = ReadRuns()
     items = [
-        _not_looked_at(record)
+        _not_looked_at(record, read)
         if record.offset in internal_errors
-        else _item(record, usage.from_wire(record.value), terms, keys)
+        else _item(record, usage.from_wire(record.value), terms, keys, read)
         for record in records
     ]
     versions = Versions(catalogue=terms.catalogue.version, reference=terms.reference_version)
-    return RateBatch(items, list(keys), versions)
+    return RateBatch(items, read, list(keys), versions)
 
 
-def _not_looked_at(record: SourceRecord) -> Item:
+def _not_looked_at(record: SourceRecord, read: ReadRuns) -> Item:
     """Return a record at which the step failed; decoded only to say which event it was."""
     try:
         event = usage.from_wire(record.value)
     except msgspec.DecodeError:  # then the bytes themselves are why it failed
-        event = None
+        return Item(record, None, _NOT_READ)
+    read.add_record(event)
     return Item(record, event, _NOT_READ)
 
 
 def _item(
-    record: SourceRecord, event: NormalisedRecord, terms: TermsInForce, keys: dict[bytes, None]
+    record: SourceRecord,
+    event: NormalisedRecord,
+    in_force: TermsInForce,
+    keys: dict[bytes, None],
+    read: ReadRuns,
 ) -> Item:
     if isinstance(event, PeriodClose):
+        read.add_record(event)
         keys[head_key(event.rating_key)] = None
         return Item(record, event, event)
-    return Item(record, event, _verdict(event, terms.of(event), keys))
-
-
-def _verdict(
-    event: UsageEvent, terms: Terms | Refused, keys: dict[bytes, None]
-) -> Priceable | Filtered | Refused:
+    terms = in_force.of(event)
     if isinstance(terms, Refused):
-        return terms
-    if isinstance(terms.offer, Refused):
-        return terms.offer
-    selected = select_price(terms.offer, event, terms.plan)
+        read.add_record(event)
+        return Item(record, event, terms)
+    member = terms.digests.member(event.identity, event.content_hash)
+    read.add(event.provenance.partition, event.batch, member)
+    offer = terms.offer
+    selected = offer if isinstance(offer, Refused) else select_price(offer, event, terms.plan)
     if not isinstance(selected, Selected):
-        return selected
+        return Item(record, event, selected)
     counters = terms.counters(event.started_at_ms, selected.counting)
     keys[terms.head_key] = None
     for counter in counters:
         keys[counter.key] = None
-    return Priceable(event, selected, terms, terms.month.start_ms, counters)
+    return Item(record, None, _priceable(event, selected, terms, counters))
+
+
+def _priceable(
+    event: UsageEvent, selected: Selected, terms: Terms, counters: PeriodCounters
+) -> Priceable:
+    month_ms = terms.month_start_ms
+    charged = None
+    if len(counters) == 1:
+        priced = charge_after(selected, taken_before=ZERO, billed_before=ZERO)
+        charged = charged_of(selected, priced, month_ms)
+    charge_id = terms.digests.charge_id(event.identity)
+    provenance = event.provenance
+    return Priceable(
+        selected,
+        terms,
+        counters,
+        month_ms,
+        charged,
+        charge_id,
+        event.source,
+        usage_json(event, selected, charge_id),
+        rest_json(event, selected),
+        (provenance.partition, provenance.offset, provenance.index),
+    )

@@ -21,26 +21,25 @@ from counters.state import (
     head_to_state,
 )
 from pipeline.rate_prepare import Item, Priceable, RateBatch, prepare
-from pipeline.rate_records import charge_record, source_of, suspended_record
+from pipeline.rate_records import Charged, charged_of, source_of, suspended_record
 from pipeline.rate_tally import RateTally
-from pipeline.rate_terms import TermsInForce
+from pipeline.rate_terms import PeriodCounter, PeriodCounters, TermsInForce
 from rating.catalogue import Catalogue
-from rating.rate import Filtered, Priced, charge_after
-from schemas import ledger, suspense
-from schemas.decimals import ZERO, to_text
+from rating.rate import Filtered, Priced, Selected, charge_after
+from schemas import ledger, suspense, usage
+from schemas.decimals import ZERO
 from schemas.flow import Append, Channel, Decided, Headers, SourceRecord, StateChange
-from schemas.ledger import Charge, CounterAfter, LimitReached, PeriodClosed, StateRecord
+from schemas.ledger import Charge, CounterAfter
+from schemas.ledger_parts import CountedPart, charge_json, fields_json
 from schemas.proof import RATE, Proof, Versions
 from schemas.raw import MAX_LEDGER_RECORD_BYTES
 from schemas.reference import ReferenceData
 from schemas.refusal import RefusalReason, Refused
 from schemas.usage import NormalisedRecord, PeriodClose
 
-_HEADERS: Mapping[type[StateRecord], Headers] = {
-    Charge: ((ledger.KIND_HEADER, ledger.KIND_USAGE),),
-    LimitReached: ((ledger.KIND_HEADER, ledger.KIND_LIMIT_REACHED),),
-    PeriodClosed: ((ledger.KIND_HEADER, ledger.KIND_PERIOD_CLOSED),),
-}
+_USAGE: Headers = ((ledger.KIND_HEADER, ledger.KIND_USAGE),)
+_LIMIT_REACHED: Headers = ((ledger.KIND_HEADER, ledger.KIND_LIMIT_REACHED),)
+_PERIOD_CLOSED: Headers = ((ledger.KIND_HEADER, ledger.KIND_PERIOD_CLOSED),)
 _FRAMING_BYTES = 64  # more than the kind header and the record's own lengths take
 _LEDGER = Channel.LEDGER
 
@@ -73,6 +72,7 @@ class RateStep:
             records=len(batch.items),
             next_offset=batch.items[-1].record.offset + 1,
             versions=batch.versions,
+            read=batch.read,
         )
         return Decided(work.appends, proof, work.changes())
 
@@ -106,13 +106,10 @@ class _Work:
         assert record.partition == self._partition
         refused: Refused | None = None
         if isinstance(verdict, Priceable):
-            event, terms = verdict.event, verdict.terms
-            member = terms.digests.member(event.identity, event.content_hash)
-            self.tally.read_member(event, member)
             refused = self._charge(record, verdict)
+            if refused is not None:
+                event = usage.from_wire(record.value)
         else:
-            if event is not None:
-                self.tally.read(event)
             match verdict:
                 case PeriodClose():
                     refused = self._close(record, verdict)
@@ -125,61 +122,67 @@ class _Work:
 
     def _charge(self, record: SourceRecord, priceable: Priceable) -> Refused | None:
         """Price and count one event; where it is refused, nothing of it has been counted."""
-        event, selected, terms = priceable.event, priceable.selected, priceable.terms
-        offer, counters = selected.offer, priceable.counters
+        selected, terms, counters = priceable.selected, priceable.terms, priceable.counters
+        offer, usage_period_ms = selected.offer, priceable.usage_period_ms
         before = [self._bucket(counter.key) for counter in counters]
-        asks_allowance, asks_tier = selected.counting
-        priced = charge_after(
-            selected,
-            taken_before=ZERO if asks_allowance is None else before[1].quantity,
-            billed_before=ZERO if asks_tier is None else before[-1].quantity,
-        )
-        amount = priced.amount
+        charged = priceable.charged
+        if charged is None:
+            priced = _priced_after(selected, before)
+            charged = charged_of(selected, priced, usage_period_ms)
+        amount = charged.amount
         head = self._head(terms.head_key)
-        bill_period_ms = bill_period(head, priceable.usage_period_ms)
+        bill_period_ms = bill_period(head, usage_period_ms)
         counted = count_running(
             head, offer.product, offer.product_type, amount, offer.currency, bill_period_ms
         )
         if isinstance(counted, Refused):
             return counted
-        head, after = counted, _added(priceable, before, priced)
-        charge_id = terms.digests.charge_id(event.identity)
-        charged = charge_record(
-            record,
-            priceable,
-            priced,
-            to_text(amount),
-            charge_id.hex(),
-            head,
-            bill_period_ms,
-            self._catalogue_version,
-            tuple(
-                [
-                    CounterAfter(
-                        counter.name,
-                        priceable.usage_period_ms,
-                        bucket.records,
-                        bucket.quantity_text,
-                        bucket.amount_text,
-                    )
-                    for counter, bucket in zip(counters, after, strict=True)
-                    if bucket is not None
-                ]
+        after = _added(selected, counters, before, charged)
+        value = charge_json(
+            terms.ledger_head,
+            counted.sequence,
+            priceable.usage_json,
+            charged.price_json,
+            fields_json(
+                CountedPart(
+                    bill_period_ms,
+                    self._catalogue_version,
+                    selected.rule.price_id,
+                    charged.explanation,
+                    [
+                        CounterAfter(
+                            counter.name,
+                            usage_period_ms,
+                            bucket.records,
+                            bucket.quantity_text,
+                            bucket.amount_text,
+                        )
+                        for counter, bucket in after
+                    ],
+                    record.partition,
+                    record.offset,
+                    priceable.raw,
+                    counted.first_open_period_ms,
+                    counted.unbilled,
+                )
             ),
+            priceable.rest_json,
         )
-        hits = reached(head, terms.limits, amount, offer.currency)
+        hits = reached(counted, terms.limits, amount, offer.currency)
         if not hits:
-            refused = self._append(terms.ledger_key, charged)
+            head, refused = counted, self._append(terms.ledger_key, (_USAGE, value))
         else:
-            head, invoiced = invoice(head, charged, hits)
-            refused = self._append(terms.ledger_key, charged, invoiced)
+            charge = ledger.from_wire(value)
+            assert isinstance(charge, Charge)
+            head, asks = invoice(counted, charge, hits)
+            last = (_LIMIT_REACHED, ledger.to_wire(asks))
+            refused = self._append(terms.ledger_key, (_USAGE, value), last)
         if refused is not None:
             return refused
         self._heads[terms.head_key] = head
-        for counter, bucket in zip(counters, after, strict=True):
-            if bucket is not None:
-                self._buckets[counter.key] = bucket
-        self.tally.rated(charged, charge_id, amount=amount, billed=priced.billed)
+        for counter, bucket in after:
+            self._buckets[counter.key] = bucket
+        self.tally.rated(priceable.source, offer, priceable.charge_id, charged)
         return None
 
     def _close(self, record: SourceRecord, command: PeriodClose) -> Refused | None:
@@ -191,18 +194,17 @@ class _Work:
             source_offset=record.offset,
         )
         if closed is not None:
-            refused = self._append(command.rating_key.encode(), closed)
+            record_json = (_PERIOD_CLOSED, ledger.to_wire(closed))
+            refused = self._append(command.rating_key.encode(), record_json)
             if refused is not None:
                 return refused
             self._heads[key] = running_head(head)
         self.tally.command()
         return None
 
-    def _append(self, key: bytes, *records: StateRecord) -> Refused | None:
+    def _append(self, key: bytes, *records: tuple[Headers, bytes]) -> Refused | None:
         """Append all of ``records`` to the ledger, or none where one is too large for it."""
-        appends = []
-        for record in records:
-            value = ledger.to_wire(record)
+        for _, value in records:
             if len(key) + len(value) + _FRAMING_BYTES > MAX_LEDGER_RECORD_BYTES:
                 return Refused(
                     RefusalReason.TOO_LARGE,
@@ -210,9 +212,9 @@ class _Work:
                     "fit. Operator action: have the source send less with one record, or close "
                     "the account's open periods.",
                 )
-            appends.append(Append(_LEDGER, self._partition, key, value, _HEADERS[type(record)]))
-        self.appends += appends
-        self.tally.ledger_records += len(appends)
+        for headers, value in records:
+            self.appends.append(Append(_LEDGER, self._partition, key, value, headers))
+        self.tally.ledger_records += len(records)
         return None
 
     def _suspend(
@@ -234,15 +236,27 @@ class _Work:
         return running_bucket(bucket_from_state(self._state.get(key))) if bucket is None else bucket
 
 
-def _added(
-    priceable: Priceable, before: Sequence[RunningBucket], priced: Priced
-) -> list[RunningBucket | None]:
-    """Return the counters after the charge, in order; None for those that it does not change."""
-    selected = priceable.selected
-    after: list[RunningBucket | None] = [add_running(before[0], selected.used, priced.amount)]
+def _priced_after(selected: Selected, before: Sequence[RunningBucket]) -> Priced:
+    """Return what the price comes to, after the counters that it asks for."""
     allowance, tier = selected.counting
-    if allowance is not None:
-        after.append(add_running(before[1], priced.free) if priced.free else None)
-    if tier is not None:
-        after.append(add_running(before[-1], priced.billed) if priced.billed else None)
+    return charge_after(
+        selected,
+        taken_before=ZERO if allowance is None else before[1].quantity,
+        billed_before=ZERO if tier is None else before[-1].quantity,
+    )
+
+
+def _added(
+    selected: Selected,
+    counters: PeriodCounters,
+    before: Sequence[RunningBucket],
+    charged: Charged,
+) -> list[tuple[PeriodCounter, RunningBucket]]:
+    """Return the counters that the charge changes, with their buckets after it."""
+    after = [(counters[0], add_running(before[0], selected.used, charged.amount))]
+    allowance, tier = selected.counting
+    if allowance is not None and charged.free:
+        after.append((counters[1], add_running(before[1], charged.free)))
+    if tier is not None and charged.billed:
+        after.append((counters[-1], add_running(before[-1], charged.billed)))
     return after

@@ -14,16 +14,17 @@ import msgspec
 from counters.count import product_counter
 from counters.limits import LimitInForce, in_force, that_count
 from counters.state import bucket_key, head_key
-from rating.catalogue import Catalogue
-from rating.catalogue.compiled import Counting, Offer
+from rating.catalogue import Catalogue, Counting, Offer
 from rating.rate import counter_names, find_offer
 from schemas.event_digests import EventDigests
+from schemas.ledger_parts import head_json
 from schemas.period import month_of
 from schemas.reference import Account, ReferenceData, Subscription
 from schemas.refusal import RefusalReason, Refused
 from schemas.usage import UsageEvent
 
-# A few kB of each hot subscription; a process that serves more of them looks them up again.
+# In each of two generations, about 1 kB each. A process that serves more subscriptions than that
+# looks them up again, at a few microseconds.
 _MOST_KEPT = 20_000
 _NEVER_MS = 1 << 62
 
@@ -34,7 +35,7 @@ _UNKNOWN_SUBSCRIPTION = Refused(
 )
 
 
-class PeriodCounter(NamedTuple):
+class PeriodCounter(msgspec.Struct, frozen=True, gc=False):
     """A usage counter in the usage's own period, and where the state has it."""
 
     name: str
@@ -45,18 +46,11 @@ PeriodCounters = tuple[PeriodCounter, ...]
 """The product's, then those that the price asks for, the allowance's first."""
 
 
-class Month(msgspec.Struct, frozen=True, gc=False):
-    """A usage period [start, end) of a subscription's product, and its counters."""
-
-    start_ms: int
-    end_ms: int
-    counters: dict[Counting, PeriodCounters]
-
-
 class Terms(msgspec.Struct, gc=False):
-    """What an event of one subscription and product meets. Only ``month`` is ever replaced: it is
-    the one that was asked for last."""
+    """What an event of one subscription and product meets. The last four fields change: they are
+    the month that was asked for last, and its counters."""
 
+    tenant: str
     rating_key: str
     run: str
     zone: str
@@ -68,28 +62,34 @@ class Terms(msgspec.Struct, gc=False):
     limits: tuple[LimitInForce, ...]  # those that the product counts towards
     digests: EventDigests
     ledger_key: bytes
+    ledger_head: bytes  # `ledger_parts.head_json`
     head_key: bytes
-    month: Month
+    month_start_ms: int
+    month_end_ms: int
+    counting: Counting | None = None
+    named: PeriodCounters = ()
 
     def fits(self, event: UsageEvent) -> bool:
         """Return whether these are the terms of an event of the same account, subscription and
         product: nothing else of it may differ from what was looked at."""
         return (
             self.from_ms <= event.started_at_ms < self.to_ms
+            and event.tenant == self.tenant
             and event.rating_key == self.rating_key
             and event.run == self.run
             and event.zone == self.zone
         )
 
     def counters(self, at_ms: int, counting: Counting) -> PeriodCounters:
-        """Return the counters in the month that an instant lies in, which is `month` then."""
-        month = self.month
-        if not month.start_ms <= at_ms < month.end_ms:
-            month = self.month = Month(*month_of(at_ms, zone=self.zone), {})
-        counters = month.counters.get(counting)
-        if counters is None:
-            counters = month.counters[counting] = self._named(counting, month.start_ms)
-        return counters
+        """Return the counters in the month that an instant lies in, which `month_start_ms` is the
+        start of from then on."""
+        if not self.month_start_ms <= at_ms < self.month_end_ms:
+            self.month_start_ms, self.month_end_ms = month_of(at_ms, zone=self.zone)
+        elif counting is self.counting:
+            return self.named
+        self.counting = counting
+        self.named = self._named(counting, self.month_start_ms)
+        return self.named
 
     def _named(self, counting: Counting, start_ms: int) -> PeriodCounters:
         offer = self.offer
@@ -104,6 +104,11 @@ class Terms(msgspec.Struct, gc=False):
         )
 
 
+class _Offered(NamedTuple):
+    offer: Offer | Refused
+    limits: tuple[LimitInForce, ...]  # for everyone, that the product counts towards
+
+
 class TermsInForce:
     """The terms under one version of the catalogue and one of the reference data."""
 
@@ -112,7 +117,10 @@ class TermsInForce:
         self.reference = reference
         self.reference_version = reference.version
         self._limits_for_everyone = in_force(catalogue.limits)
+        self._offers: dict[tuple[str, str, str], _Offered] = {}
+        # Two generations: what is asked for again moves on, what is not goes with the older one.
         self._kept: dict[tuple[str, str, str], Terms] = {}
+        self._older: dict[tuple[str, str, str], Terms] = {}
 
     def are_of(self, catalogue: Catalogue, reference: ReferenceData) -> bool:
         """Return whether these are still the versions in force."""
@@ -128,6 +136,9 @@ class TermsInForce:
         terms = self._kept.get(key)
         if terms is not None and terms.fits(event):
             return terms
+        terms = self._older.get(key)
+        if terms is not None and terms.fits(event):
+            return self._keep(key, terms)
         found = self.reference.subscription(
             account_id=event.account_id,
             subscription_id=event.subscription_id,
@@ -135,21 +146,24 @@ class TermsInForce:
         )
         if found is None:
             return _UNKNOWN_SUBSCRIPTION
+        return self._keep(key, self._found(event, *found))
+
+    def _keep(self, key: tuple[str, str, str], terms: Terms) -> Terms:
         if len(self._kept) >= _MOST_KEPT:
-            self._kept.clear()
-        terms = self._kept[key] = self._found(event, *found)
+            self._older, self._kept = self._kept, {}
+        self._kept[key] = terms
         return terms
 
     def _found(self, event: UsageEvent, account: Account, subscription: Subscription) -> Terms:
-        offer = find_offer(self.catalogue, event.product, subscription.plan, account.currency)
-        limits: tuple[LimitInForce, ...] = ()
-        if isinstance(offer, Offer):
-            limits = self._limits_for_everyone
-            if account.limits:
-                limits = in_force(self.catalogue.limits, account.limits)
-            limits = that_count(limits, product=offer.product, product_type=offer.product_type)
+        offered = self._offered(subscription.plan, account.currency, event.product)
+        limits = offered.limits
+        if account.limits and isinstance(offered.offer, Offer):
+            limits = _counting_limits(
+                in_force(self.catalogue.limits, account.limits), offered.offer
+            )
         to_ms = subscription.valid_to_ms
         return Terms(
+            event.tenant,
             event.rating_key,
             event.run,
             event.zone,
@@ -157,10 +171,28 @@ class TermsInForce:
             subscription.valid_from_ms,
             _NEVER_MS if to_ms is None else to_ms,
             subscription.plan,
-            offer,
+            offered.offer,
             limits,
             EventDigests(event.run, event.rating_key),
             event.rating_key.encode(),
+            head_json(event.tenant, event.rating_key),
             head_key(event.rating_key),
-            Month(*month_of(event.started_at_ms, zone=event.zone), {}),
+            *month_of(event.started_at_ms, zone=event.zone),
         )
+
+    def _offered(self, plan: str, currency: str, product: str) -> _Offered:
+        """Return what a plan has for a product, the same object for all its subscriptions."""
+        key = (plan, currency, product)
+        offered = self._offers.get(key)
+        if offered is None:
+            offer = find_offer(self.catalogue, product, plan, currency)
+            everyone = self._limits_for_everyone
+            limits = () if isinstance(offer, Refused) else _counting_limits(everyone, offer)
+            if len(self._offers) >= _MOST_KEPT:  # of products that no plan has there is no end
+                self._offers.clear()
+            offered = self._offers[key] = _Offered(offer, limits)
+        return offered
+
+
+def _counting_limits(limits: tuple[LimitInForce, ...], offer: Offer) -> tuple[LimitInForce, ...]:
+    return that_count(limits, product=offer.product, product_type=offer.product_type)
