@@ -30,11 +30,6 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
             self.product_type is None or self.product_type == product_type
         )
 
-    @property
-    def is_everything(self) -> bool:
-        """Return whether all usage of the account lies in the scope."""
-        return self.product is None and self.product_type is None
-
 
 class LimitInForce(msgspec.Struct, frozen=True, gc=False):
     """A limit with its scope read: once per account and batch, not once per record."""
@@ -96,22 +91,24 @@ def reached(
     head: RunningHead, limits: tuple[LimitInForce, ...], amount: Decimal, currency: str
 ) -> list[Hit]:
     """Return whether limits are reached by amount, by records, by both: a hit for each. ``limits``
-    are those that the charge of ``amount`` counts towards, ``head`` is the one after it.
+    are those that the charge of ``amount`` counts towards, ``head`` is the one after it and has it.
 
     All open bill periods count together. Not asked: whether the total was below before. A limit
     that was lowered below what is already unbilled is reached by the next record.
     """
     hits: list[Hit] = []
+    # Most accounts have one entry. It is then the charge's own, so whatever the scope is, it counts.
+    only = len(head.unbilled) == 1
     for each in limits:
         limit = each.limit
         if limit.amount is not None and limit.currency == currency:
-            total = _total(head, each.scope)
+            total = head.amounts[0] if only else _total(head, each.scope)
             if total >= limit.amount:
                 before = EXACT.subtract(total, amount)
                 hit = _hit(limit, "amount", limit.amount, before, total)
                 hits.append((hit, limit.invoice_scope))
         if limit.records is not None:
-            records = _records(head, each.scope)
+            records = head.unbilled[0].records if only else _records(head, each.scope)
             if records >= limit.records:
                 threshold, after = Decimal(limit.records), Decimal(records)
                 hit = _hit(limit, "records", threshold, after - 1, after)
@@ -121,11 +118,8 @@ def reached(
 
 def _total(head: RunningHead, scope: Scope) -> Decimal:
     """Return the unbilled amount in a scope, of every period."""
-    amounts = head.amounts
-    if scope.is_everything and len(amounts) == 1:
-        return amounts[0]  # the most usual case
     total = ZERO
-    for entry, amount in zip(head.unbilled, amounts, strict=True):
+    for entry, amount in zip(head.unbilled, head.amounts, strict=True):
         if scope.holds(entry.product, entry.product_type):
             total = EXACT.add(total, amount)
     return total

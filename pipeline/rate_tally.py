@@ -11,9 +11,20 @@ from pipeline.rate_records import Charged
 from rating.catalogue import Offer
 from schemas import sethash
 from schemas.decimals import EXACT, ZERO, DecimalText, to_text
-from schemas.event_digests import ChargeMember, charge_members
+from schemas.event_digests import charge_members
 from schemas.proof import Proof, SourceTally, Versions, sealed
 from schemas.suspense import Suspended
+
+
+class _Lot:
+    """The charges of one source in one currency and unit."""
+
+    __slots__ = ("amounts", "billed", "member")
+
+    def __init__(self, currency: str) -> None:
+        self.amounts: list[Decimal] = []
+        self.billed: list[Decimal] = []
+        self.member = charge_members(currency)
 
 
 class RateTally:
@@ -25,24 +36,23 @@ class RateTally:
         self._refusals: Counter[str] = Counter()
         self._source_records: Counter[str] = Counter()
         self._source_refusals: Counter[str] = Counter()
-        self._charges: defaultdict[str, list[Decimal]] = defaultdict(list)  # by currency
-        self._quantities: defaultdict[str, list[Decimal]] = defaultdict(list)  # by unit
-        self._charge_members: dict[str, ChargeMember] = {}  # by currency
+        self._lots: dict[tuple[str, str, str], _Lot] = {}  # by source, currency and unit
         self._charge_hash = sethash.EMPTY
         self._suspense_hash = sethash.EMPTY
         self.ledger_records = 0  # of whatever kind but the proof's
 
     def rated(self, source: str, offer: Offer, charge_id: bytes, charged: Charged) -> None:
         """Count a charge."""
-        self._outcomes["rated"] += 1
-        self._source_records[source] += 1
-        currency = offer.currency
-        self._charges[currency].append(charged.amount)
-        self._quantities[offer.unit].append(charged.billed)
-        member = self._charge_members.get(currency)
-        if member is None:
-            member = self._charge_members[currency] = charge_members(currency)
-        self._charge_hash += member(charge_id, charged.amount_text)
+        key = (source, offer.currency, offer.unit)
+        lot = self._lots.get(key)
+        if lot is None:
+            lot = self._lots[key] = _Lot(offer.currency)
+            # What is counted stands in the proof in the order in which it first came.
+            self._outcomes["rated"] += 0
+            self._source_records[source] += 0
+        lot.amounts.append(charged.amount)
+        lot.billed.append(charged.billed)
+        self._charge_hash += lot.member(charge_id, charged.amount_text)
 
     def filtered(self, source: str) -> None:
         """Count an event that a rule says is not charged."""
@@ -65,6 +75,13 @@ class RateTally:
     def proof(self, *, records: int, next_offset: int, versions: Versions, read: ReadRuns) -> Proof:
         """Return the sealed proof of the batch."""
         previous = self._previous
+        charges: defaultdict[str, list[Decimal]] = defaultdict(list)
+        quantities: defaultdict[str, list[Decimal]] = defaultdict(list)
+        for (source, currency, unit), lot in self._lots.items():
+            self._outcomes["rated"] += len(lot.amounts)
+            self._source_records[source] += len(lot.amounts)
+            charges[currency] += lot.amounts
+            quantities[unit] += lot.billed
         return sealed(
             Proof(
                 stage=previous.stage,
@@ -81,8 +98,8 @@ class RateTally:
                 outcomes=dict(self._outcomes),
                 refusals=dict(self._refusals),
                 read=read.after(previous.read),
-                charges=_sums(self._charges),
-                quantities=_sums(self._quantities),
+                charges=_sums(charges),
+                quantities=_sums(quantities),
                 ledger_records=self.ledger_records,
                 set_hash=sethash.to_hex(self._charge_hash % sethash.MODULUS),
                 suspense_count=self._refusals.total(),

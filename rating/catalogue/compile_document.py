@@ -58,22 +58,26 @@ def _week_bands(band_set: doc.BandSet) -> WeekBands:
 
 
 def _rate_card(card: doc.Card) -> RateCard:
-    # A card has a few hundred different prices; one object for each saves most of the memory. By
+    # A card has a few hundred different prices, increments and names; one object for each saves most
+    # of the memory. By
     # their texts: 0.10 equals 0.1, but the explanation shows each as it is written.
     prices: dict[tuple[str, ...], PerUnitPrice] = {}
+    all_increments: dict[tuple[str, ...], Increments] = {}
+    names: dict[str, str] = {}
     rows = []
     for row in card.rows:
         stated = (row.amount, row.per_units, row.first_units, row.following_units, row.connect_fee)
         key = tuple(map(str, stated))
         price = prices.get(key)
         if price is None:
-            increments = Increments(row.first_units, row.following_units)
+            fresh = Increments(row.first_units, row.following_units)
+            increments = all_increments.setdefault(key[2:4], fresh)
             price = per_unit_price(row.amount, row.per_units, increments, row.connect_fee)
             prices[key] = price
         rows.append(
             RateCardRow(
                 row.prefix,
-                row.destination,
+                names.setdefault(row.destination, row.destination),
                 price,
                 row.band,
                 _first_day(row.valid_from),
