@@ -1,7 +1,8 @@
 """The standard workload of rate, seeded: a card of 170,000 prefixes, accounts, events.
 
 60 % calls on the card with peak and off-peak, 40 % device data on graduated tiers above an
-allowance, limits on, 20,000 accounts of which a few have most of the usage.
+allowance, limits on, 20,000 accounts of which a few have most of the usage; so have a few of the
+destinations. A card has a few hundred different prices.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from schemas.reference import Account, ReferenceData, Subscription
 from schemas.usage import Provenance, UsageEvent
 
 PREFIXES = 170_000
+PRICES = 300
 ACCOUNTS = 20_000
 PARTITION = 0
 _MONTH_START_MS = 1_790_812_800_000  # 1 October 2026, UTC
@@ -71,14 +73,18 @@ def prefixes(draw: random.Random) -> list[str]:
 
 def catalogue_files(draw: random.Random, known: list[str]) -> dict[str, bytes]:
     """Return the files of the catalogue; two rows for each prefix, peak and off-peak."""
+    increments = ("60,1", "60,60", "1,1", "30,6")
+    prices = [
+        (draw.randrange(5, 400), draw.choice(("", "", "0.05")), draw.choice(increments))
+        for _ in range(PRICES)
+    ]
     header = "prefix,destination,price,per_units,first_units,following_units,connect_fee,band"
     lines = [header]
     for prefix in known:
-        cents, fee = draw.randrange(5, 400), draw.choice(("", "", "0.05"))
-        increments = draw.choice(("60,1", "60,60", "1,1", "30,6"))
+        cents, fee, steps = draw.choice(prices)
         name = f"Destination {prefix[:3]}"
-        lines.append(f"{prefix},{name},0.0{cents:03},60,{increments},{fee},peak")
-        lines.append(f"{prefix},{name},0.0{cents // 2:03},60,{increments},{fee},off-peak")
+        lines.append(f"{prefix},{name},0.0{cents:03},60,{steps},{fee},peak")
+        lines.append(f"{prefix},{name},0.0{cents // 2:03},60,{steps},{fee},off-peak")
     return {"plans.yaml": PLANS, "world.csv": "\n".join(lines).encode() + b"\n"}
 
 
@@ -123,7 +129,8 @@ def _event(draw: random.Random, known: list[str], number: int, count: int) -> Us
     identity = hashlib.blake2b(record_id.encode(), digest_size=16).digest()
     call = draw.random() < 0.6
     seconds, size = int(draw.expovariate(1 / 150)), int(draw.expovariate(1 / 40e6))
-    digits = draw.choice(known) + f"{draw.randrange(10**6):06}"
+    prefix = known[int(len(known) * draw.random() ** 3)]
+    digits = prefix + f"{draw.randrange(10**6):06}"
     return UsageEvent(
         tenant="acme",
         identity=identity,

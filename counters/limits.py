@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import reduce
 
 import msgspec
 
@@ -14,6 +15,8 @@ from schemas.ids import limit_reached_id
 from schemas.ledger import Charge, LimitHit, LimitReached
 from schemas.limit import SCOPE_ACCOUNT, ChargeLimit
 
+_add = EXACT.add
+
 _PRODUCT = "product:"
 _PRODUCT_TYPE = "product_type:"
 
@@ -23,6 +26,11 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
 
     product: str | None = None
     product_type: str | None = None
+
+    @property
+    def is_account(self) -> bool:
+        """Return whether all usage of the account lies in the scope."""
+        return self.product is None and self.product_type is None
 
     def holds(self, product: str, product_type: str) -> bool:
         """Return whether usage of a product lies in the scope."""
@@ -118,10 +126,12 @@ def reached(
 
 def _total(head: RunningHead, scope: Scope) -> Decimal:
     """Return the unbilled amount in a scope, of every period."""
+    if scope.is_account:
+        return reduce(_add, head.amounts)
     total = ZERO
     for entry, amount in zip(head.unbilled, head.amounts, strict=True):
         if scope.holds(entry.product, entry.product_type):
-            total = EXACT.add(total, amount)
+            total = _add(total, amount)
     return total
 
 

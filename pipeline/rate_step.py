@@ -11,17 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from counters.count import add_running, bill_period, count_running
 from counters.limits import invoice, reached
 from counters.period import close
-from counters.running import RunningBucket, RunningHead, running_bucket, running_head
-from counters.state import (
-    bucket_from_state,
-    bucket_to_state,
-    changes_of,
-    head_from_state,
-    head_key,
-    head_to_state,
-)
+from counters.running import RunningBucket, running_head
+from counters.state import changes_of, head_key
 from pipeline.rate_prepare import Item, Priceable, RateBatch, prepare
 from pipeline.rate_records import Charged, charged_of, source_of, suspended_record
+from pipeline.rate_running import Decoded, RunningState
 from pipeline.rate_tally import RateTally
 from pipeline.rate_terms import PeriodCounter, PeriodCounters, TermsInForce
 from rating.catalogue import Catalogue
@@ -53,6 +47,7 @@ class RateStep:
         self.catalogue = catalogue
         self.reference = reference
         self._terms: TermsInForce | None = None  # found at the first batch
+        self._decoded = Decoded()
 
     def prepare(
         self, records: Sequence[SourceRecord], *, internal_errors: frozenset[int] = frozenset()
@@ -65,7 +60,7 @@ class RateStep:
 
     def decide(self, batch: RateBatch, state: Mapping[bytes, bytes], *, previous: Proof) -> Decided:
         """Return the ledger records of a batch, what goes to suspense, the proof, the new state."""
-        work = _Work(state, previous, batch.versions)
+        work = _Work(RunningState(state, self._decoded), previous, batch.versions)
         for item in batch.items:
             work.decide(item)
         proof = work.tally.proof(
@@ -74,7 +69,7 @@ class RateStep:
             versions=batch.versions,
             read=batch.read,
         )
-        return Decided(work.appends, proof, work.changes())
+        return Decided(work.appends, proof, work.state.changes())
 
     def fold(self, value: bytes) -> Iterable[StateChange]:
         """Return the changes of state that one record of the ledger tells; none for a proof."""
@@ -84,21 +79,13 @@ class RateStep:
 class _Work:
     """One batch being decided. It is thrown away after it, so an abort leaves nothing behind."""
 
-    def __init__(self, state: Mapping[bytes, bytes], previous: Proof, versions: Versions) -> None:
-        self._state = state
+    def __init__(self, state: RunningState, previous: Proof, versions: Versions) -> None:
+        self.state = state
         self._topic = previous.source_topic
         self._partition = previous.source_partition
         self._catalogue_version = versions.catalogue
-        self._heads: dict[bytes, RunningHead] = {}  # those that changed, as they are now
-        self._buckets: dict[bytes, RunningBucket] = {}
         self.appends: list[Append] = []
         self.tally = RateTally(previous)
-
-    def changes(self) -> list[StateChange]:
-        """Return the state after the batch, where it changed."""
-        heads = [(key, head_to_state(head.stored())) for key, head in self._heads.items()]
-        buckets = [(key, bucket_to_state(found.stored())) for key, found in self._buckets.items()]
-        return [*heads, *buckets]
 
     def decide(self, item: Item) -> None:
         """Give one record its one outcome."""
@@ -124,13 +111,13 @@ class _Work:
         """Price and count one event; where it is refused, nothing of it has been counted."""
         selected, terms, counters = priceable.selected, priceable.terms, priceable.counters
         offer, usage_period_ms = selected.offer, priceable.usage_period_ms
-        before = [self._bucket(counter.key) for counter in counters]
+        before = [self.state.bucket(counter.key) for counter in counters]
         charged = priceable.charged
         if charged is None:
             priced = _priced_after(selected, before)
             charged = charged_of(selected, priced, usage_period_ms)
         amount = charged.amount
-        head = self._head(terms.head_key)
+        head = self.state.head(terms.head_key)
         bill_period_ms = bill_period(head, usage_period_ms)
         counted = count_running(
             head, offer.product, offer.product_type, amount, offer.currency, bill_period_ms
@@ -179,16 +166,16 @@ class _Work:
             refused = self._append(terms.ledger_key, (_USAGE, value), last)
         if refused is not None:
             return refused
-        self._heads[terms.head_key] = head
+        self.state.heads[terms.head_key] = head
         for counter, bucket in after:
-            self._buckets[counter.key] = bucket
+            self.state.buckets[counter.key] = bucket
         self.tally.rated(priceable.source, offer, priceable.charge_id, charged)
         return None
 
     def _close(self, record: SourceRecord, command: PeriodClose) -> Refused | None:
         key = head_key(command.rating_key)
         head, closed = close(
-            self._head(key).stored(),
+            self.state.head(key).stored(),
             command,
             source_partition=record.partition,
             source_offset=record.offset,
@@ -198,7 +185,7 @@ class _Work:
             refused = self._append(command.rating_key.encode(), record_json)
             if refused is not None:
                 return refused
-            self._heads[key] = running_head(head)
+            self.state.heads[key] = running_head(head)
         self.tally.command()
         return None
 
@@ -226,14 +213,6 @@ class _Work:
         headers = suspense.error_headers(suspended)
         self.appends.append(Append(Channel.SUSPENSE, self._partition, key, value, headers))
         self.tally.suspended(suspended)
-
-    def _head(self, key: bytes) -> RunningHead:
-        head = self._heads.get(key)
-        return running_head(head_from_state(self._state.get(key))) if head is None else head
-
-    def _bucket(self, key: bytes) -> RunningBucket:
-        bucket = self._buckets.get(key)
-        return running_bucket(bucket_from_state(self._state.get(key))) if bucket is None else bucket
 
 
 def _priced_after(selected: Selected, before: Sequence[RunningBucket]) -> Priced:

@@ -14,6 +14,7 @@ import msgspec
 from counters.count import product_counter
 from counters.limits import LimitInForce, in_force, that_count
 from counters.state import bucket_key, head_key
+from pipeline.generations import Generations
 from rating.catalogue import Catalogue, Counting, Offer
 from rating.rate import counter_names, find_offer
 from schemas.event_digests import EventDigests
@@ -118,9 +119,7 @@ class TermsInForce:
         self.reference_version = reference.version
         self._limits_for_everyone = in_force(catalogue.limits)
         self._offers: dict[tuple[str, str, str], _Offered] = {}
-        # Two generations: what is asked for again moves on, what is not goes with the older one.
-        self._kept: dict[tuple[str, str, str], Terms] = {}
-        self._older: dict[tuple[str, str, str], Terms] = {}
+        self._kept: Generations[tuple[str, str, str], Terms] = Generations(_MOST_KEPT)
 
     def are_of(self, catalogue: Catalogue, reference: ReferenceData) -> bool:
         """Return whether these are still the versions in force."""
@@ -136,9 +135,6 @@ class TermsInForce:
         terms = self._kept.get(key)
         if terms is not None and terms.fits(event):
             return terms
-        terms = self._older.get(key)
-        if terms is not None and terms.fits(event):
-            return self._keep(key, terms)
         found = self.reference.subscription(
             account_id=event.account_id,
             subscription_id=event.subscription_id,
@@ -146,12 +142,8 @@ class TermsInForce:
         )
         if found is None:
             return _UNKNOWN_SUBSCRIPTION
-        return self._keep(key, self._found(event, *found))
-
-    def _keep(self, key: tuple[str, str, str], terms: Terms) -> Terms:
-        if len(self._kept) >= _MOST_KEPT:
-            self._older, self._kept = self._kept, {}
-        self._kept[key] = terms
+        terms = self._found(event, *found)
+        self._kept.put(key, terms)
         return terms
 
     def _found(self, event: UsageEvent, account: Account, subscription: Subscription) -> Terms:

@@ -58,11 +58,12 @@ def _week_bands(band_set: doc.BandSet) -> WeekBands:
 
 
 def _rate_card(card: doc.Card) -> RateCard:
-    # A card has a few hundred different prices, increments and names; one object for each saves most
-    # of the memory. By
+    # A card has a few hundred different prices, numbers and names; one object for each saves most of
+    # the memory, and the processor finds it in its cache. By
     # their texts: 0.10 equals 0.1, but the explanation shows each as it is written.
     prices: dict[tuple[str, ...], PerUnitPrice] = {}
     all_increments: dict[tuple[str, ...], Increments] = {}
+    numbers: dict[str, Decimal] = {}
     names: dict[str, str] = {}
     rows = []
     for row in card.rows:
@@ -70,9 +71,11 @@ def _rate_card(card: doc.Card) -> RateCard:
         key = tuple(map(str, stated))
         price = prices.get(key)
         if price is None:
-            fresh = Increments(row.first_units, row.following_units)
-            increments = all_increments.setdefault(key[2:4], fresh)
-            price = per_unit_price(row.amount, row.per_units, increments, row.connect_fee)
+            amount, per_units, first, following, fee = (
+                numbers.setdefault(text, number) for text, number in zip(key, stated, strict=True)
+            )
+            increments = all_increments.setdefault(key[2:4], Increments(first, following))
+            price = per_unit_price(amount, per_units, increments, fee)
             prices[key] = price
         rows.append(
             RateCardRow(
