@@ -101,7 +101,8 @@ class Bench:
         self, catalogue: Catalogue, reference: ReferenceData, folder: pathlib.Path, recent: int
     ) -> None:
         self.step = RateStep(catalogue=catalogue, reference=reference)
-        self.store = RecentState(StateStore(folder), most_values=recent)
+        store = StateStore(folder)
+        self.store = RecentState(store, most_values=recent) if recent else store
         self.previous: Proof = workload.genesis()
         self.ledger: list[bytes] = []
 
@@ -196,7 +197,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=40_000)
     parser.add_argument("--batch", type=int, default=2_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--recent", type=int, default=100_000, help="values kept before RocksDB")
+    parser.add_argument("--recent", type=int, default=0, help="values kept before RocksDB")
     parser.add_argument("--gc", choices=("on", "frozen", "off"), default="on")
     parser.add_argument("--profile", action="store_true", help="show where the time goes")
     parser.add_argument("--json", action="store_true")

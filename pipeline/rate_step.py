@@ -12,7 +12,7 @@ from counters.count import add_running, bill_period, count_running
 from counters.limits import invoice, reached
 from counters.period import close
 from counters.running import RunningBucket, running_head
-from counters.state import changes_of, head_key
+from counters.state import changes_of, head_key, rating_key_of
 from pipeline.rate_prepare import Item, Priceable, RateBatch, prepare
 from pipeline.rate_records import Charged, charged_of, source_of, suspended_record
 from pipeline.rate_running import Decoded, RunningState
@@ -155,15 +155,16 @@ class _Work:
             ),
             priceable.rest_json,
         )
+        record_key = rating_key_of(terms.head_key)
         hits = reached(counted, terms.limits, amount, offer.currency)
         if not hits:
-            head, refused = counted, self._append(terms.ledger_key, (_USAGE, value))
+            head, refused = counted, self._append(record_key, (_USAGE, value))
         else:
             charge = ledger.from_wire(value)
             assert isinstance(charge, Charge)
             head, asks = invoice(counted, charge, hits)
             last = (_LIMIT_REACHED, ledger.to_wire(asks))
-            refused = self._append(terms.ledger_key, (_USAGE, value), last)
+            refused = self._append(record_key, (_USAGE, value), last)
         if refused is not None:
             return refused
         self.state.heads[terms.head_key] = head

@@ -62,7 +62,6 @@ class Terms(msgspec.Struct, gc=False):
     offer: Offer | Refused
     limits: tuple[LimitInForce, ...]  # those that the product counts towards
     digests: EventDigests
-    ledger_key: bytes
     ledger_head: bytes  # `ledger_parts.head_json`
     head_key: bytes
     month_start_ms: int
@@ -119,6 +118,7 @@ class TermsInForce:
         self.reference_version = reference.version
         self._limits_for_everyone = in_force(catalogue.limits)
         self._offers: dict[tuple[str, str, str], _Offered] = {}
+        self._texts: dict[str, str] = {}
         self._kept: Generations[tuple[str, str, str], Terms] = Generations(_MOST_KEPT)
 
     def are_of(self, catalogue: Catalogue, reference: ReferenceData) -> bool:
@@ -155,10 +155,10 @@ class TermsInForce:
             )
         to_ms = subscription.valid_to_ms
         return Terms(
-            event.tenant,
+            self._shared(event.tenant),
             event.rating_key,
-            event.run,
-            event.zone,
+            self._shared(event.run),
+            self._shared(event.zone),
             event.subscription_id,
             subscription.valid_from_ms,
             _NEVER_MS if to_ms is None else to_ms,
@@ -166,11 +166,15 @@ class TermsInForce:
             offered.offer,
             limits,
             EventDigests(event.run, event.rating_key),
-            event.rating_key.encode(),
             head_json(event.tenant, event.rating_key),
             head_key(event.rating_key),
             *month_of(event.started_at_ms, zone=event.zone),
         )
+
+    def _shared(self, text: str) -> str:
+        """Return the one copy of a text that nearly all terms have: comparing it with that of an
+        event then waits for no memory."""
+        return self._texts.setdefault(text, text)
 
     def _offered(self, plan: str, currency: str, product: str) -> _Offered:
         """Return what a plan has for a product, the same object for all its subscriptions."""
