@@ -15,7 +15,7 @@ from counters.running import RunningBucket, running_head
 from counters.state import changes_of, head_key, rating_key_of
 from pipeline.rate_prepare import Item, Priceable, RateBatch, prepare
 from pipeline.rate_records import Charged, charged_of, source_of, suspended_record
-from pipeline.rate_running import Decoded, RunningState
+from pipeline.rate_running import RunningState
 from pipeline.rate_tally import RateTally
 from pipeline.rate_terms import PeriodCounter, PeriodCounters, TermsInForce
 from rating.catalogue import Catalogue
@@ -47,7 +47,6 @@ class RateStep:
         self.catalogue = catalogue
         self.reference = reference
         self._terms: TermsInForce | None = None  # found at the first batch
-        self._decoded = Decoded()
 
     def prepare(
         self, records: Sequence[SourceRecord], *, internal_errors: frozenset[int] = frozenset()
@@ -60,7 +59,7 @@ class RateStep:
 
     def decide(self, batch: RateBatch, state: Mapping[bytes, bytes], *, previous: Proof) -> Decided:
         """Return the ledger records of a batch, what goes to suspense, the proof, the new state."""
-        work = _Work(RunningState(state, self._decoded), previous, batch.versions)
+        work = _Work(RunningState(state), previous, batch.versions)
         for item in batch.items:
             work.decide(item)
         proof = work.tally.proof(
