@@ -1,0 +1,136 @@
+"""One benchmark, from nothing to its result; what it started is stopped and removed at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.bench.end_to_end import end_to_end, reconcile
+from pipeline.bench.ground import Ground, Tell, bench_folder, own_services, remove_installation
+from pipeline.bench.live import live_installation
+from pipeline.bench.machine import hardware, versions
+from pipeline.bench.parts import Part
+from pipeline.bench.refusals import check_broker, check_room
+from pipeline.bench.result import BenchResult, Findings, targets_of
+from pipeline.bench.workload import Parameters, Workload, start_of, workload_of
+from pipeline.cli.catalogue import catalogue_files
+from pipeline.clock import Clock
+from pipeline.errors import RatemillError
+from pipeline.settings import Settings
+from rating.catalogue import CatalogueDocument, check
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody asked to measure."""
+
+    parts: Sequence[Part]
+    events: int
+    seed: int
+    accounts: int
+    prefixes: int
+    command: str
+
+    @property
+    def latency_s(self) -> int:
+        """Return how long records are offered at a fixed rate: long enough for a p99."""
+        return 20 if self.events >= 100_000 else 4
+
+
+async def run_bench(settings: Settings, wanted: Wanted, *, clock: Clock, tell: Tell) -> BenchResult:
+    """Return the result; `BenchRefused` before anything is started where it must not run."""
+    check_room(settings.data, events=wanted.events)
+    if settings.kafka_bootstrap:
+        await check_broker(settings.kafka_bootstrap)
+    with bench_folder(settings.data) as folder:
+        tell(f"Measuring {', '.join(wanted.parts)} with {wanted.events:,} events")
+        parameters = Parameters(
+            events=wanted.events,
+            messages=messages_for(wanted),
+            seed=wanted.seed,
+            accounts=wanted.accounts,
+            prefixes=wanted.prefixes,
+            start=start_of(clock.now().date()).isoformat(),
+        )
+        workload = await _made(parameters, folder, tell)
+        findings = Findings()
+        run = settings.model_copy(update={"data": folder / f"run-{clock.now():%y%m%d%H%M%S}"})
+        async with own_services(run, tell=tell) as endpoints:
+            ground = Ground(run, endpoints, workload, _document(workload), findings, clock, tell)
+            await _parts(ground, wanted)
+        return BenchResult(
+            figures=findings.figures,
+            targets=targets_of(findings.figures),
+            hardware=hardware(folder),
+            versions=versions(embedded=endpoints.embedded),
+            command=wanted.command,
+            workload={
+                "events": wanted.events,
+                "seed": wanted.seed,
+                "start": parameters.start,
+                "accounts": workload.facts.accounts,
+                "subscriptions": workload.facts.subscriptions,
+                "prefixes": workload.facts.prefixes,
+                "raw_records": workload.facts.raw_records,
+                "raw_bytes": workload.facts.raw_bytes,
+                "duplicates": workload.facts.duplicates,
+                "broken": workload.facts.broken,
+            },
+            parts=tuple(wanted.parts),
+            series=findings.series,
+            exact=findings.exact,
+            measured_at=f"{clock.now():%Y-%m-%d %H:%M} UTC",
+        )
+
+
+def messages_for(wanted: Wanted) -> int:
+    """Return how many single events the latency needs; some are drawn that it does not send."""
+    return 2_100 * wanted.latency_s + 5_000
+
+
+async def _parts(ground: Ground, wanted: Wanted) -> None:
+    settings = ground.installation("flow")
+    async with live_installation(ground, settings) as live:
+        await end_to_end(live)
+    ground.findings.reconciled(await reconcile(live))
+    await remove_installation(ground, settings)
+
+
+async def _made(parameters: Parameters, folder: Path, tell: Tell) -> Workload:
+    """Return the workload, made on a thread so that a Ctrl-C is heard."""
+    async with _stopping() as stop:
+
+        def look(events: int) -> None:
+            if stop.is_set():
+                raise _Abandoned
+            if events % 200_000 == 0:
+                tell(f"Generated {events:,} events")
+
+        return await asyncio.to_thread(workload_of, parameters, folder, on_progress=look)
+
+
+class _Abandoned(Exception):
+    """Somebody stopped the benchmark while the workload was made."""
+
+
+@asynccontextmanager
+async def _stopping() -> AsyncIterator[threading.Event]:
+    stop = threading.Event()
+    try:
+        yield stop
+    finally:
+        stop.set()
+
+
+def _document(workload: Workload) -> CatalogueDocument:
+    checked = check(catalogue_files(workload.catalogue))
+    if checked.document is None:
+        raise RatemillError(
+            f"The generated catalogue is not in order: {checked.errors[0]}. Operator action: "
+            "report this, it is a bug of ours."
+        )
+    return checked.document
