@@ -19,4 +19,5 @@ class Part(StrEnum):
     SCALING = "scaling"  # 1, 2 and 4 partitions, a process each
 
 
-NEEDS_FLOW = frozenset({Part.LATENCY, Part.RESTORE, Part.PASS_THROUGH})
+NEEDS_FLOW = frozenset({Part.LATENCY, Part.RESTORE, Part.PASS_THROUGH, Part.FAUST})
+"""Parts that run on the installation that was filled end to end, or are compared with it."""

@@ -9,13 +9,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.bench.end_to_end import end_to_end, reconcile
-from pipeline.bench.ground import Ground, Tell, bench_folder, own_services, remove_installation
-from pipeline.bench.live import live_installation
+from pipeline.bench.faust_part import faust
+from pipeline.bench.flow import flow
+from pipeline.bench.ground import Ground, Tell, bench_folder, own_services
 from pipeline.bench.machine import hardware, versions
-from pipeline.bench.parts import Part
+from pipeline.bench.parts import NEEDS_FLOW, Part
 from pipeline.bench.refusals import check_broker, check_room
 from pipeline.bench.result import BenchResult, Findings, targets_of
+from pipeline.bench.scaling import scaling
+from pipeline.bench.stages_part import catalogue, stages
 from pipeline.bench.workload import Parameters, Workload, start_of, workload_of
 from pipeline.cli.catalogue import catalogue_files
 from pipeline.clock import Clock
@@ -61,7 +63,7 @@ async def run_bench(settings: Settings, wanted: Wanted, *, clock: Clock, tell: T
         run = settings.model_copy(update={"data": folder / f"run-{clock.now():%y%m%d%H%M%S}"})
         async with own_services(run, tell=tell) as endpoints:
             ground = Ground(run, endpoints, workload, _document(workload), findings, clock, tell)
-            await _parts(ground, wanted)
+            await _measure(ground, wanted)
         return BenchResult(
             figures=findings.figures,
             targets=targets_of(findings.figures),
@@ -92,12 +94,19 @@ def messages_for(wanted: Wanted) -> int:
     return 2_100 * wanted.latency_s + 5_000
 
 
-async def _parts(ground: Ground, wanted: Wanted) -> None:
-    settings = ground.installation("flow")
-    async with live_installation(ground, settings) as live:
-        await end_to_end(live)
-    ground.findings.reconciled(await reconcile(live))
-    await remove_installation(ground, settings)
+async def _measure(ground: Ground, wanted: Wanted) -> None:
+    """Measure the parts that are wanted, each when nothing else runs."""
+    parts = set(wanted.parts)
+    if Part.CATALOGUE in parts:
+        await catalogue(ground)
+    if Part.STAGES in parts:
+        await stages(ground)
+    if parts & {Part.END_TO_END, *NEEDS_FLOW}:
+        await flow(ground, parts, latency_s=wanted.latency_s)
+    if Part.FAUST in parts:
+        await faust(ground)
+    if Part.SCALING in parts:
+        await scaling(ground)
 
 
 async def _made(parameters: Parameters, folder: Path, tell: Tell) -> Workload:

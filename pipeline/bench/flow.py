@@ -1,0 +1,69 @@
+"""The installation that most parts share: filled end to end, then asked for everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from aiokafka.admin import NewTopic
+
+from pipeline.bench.end_to_end import end_to_end, reconcile
+from pipeline.bench.ground import Ground, remove_installation
+from pipeline.bench.latency import latency
+from pipeline.bench.live import Live, live_installation
+from pipeline.bench.parts import Part
+from pipeline.bench.pass_through import out_topic
+from pipeline.bench.task import Task, measured
+from pipeline.embedded.layout import layout_of
+from pipeline.kafka import admin_client
+from pipeline.settings import Settings
+
+_PASSED_THROUGH = 400_000  # events at most
+
+
+async def flow(ground: Ground, parts: Collection[Part], *, latency_s: int) -> None:
+    """Send the events through an installation, and measure the other parts on it."""
+    settings = ground.installation("flow")
+    async with live_installation(ground, settings) as live:
+        await end_to_end(live)
+        if Part.LATENCY in parts:
+            await latency(live, ground.workload.messages(), seconds=latency_s)
+    if Part.RESTORE in parts:
+        ground.tell("Restoring the state of both stages from nothing")
+        await _note(ground, settings, "restore")
+    if Part.PASS_THROUGH in parts:
+        await _pass_through(live, settings)
+    ground.tell("Reconciling topics and tables")
+    ground.findings.reconciled(await reconcile(live))
+    await remove_installation(ground, settings)
+
+
+async def _pass_through(live: Live, settings: Settings) -> None:
+    ground = live.ground
+    ground.tell("Passing the same records through aiokafka, untouched")
+    name = out_topic(settings)
+    async with admin_client(live.bootstrap) as admin:
+        await admin.create_topics([NewTopic(name, settings.rating_partitions, 1)])
+    before = ground.services_used()
+    figures = await _note(ground, settings, "pass_through", most=_PASSED_THROUGH)
+    used = ground.services_used()
+    if "kafka" in used:
+        cpu_s = used["kafka"].cpu_s - before["kafka"].cpu_s
+        kafka_us = cpu_s * 1e6 / figures["pass_through_events"]
+        ground.findings.note(pass_through_kafka_us_per_event=kafka_us)
+    ours = ground.findings.figures["cpu_ours_us_per_event"]
+    ground.findings.note(ours_times_pass_through=ours / figures["pass_through_us_per_event"])
+    async with admin_client(live.bootstrap) as admin:
+        await admin.delete_topics([name])
+
+
+async def _note(
+    ground: Ground, settings: Settings, name: str, *, most: int = 0
+) -> dict[str, float]:
+    figures = await measured(
+        Task(name=name, scratch=str(ground.scratch(name)), most_events=most),
+        settings,
+        ground.endpoints,
+        log=layout_of(ground.settings.data).logs / "alone.log",
+    )
+    ground.findings.note(**figures)
+    return figures
