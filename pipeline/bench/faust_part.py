@@ -149,9 +149,13 @@ async def _run(task: FaustTask, scratch: Path, log: Path) -> AgentFigures:
             process.kill()
             await process.wait()
     try:
-        return msgspec.json.decode(Path(task.figures).read_bytes(), type=AgentFigures)
+        return _read(Path(task.figures))
     except OSError as error:
         raise RatemillError(
             f"The Faust agent wrote no figures within {_TIMEOUT_S} s. Operator action: read "
             f"{log}; the other parts can be measured with --only."
         ) from error
+
+
+def _read(path: Path) -> AgentFigures:
+    return msgspec.json.decode(path.read_bytes(), type=AgentFigures)

@@ -94,8 +94,9 @@ async def _one_rate(live: Live, name: str, records: Sequence[RawRecord], *, rate
         },
     )
     if name == "offered":
-        cpu_s = sum(one.cpu_s for one in used.values())
-        note(latency_offered_cpu_us_per_event=cpu_s * 1e6 / len(records))
+        for process, one in used.items():
+            cpu_us = one.cpu_s * 1e6 / len(records)
+            note(**{f"latency_offered_cpu_{process}_us_per_event": cpu_us})
 
 
 def percentile(ascending: Sequence[float], share: int) -> float:

@@ -29,6 +29,7 @@ def add_to(app: typer.Typer) -> None:
             "ratemill bench --events 20000",
             "ratemill bench --json --only end-to-end --only latency",
             "ratemill bench --compare earlier.json",
+            "ratemill bench --only scaling --into result.json --docs docs",
         ),
     )(bench)
 
@@ -48,6 +49,14 @@ def bench(
     compare: Annotated[
         Path | None, typer.Option(help="Show the change against an earlier result of --json.")
     ] = None,
+    into: Annotated[
+        Path | None,
+        typer.Option(help="Put the parts into this result, which was measured in several runs."),
+    ] = None,
+    docs: Annotated[
+        Path | None,
+        typer.Option(help="Write the measured blocks of performance.md and scaling.md there."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="End with one JSON line.")] = False,
 ) -> None:
     """Measure the standard workload: every stage alone, then all of them as real processes.
@@ -57,7 +66,11 @@ def bench(
     benchmark created. A figure is a figure: a slow one is no error. Exit code 1 when the events do
     not reconcile.
     """
+    from pipeline.bench.documents import check_documents, write_documents
+    from pipeline.bench.merged import into as put_into
+    from pipeline.bench.result import read_result
     from pipeline.bench.run import Wanted, run_bench
+    from pipeline.bench.show import show, show_changes
     from pipeline.clock import SystemClock
 
     settings = session_of(context).settings
@@ -69,9 +82,23 @@ def bench(
         prefixes=prefixes,
         command=shlex.join(["ratemill", *sys.argv[1:]]),
     )
+    # Before an hour of work, not after it.
+    earlier = None if compare is None else read_result(compare)
+    if into is not None and into.exists():
+        read_result(into)
+    if docs is not None:
+        check_documents(docs)
     result = run_to_end(run_bench(settings, wanted, clock=SystemClock(), tell=tell))
+    if into is not None:
+        result = put_into(into, result)
+    if docs is not None:
+        write_documents(docs, result, earlier=earlier)
     if as_json:
         write_json(result)
+    else:
+        show(result)
+    if earlier is not None:
+        show_changes(earlier, result, as_json=as_json)
     if result.exact is False:
         raise typer.Exit(Exit.FAILED)
 
