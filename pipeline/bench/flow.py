@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 
 from aiokafka.admin import NewTopic
@@ -12,11 +13,13 @@ from pipeline.bench.latency import latency
 from pipeline.bench.live import Live, live_installation
 from pipeline.bench.parts import Part
 from pipeline.bench.pass_through import out_topic
+from pipeline.bench.processes import spent
 from pipeline.bench.task import Task, measured
 from pipeline.embedded.layout import layout_of
 from pipeline.kafka import admin_client
 from pipeline.settings import Settings
 
+_IDLE_S = 5.0  # long enough for what the system counts in hundredths of a second
 _PASSED_THROUGH = 400_000  # events at most
 
 
@@ -24,6 +27,7 @@ async def flow(ground: Ground, parts: Collection[Part], *, latency_s: int) -> No
     """Send the events through an installation, and measure the other parts on it."""
     settings = ground.installation("flow")
     async with live_installation(ground, settings) as live:
+        await _idle(live)
         await end_to_end(live)
         if Part.LATENCY in parts:
             await latency(live, ground.workload.messages(), seconds=latency_s)
@@ -35,6 +39,15 @@ async def flow(ground: Ground, parts: Collection[Part], *, latency_s: int) -> No
     ground.tell("Reconciling topics and tables")
     ground.findings.reconciled(await reconcile(live))
     await remove_installation(ground, settings)
+
+
+async def _idle(live: Live) -> None:
+    """Note the share of a core that each process takes while there is nothing to do."""
+    before, started_s = live.used(), live.ground.now_s()
+    await asyncio.sleep(_IDLE_S)
+    took_s = live.ground.now_s() - started_s
+    for name, used in spent(before, live.used()).items():
+        live.ground.findings.note(**{f"idle_{name}_core_percent": used.cpu_s / took_s * 100})
 
 
 async def _pass_through(live: Live, settings: Settings) -> None:

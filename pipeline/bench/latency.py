@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from itertools import islice
@@ -11,7 +12,7 @@ import msgspec
 from aiokafka import TopicPartition
 
 from pipeline.bench.live import Live
-from pipeline.bench.processes import spent
+from pipeline.bench.processes import spent, used_by
 from pipeline.demo.through import until_loaded
 from pipeline.kafka import idempotent_producer, reading
 from pipeline.proofs import end_of
@@ -23,7 +24,7 @@ from sources.records import RawRecord
 OFFERED_PER_S = 2_000
 LOW_PER_S = 50
 
-_POLL_S = 0.005  # how often Postgres is asked how far it is: half of it is added on average
+_POLL_S = 0.01  # how often Postgres is asked how far it is: half of it is added on average
 _SEND_EVERY_S = 0.002
 _READ_MS = 200
 
@@ -65,7 +66,7 @@ async def latency(live: Live, messages: Iterator[RawRecord], *, seconds: int) ->
 async def _one_rate(live: Live, name: str, records: Sequence[RawRecord], *, rate: int) -> None:
     ledger = topics_of(live.settings).ledger
     first = {row.partition: row.next_position for row in await _ledger_rows(live, ledger.name)}
-    before = live.used()
+    before = {**live.used(), "feeder": used_by(os.getpid())}
     seen: dict[int, list[tuple[int, float]]] = {number: [] for number in first}
     watching = asyncio.create_task(_watch(live, ledger.name, seen))
     try:
@@ -75,7 +76,7 @@ async def _one_rate(live: Live, name: str, records: Sequence[RawRecord], *, rate
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
-    used = spent(before, live.used())
+    used = spent(before, {**live.used(), "feeder": used_by(os.getpid())})
     due = sent.due()
     took_ms = sorted(
         [

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pipeline.bench.compare import changes, differences
 from pipeline.bench.judged import judged, number, reasons_by_name
-from pipeline.bench.markdown import figure, md_table, section
-from pipeline.bench.result import BenchResult, Figures
+from pipeline.bench.markdown import UNKNOWN, figure, md_table, section
+from pipeline.bench.result import BenchResult, Figures, rounded
 
 _COMPARED = (  # of all figures, those that a reader of the document follows
     "_us_per_",
@@ -102,8 +102,10 @@ def _end_to_end(result: BenchResult) -> str:
         [
             name,
             figure(figures, f"cpu_{name}_us_per_event"),
+            _a_core(figures, f"cpu_{name}_us_per_event"),
             figure(figures, f"memory_{name}_process_mb", "MB"),
             figure(figures, f"transactions_{name}_per_million_events"),
+            figure(figures, f"idle_{name}_core_percent", "%"),
         ]
         for name in ("normalise", "rate", "load", "kafka", "postgres")
     ]
@@ -116,13 +118,27 @@ def _end_to_end(result: BenchResult) -> str:
         f"{figure(figures, 'end_to_end_invoices')} invoices were built on the way, the last "
         f"{figure(figures, 'end_to_end_invoices_after_s', 's')} later.",
         md_table(
-            ["process", ">us CPU per event", ">resident", ">transactions per million"], processes
+            [
+                "process",
+                ">us CPU per event",
+                ">a second and core",
+                ">resident",
+                ">transactions per million",
+                ">of a core when idle",
+            ],
+            processes,
         ),
         f"Ours {figure(figures, 'cpu_ours_us_per_event')} us, all "
         f"{figure(figures, 'cpu_all_us_per_event')} us. Putting the events in took "
         f"{figure(figures, 'cpu_feeder_us_per_event')} us more.",
         _lag(result),
     )
+
+
+def _a_core(figures: Figures, name: str) -> str:
+    """Return how many events a second one core would do at that cost."""
+    cost_us = figures.get(name)
+    return number(rounded(1e6 / cost_us)) if cost_us else UNKNOWN
 
 
 def _lag(result: BenchResult) -> str:
@@ -152,13 +168,13 @@ def _latency(figures: Figures) -> str:
         return ""
     cpu = [
         f"{name} {figure(figures, f'latency_offered_cpu_{name}_us_per_event')}"
-        for name in ("normalise", "rate", "load", "kafka", "postgres")
+        for name in ("normalise", "rate", "load", "kafka", "postgres", "feeder")
         if f"latency_offered_cpu_{name}_us_per_event" in figures
     ]
     return section(
         "Latency",
         "Each event a raw record of its own, sent when it is due whatever became of those before; "
-        "from that moment to the commit in Postgres, in ms. Postgres is asked every 5 ms, which is "
+        "from that moment to the commit in Postgres, in ms. Postgres is asked every 10 ms, which is "
         "in the figures.",
         md_table([">offered /s", ">p50", ">p95", ">p99", ">most", ">records"], rows),
         f"CPU at the offered rate, us per event: {', '.join(cpu)}." if cpu else "",

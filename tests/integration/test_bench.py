@@ -39,7 +39,7 @@ def data():
 @pytest.fixture(scope="module")
 def finished(data):
     """One run of the parts that need the whole installation: its line, what it told."""
-    parts = ["end-to-end", "latency", "restore", "pass-through", "catalogue", "stages"]
+    parts = ["end-to-end", "latency", "restore", "pass-through", "catalogue", "stages", "faust"]
     result = data / "result.json"
     ended = subprocess.run(
         [*COMMAND, *SMALL, "--json", "--into", str(result), *_only(parts)],
@@ -109,6 +109,7 @@ def test_the_line_has_the_shape_that_is_promised(finished):
         "restore_normalise_keys_per_s",
         "pass_through_us_per_event",
         "ours_times_pass_through",
+        "faust_agent_times_our_cpu",
     ],
 )
 def test_every_part_leaves_a_figure_above_zero(finished, name):
