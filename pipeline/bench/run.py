@@ -25,6 +25,8 @@ from pipeline.errors import RatemillError
 from pipeline.settings import Settings
 from rating.catalogue import CatalogueDocument, check
 
+ACCOUNTS, PREFIXES = 20_000, 170_000  # of the standard workload
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -35,7 +37,16 @@ class Wanted:
     seed: int
     accounts: int
     prefixes: int
-    command: str
+
+    @property
+    def command(self) -> str:
+        """Return the call that measures the same; of folders and services it says nothing."""
+        words = ["ratemill", "bench", "--events", str(self.events), "--seed", str(self.seed)]
+        if (self.accounts, self.prefixes) != (ACCOUNTS, PREFIXES):
+            words += ["--accounts", str(self.accounts), "--prefixes", str(self.prefixes)]
+        if list(self.parts) != list(Part):
+            words += [word for part in self.parts for word in ("--only", part.value)]
+        return " ".join(words)
 
     @property
     def latency_s(self) -> int:

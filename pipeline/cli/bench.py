@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -80,7 +78,6 @@ def bench(
         seed=seed,
         accounts=accounts,
         prefixes=prefixes,
-        command=shlex.join(["ratemill", *sys.argv[1:]]),
     )
     # Before an hour of work, not after it.
     earlier = None if compare is None else read_result(compare)

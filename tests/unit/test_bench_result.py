@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from pipeline.bench.documents import BEGIN, DOCUMENTS, END, NoPlace, with_block,
 from pipeline.bench.judged import judged, missed, number, reasons_by_name
 from pipeline.bench.latency import percentile
 from pipeline.bench.merged import into, merged
+from pipeline.bench.parts import Part
 from pipeline.bench.refusals import BenchRefused
 from pipeline.bench.result import BenchResult, NotAResult, read_result, rounded, targets_of
+from pipeline.bench.run import ACCOUNTS, PREFIXES, Wanted
 from pipeline.bench.scaling_text import network_bytes
 from pipeline.bench.targets import ABOUT, NOT_MEASURED, TARGETS
 
@@ -147,6 +150,16 @@ def test_parts_of_several_runs_become_one_result(tmp_path):
 
 def test_one_run_that_does_not_reconcile_spoils_the_whole():
     assert merged(result(exact=False), result(exact=True)).exact is False
+
+
+def test_the_command_says_how_to_measure_it_again_and_nothing_of_this_machine():
+    wanted = Wanted(parts=list(Part), events=7_000, seed=2, accounts=ACCOUNTS, prefixes=PREFIXES)
+    assert wanted.command == "ratemill bench --events 7000 --seed 2"
+    some = dataclasses.replace(wanted, parts=[Part.LATENCY, Part.FAUST], prefixes=100)
+    assert some.command == (
+        "ratemill bench --events 7000 --seed 2 --accounts 20000 --prefixes 100 "
+        "--only latency --only faust"
+    )
 
 
 def test_parts_of_another_workload_are_refused():
