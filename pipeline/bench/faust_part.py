@@ -14,8 +14,7 @@ import msgspec
 from aiokafka.admin import NewTopic
 
 from pipeline.bench.faust_expected import single_records
-from pipeline.bench.ground import Ground
-from pipeline.bench.refusals import PREFIX
+from pipeline.bench.ground import Ground, remove_topics
 from pipeline.bench.task import FaustTask, Task, measured
 from pipeline.embedded.children import leashed
 from pipeline.embedded.layout import layout_of
@@ -54,7 +53,7 @@ async def faust(ground: Ground) -> None:
     scratch = ground.scratch("faust")
     log = layout_of(ground.settings.data).logs / "faust.log"
     task = FaustTask(
-        name=f"{PREFIX}faust",
+        name=ground.name("faust"),
         bootstrap=ground.endpoints.kafka_bootstrap,
         workload=str(ground.workload.folder),
         scratch=str(scratch),
@@ -63,11 +62,14 @@ async def faust(ground: Ground) -> None:
         horizon_ms=ground.settings.dedup_horizon_ms,
         future_ms=ground.settings.future_ms,
     )
-    await _topics(task)
-    await _send(task, single_records(ground.workload, events))
-    before = ground.services_used()
-    found = await _run(task, scratch, log)
-    used = ground.services_used()
+    try:
+        await _topics(task)
+        await _send(task, single_records(ground.workload, events))
+        before = ground.services_used()
+        found = await _run(task, scratch, log)
+        used = ground.services_used()
+    finally:
+        await remove_topics(task.bootstrap, task.name)
     wanted = await measured(
         Task(
             name="faust_expected",

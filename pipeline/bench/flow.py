@@ -8,7 +8,7 @@ from collections.abc import Collection
 from aiokafka.admin import NewTopic
 
 from pipeline.bench.end_to_end import end_to_end, reconcile
-from pipeline.bench.ground import Ground, remove_installation
+from pipeline.bench.ground import Ground, own_installation
 from pipeline.bench.latency import latency
 from pipeline.bench.live import Live, live_installation
 from pipeline.bench.parts import Part
@@ -25,20 +25,19 @@ _PASSED_THROUGH = 400_000  # events at most
 
 async def flow(ground: Ground, parts: Collection[Part], *, latency_s: int) -> None:
     """Send the events through an installation, and measure the other parts on it."""
-    settings = ground.installation("flow")
-    async with live_installation(ground, settings) as live:
-        await _idle(live)
-        await end_to_end(live)
-        if Part.LATENCY in parts:
-            await latency(live, ground.workload.messages(), seconds=latency_s)
-    if Part.RESTORE in parts:
-        ground.tell("Restoring the state of both stages from nothing")
-        await _note(ground, settings, "restore")
-    if Part.PASS_THROUGH in parts:
-        await _pass_through(live, settings)
-    ground.tell("Reconciling topics and tables")
-    ground.findings.reconciled(await reconcile(live))
-    await remove_installation(ground, settings)
+    async with own_installation(ground, "flow") as settings:
+        async with live_installation(ground, settings) as live:
+            await _idle(live)
+            await end_to_end(live)
+            if Part.LATENCY in parts:
+                await latency(live, ground.workload.messages(), seconds=latency_s)
+        if Part.RESTORE in parts:
+            ground.tell("Restoring the state of both stages from nothing")
+            await _note(ground, settings, "restore")
+        if Part.PASS_THROUGH in parts:
+            await _pass_through(live, settings)
+        ground.tell("Reconciling topics and tables")
+        ground.findings.reconciled(await reconcile(live))
 
 
 async def _idle(live: Live) -> None:
@@ -65,8 +64,6 @@ async def _pass_through(live: Live, settings: Settings) -> None:
         ground.findings.note(pass_through_kafka_us_per_event=kafka_us)
     ours = ground.findings.figures["cpu_ours_us_per_event"]
     ground.findings.note(ours_times_pass_through=ours / figures["pass_through_us_per_event"])
-    async with admin_client(live.bootstrap) as admin:
-        await admin.delete_topics([name])
 
 
 async def _note(

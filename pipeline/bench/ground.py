@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from aiokafka.errors import KafkaError
+
 from pipeline.bench.processes import Used, used_by_tree
 from pipeline.bench.refusals import PREFIX, BenchRefused
 from pipeline.bench.result import Findings
@@ -18,10 +20,11 @@ from pipeline.cli.stack import start_services
 from pipeline.clock import Clock
 from pipeline.embedded import Endpoints
 from pipeline.embedded.layout import layout_of
+from pipeline.errors import RatemillError
 from pipeline.kafka import admin_client
 from pipeline.settings import Settings
-from pipeline.topics import topics_of
 from rating.catalogue import CatalogueDocument
+from sinks.errors import SinkError
 from sinks.installation import drop_installation
 
 Tell = Callable[[str], None]
@@ -55,11 +58,13 @@ class Ground:
         folder.mkdir(parents=True)
         return folder
 
-    def installation(self, name: str) -> Settings:
+    def name(self, part: str) -> str:
+        """Return the name of an installation, or what topics begin with, of this run alone."""
+        return f"{PREFIX}{part}_{self.settings.data.name.rpartition('-')[2]}"
+
+    def installation(self, part: str) -> Settings:
         """Return the settings of an installation of this run."""
-        return self.settings.model_copy(
-            update={"installation": f"{PREFIX}{name}_{self.settings.data.name.rpartition('-')[2]}"}
-        )
+        return self.settings.model_copy(update={"installation": self.name(part)})
 
 
 @contextlib.contextmanager
@@ -111,11 +116,35 @@ def remove_run(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-async def remove_installation(ground: Ground, settings: Settings) -> None:
-    """Remove topics, tables and folders of an installation of this run."""
-    names = [topic.name for topic in topics_of(settings).all()]
-    async with admin_client(ground.endpoints.kafka_bootstrap) as admin:
-        there = set(await admin.list_topics())
-        await admin.delete_topics([name for name in names if name in there])
+@contextlib.asynccontextmanager
+async def own_installation(
+    ground: Ground, name: str, *, partitions: int = 0
+) -> AsyncIterator[Settings]:
+    """Yield the settings of an installation; its topics, tables and state are gone afterwards."""
+    settings = ground.installation(name)
+    if partitions:
+        counts = {"raw_partitions": partitions, "rating_partitions": partitions}
+        settings = settings.model_copy(update=counts)
+    try:
+        yield settings
+    except BaseException:
+        # What went wrong is the news; that nothing could be removed either is not.
+        with contextlib.suppress(KafkaError, SinkError, RatemillError, OSError, TimeoutError):
+            await _remove_installation(ground, settings)
+        raise
+    await _remove_installation(ground, settings)
+
+
+async def _remove_installation(ground: Ground, settings: Settings) -> None:
+    await remove_topics(ground.endpoints.kafka_bootstrap, f"{settings.installation}.")
     await drop_installation(ground.endpoints.postgres_dsn, installation=settings.installation)
     shutil.rmtree(settings.state_folder(), ignore_errors=True)
+
+
+async def remove_topics(bootstrap: str, beginning: str) -> None:
+    """Delete every topic whose name begins so; it is one of a benchmark."""
+    assert beginning.startswith(PREFIX), "topics of others are not touched"
+    async with admin_client(bootstrap) as admin:
+        names = [name for name in await admin.list_topics() if name.startswith(beginning)]
+        if names:
+            await admin.delete_topics(names)

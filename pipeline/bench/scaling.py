@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import takewhile
 
 from pipeline.bench.end_to_end import publish, reconcile
-from pipeline.bench.ground import Ground, remove_installation
+from pipeline.bench.ground import Ground, own_installation
 from pipeline.bench.live import Live, live_installation
 from pipeline.bench.processes import spent
 from pipeline.demo.through import until_loaded
@@ -20,13 +20,10 @@ async def scaling(ground: Ground) -> None:
     records, events = _head(ground, min(_EVENTS, ground.workload.facts.items))
     for number in STEPS:
         ground.tell(f"Scaling: {number} partitions, {number} processes of each stage")
-        settings = ground.installation(f"scale{number}").model_copy(
-            update={"raw_partitions": number, "rating_partitions": number}
-        )
-        async with live_installation(ground, settings, of_each=number) as live:
-            await _one_step(live, records, number=number, events=events)
-        ground.findings.reconciled(await reconcile(live))
-        await remove_installation(ground, settings)
+        async with own_installation(ground, f"scale{number}", partitions=number) as settings:
+            async with live_installation(ground, settings, of_each=number) as live:
+                await _one_step(live, records, number=number, events=events)
+            ground.findings.reconciled(await reconcile(live))
 
 
 def _head(ground: Ground, wanted: int) -> tuple[list[RawRecord], int]:

@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-from pipeline.bench.ground import Ground
+from pipeline.bench.ground import Ground, own_installation
 from pipeline.bench.task import Task, measured
 from pipeline.embedded.layout import layout_of
 from schemas.period import to_ms
-from sinks.installation import drop_installation
 
 _IN_ORDER = ("normalise_without_dedup", "normalise", "rate", "load")  # each leaves for the next
 
 
 async def stages(ground: Ground) -> None:
     """Note what each stage takes without Kafka; load with the database, over one connection."""
-    settings = ground.installation("alone")
-    scratch = ground.scratch("alone")
+    scratch = str(ground.scratch("alone"))
     log = layout_of(ground.settings.data).logs / "alone.log"
-    for name in _IN_ORDER:
-        ground.tell(f"Measuring {name.replace('_', ' ')} alone")
-        before = ground.services_used()
-        figures = await measured(
-            Task(
+    async with own_installation(ground, "alone") as settings:
+        for name in _IN_ORDER:
+            ground.tell(f"Measuring {name.replace('_', ' ')} alone")
+            task = Task(
                 name=name,
                 workload=str(ground.workload.folder),
-                scratch=str(scratch),
+                scratch=scratch,
                 now_ms=to_ms(ground.clock.now()),
-            ),
-            settings,
-            ground.endpoints,
-            log=log,
-        )
-        ground.findings.note(**figures)
-        if name == "load" and "postgres" in before:
-            used_s = ground.services_used()["postgres"].cpu_s - before["postgres"].cpu_s
-            ground.findings.note(load_postgres_us_per_row=used_s * 1e6 / figures["load_rows"])
-    await drop_installation(ground.endpoints.postgres_dsn, installation=settings.installation)
+            )
+            before = ground.services_used()
+            figures = await measured(task, settings, ground.endpoints, log=log)
+            ground.findings.note(**figures)
+            if name == "load" and "postgres" in before:
+                used_s = ground.services_used()["postgres"].cpu_s - before["postgres"].cpu_s
+                ground.findings.note(load_postgres_us_per_row=used_s * 1e6 / figures["load_rows"])
 
 
 async def catalogue(ground: Ground) -> None:

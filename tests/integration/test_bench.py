@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import pathlib
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 
+import asyncpg
 import pytest
 from aiokafka.admin import NewTopic
 
@@ -19,6 +21,7 @@ from pipeline.bench.refusals import BenchRefused, check_broker
 from pipeline.bench.result import read_result
 from pipeline.cli.exits import Exit
 from pipeline.kafka import admin_client
+from tests.integration.own_services import own_services
 from tests.integration.test_demo import environment
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -145,39 +148,62 @@ def test_a_change_of_cpu_per_event_is_told_and_fails_nothing(finished, data, cap
     assert "cpu_ours_us_per_event" in {one.name for one in found}
 
 
-@pytest.fixture
-async def foreign_topic(services, prefix):
-    name = f"{prefix}.usage.raw.v1"
-    async with admin_client(services.kafka_bootstrap) as admin:
-        await admin.create_topics([NewTopic(name, 1, 1)])
-        yield name
-        await admin.delete_topics([name])
+@pytest.fixture(scope="module")
+def own():
+    """A broker and a database that nobody else uses."""
+    with own_services() as services:
+        yield services.endpoints
 
 
-async def test_a_broker_with_topics_of_others_is_refused(services, foreign_topic):
-    with pytest.raises(BenchRefused, match="that no benchmark created") as caught:
-        await check_broker(services.kafka_bootstrap)
-    assert "Operator action" in str(caught.value)
-
-
-def test_on_such_a_broker_the_command_starts_nothing(services, foreign_topic, tmp_path):
+def run_on(own, folder):
     named = {
-        "RATEMILL_KAFKA_BOOTSTRAP": services.kafka_bootstrap,
-        "RATEMILL_POSTGRES_DSN": services.postgres_dsn,
+        "RATEMILL_KAFKA_BOOTSTRAP": own.kafka_bootstrap,
+        "RATEMILL_POSTGRES_DSN": own.postgres_dsn,
     }
-    ended = subprocess.run(
-        [*COMMAND, *SMALL, "--json"],
+    return subprocess.run(
+        [*COMMAND, "--events", "5000", "--prefixes", "1000", "--only", "end-to-end", "--json"],
         capture_output=True,
         text=True,
         timeout=RUN_S,
-        env=environment(tmp_path, **named),
-        cwd=tmp_path,
+        env=environment(folder, **named),
+        cwd=folder,
         check=False,
     )
+
+
+async def topics_on(own):
+    async with admin_client(own.kafka_bootstrap) as admin:
+        return {name for name in await admin.list_topics() if not name.startswith("__")}
+
+
+async def test_on_services_of_yours_it_leaves_nothing_and_starts_none(own, tmp_path):
+    ended = await asyncio.to_thread(run_on, own, tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    figures = json.loads(ended.stdout)["figures"]
+    assert figures["end_to_end_events_per_s"] > 0
+    assert "cpu_kafka_us_per_event" not in figures  # of processes that it does not know
+    assert "starting kafka" not in ended.stderr
+    assert await topics_on(own) == set()
+    connection = await asyncpg.connect(own.postgres_dsn)
+    try:
+        schemas = await connection.fetch("SELECT nspname FROM pg_namespace WHERE nspname ~ 'bench'")
+    finally:
+        await connection.close()
+    assert schemas == []
+
+
+async def test_a_broker_with_topics_of_others_is_refused(own, tmp_path):
+    async with admin_client(own.kafka_bootstrap) as admin:
+        await admin.create_topics([NewTopic("eu.usage.raw.v1", 1, 1)])
+    with pytest.raises(BenchRefused, match=r"eu\.usage\.raw") as caught:
+        await check_broker(own.kafka_bootstrap)
+    assert "Operator action" in str(caught.value)
+    ended = await asyncio.to_thread(run_on, own, tmp_path)
     assert ended.returncode == Exit.REFUSED
     assert "Nothing was started" in " ".join(ended.stderr.split())
     assert ended.stdout == ""
     assert list(tmp_path.iterdir()) == []
+    assert await topics_on(own) == {"eu.usage.raw.v1"}
 
 
 def test_after_a_ctrl_c_nothing_runs_and_nothing_is_left(data):
