@@ -227,6 +227,7 @@ def test_after_a_ctrl_c_nothing_runs_and_nothing_is_left(data):
     finally:
         running.kill()
         running.wait()
+        running.stderr.close()
     assert "nothing is left running" in rest
     assert processes_of(data) == []
     assert not any((data / "bench").glob("run-*"))
