@@ -40,10 +40,18 @@ def merged(before: BenchResult, now: BenchResult) -> BenchResult:
     )
 
 
-def into(path: Path, now: BenchResult) -> BenchResult:
-    """Return the result together with what the file holds, and write it there."""
-    whole = merged(read_result(path), now) if path.exists() else now
-    unfinished = path.with_suffix(".new")
-    unfinished.write_bytes(msgspec.json.encode(whole) + b"\n")
-    unfinished.replace(path)
-    return whole
+class Into:
+    """The file that the parts of several runs are put into, after each of them."""
+
+    def __init__(self, path: Path) -> None:
+        """Read what is there; `NotAResult` where it is something else."""
+        self._path = path
+        self._before = read_result(path) if path.exists() else None
+
+    def put(self, now: BenchResult) -> BenchResult:
+        """Return the result together with what the file held at first, and write it there."""
+        whole = now if self._before is None else merged(self._before, now)
+        unfinished = self._path.with_suffix(".new")
+        unfinished.write_bytes(msgspec.json.encode(whole) + b"\n")
+        unfinished.replace(self._path)
+        return whole

@@ -19,5 +19,7 @@ class Part(StrEnum):
     SCALING = "scaling"  # 1, 2 and 4 partitions, a process each
 
 
-NEEDS_FLOW = frozenset({Part.LATENCY, Part.RESTORE, Part.PASS_THROUGH, Part.FAUST})
-"""Parts that run on the installation that was filled end to end, or are compared with it."""
+ON_FLOW = frozenset({Part.LATENCY, Part.RESTORE, Part.PASS_THROUGH})
+"""Parts that are measured on the installation that was filled end to end."""
+
+NEEDS_FLOW = ON_FLOW | {Part.FAUST}  # which is compared with it

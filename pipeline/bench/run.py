@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from pipeline.bench.faust_part import faust
 from pipeline.bench.flow import flow
 from pipeline.bench.ground import Ground, Tell, bench_folder, own_services
 from pipeline.bench.machine import hardware, versions
-from pipeline.bench.parts import NEEDS_FLOW, Part
+from pipeline.bench.parts import NEEDS_FLOW, ON_FLOW, Part
 from pipeline.bench.refusals import check_broker, check_room
 from pipeline.bench.result import BenchResult, Findings, targets_of
 from pipeline.bench.scaling import scaling
@@ -24,6 +25,8 @@ from pipeline.clock import Clock
 from pipeline.errors import RatemillError
 from pipeline.settings import Settings
 from rating.catalogue import CatalogueDocument, check
+
+OnPart = Callable[[BenchResult], None]
 
 ACCOUNTS, PREFIXES = 20_000, 170_000  # of the standard workload
 
@@ -54,8 +57,19 @@ class Wanted:
         return 20 if self.events >= 100_000 else 4
 
 
-async def run_bench(settings: Settings, wanted: Wanted, *, clock: Clock, tell: Tell) -> BenchResult:
-    """Return the result; `BenchRefused` before anything is started where it must not run."""
+async def run_bench(
+    settings: Settings,
+    wanted: Wanted,
+    *,
+    clock: Clock,
+    tell: Tell,
+    on_part: OnPart = lambda _: None,
+) -> BenchResult:
+    """Return the result; `BenchRefused` before anything is started where it must not run.
+
+    ``on_part`` is told what there is so far, so that an hour's work outlives an error in its last
+    minute.
+    """
     check_room(settings.data, events=wanted.events)
     if settings.kafka_bootstrap:
         await check_broker(settings.kafka_bootstrap)
@@ -70,34 +84,45 @@ async def run_bench(settings: Settings, wanted: Wanted, *, clock: Clock, tell: T
             start=start_of(clock.now().date()).isoformat(),
         )
         workload = await _made(parameters, folder, tell)
-        findings = Findings()
+        document = _document(workload)
         run = settings.model_copy(update={"data": folder / f"run-{clock.now():%y%m%d%H%M%S}"})
         async with own_services(run, tell=tell) as endpoints:
-            ground = Ground(run, endpoints, workload, _document(workload), findings, clock, tell)
-            await _measure(ground, wanted)
-        return BenchResult(
-            figures=findings.figures,
-            targets=targets_of(findings.figures),
-            hardware=hardware(folder),
-            versions=versions(embedded=endpoints.embedded),
-            command=wanted.command,
-            workload={
-                "events": wanted.events,
-                "seed": wanted.seed,
-                "start": parameters.start,
-                "accounts": workload.facts.accounts,
-                "subscriptions": workload.facts.subscriptions,
-                "prefixes": workload.facts.prefixes,
-                "raw_records": workload.facts.raw_records,
-                "raw_bytes": workload.facts.raw_bytes,
-                "duplicates": workload.facts.duplicates,
-                "broken": workload.facts.broken,
-            },
-            parts=tuple(wanted.parts),
-            series=findings.series,
-            exact=findings.exact,
-            measured_at=f"{clock.now():%Y-%m-%d %H:%M} UTC",
-        )
+            ground = Ground(run, endpoints, workload, document, Findings(), clock, tell)
+            done: list[Part] = []
+            result = _result(ground, wanted, done)
+            async for parts in _measure(ground, wanted):
+                done += parts
+                result = _result(ground, wanted, done)
+                on_part(result)
+            return result
+
+
+def _result(ground: Ground, wanted: Wanted, done: Sequence[Part]) -> BenchResult:
+    findings, facts = ground.findings, ground.workload.facts
+    parts = [part for part in Part if part in done]
+    return BenchResult(
+        figures=dict(findings.figures),
+        targets=targets_of(findings.figures),
+        hardware=hardware(ground.settings.data),
+        versions=versions(embedded=ground.endpoints.embedded),
+        command=dataclasses.replace(wanted, parts=parts).command,
+        workload={
+            "events": facts.items,
+            "seed": wanted.seed,
+            "start": facts.parameters.start,
+            "accounts": facts.accounts,
+            "subscriptions": facts.subscriptions,
+            "prefixes": facts.prefixes,
+            "raw_records": facts.raw_records,
+            "raw_bytes": facts.raw_bytes,
+            "duplicates": facts.duplicates,
+            "broken": facts.broken,
+        },
+        parts=tuple(parts),
+        series=dict(findings.series),
+        exact=findings.exact,
+        measured_at=f"{ground.clock.now():%Y-%m-%d %H:%M} UTC",
+    )
 
 
 def messages_for(wanted: Wanted) -> int:
@@ -105,19 +130,24 @@ def messages_for(wanted: Wanted) -> int:
     return 2_100 * wanted.latency_s + 5_000
 
 
-async def _measure(ground: Ground, wanted: Wanted) -> None:
-    """Measure the parts that are wanted, each when nothing else runs."""
+async def _measure(ground: Ground, wanted: Wanted) -> AsyncIterator[set[Part]]:
+    """Measure the parts that are wanted, each when nothing else runs; yield those that are done."""
     parts = set(wanted.parts)
     if Part.CATALOGUE in parts:
         await catalogue(ground)
+        yield {Part.CATALOGUE}
     if Part.STAGES in parts:
         await stages(ground)
+        yield {Part.STAGES}
     if parts & {Part.END_TO_END, *NEEDS_FLOW}:
         await flow(ground, parts, latency_s=wanted.latency_s)
+        yield {Part.END_TO_END, *(parts & ON_FLOW)}
     if Part.FAUST in parts:
         await faust(ground)
+        yield {Part.FAUST}
     if Part.SCALING in parts:
         await scaling(ground)
+        yield {Part.SCALING}
 
 
 async def _made(parameters: Parameters, folder: Path, tell: Tell) -> Workload:

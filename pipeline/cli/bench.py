@@ -15,6 +15,7 @@ from pipeline.cli.session import session_of
 
 if TYPE_CHECKING:
     from pipeline.bench.parts import Part
+    from pipeline.bench.result import BenchResult
 
 DEFAULT_EVENTS = 1_000_000
 
@@ -49,7 +50,9 @@ def bench(
     ] = None,
     into: Annotated[
         Path | None,
-        typer.Option(help="Put the parts into this result, which was measured in several runs."),
+        typer.Option(
+            help="Put each part into this result when it is done; it may be of several runs."
+        ),
     ] = None,
     docs: Annotated[
         Path | None,
@@ -65,7 +68,7 @@ def bench(
     not reconcile.
     """
     from pipeline.bench.documents import check_documents, write_documents
-    from pipeline.bench.merged import into as put_into
+    from pipeline.bench.merged import Into
     from pipeline.bench.result import read_result
     from pipeline.bench.run import Wanted, run_bench
     from pipeline.bench.show import show, show_changes
@@ -81,13 +84,18 @@ def bench(
     )
     # Before an hour of work, not after it.
     earlier = None if compare is None else read_result(compare)
-    if into is not None and into.exists():
-        read_result(into)
+    kept = None if into is None else Into(into)
     if docs is not None:
         check_documents(docs)
-    result = run_to_end(run_bench(settings, wanted, clock=SystemClock(), tell=tell))
-    if into is not None:
-        result = put_into(into, result)
+
+    def on_part(so_far: BenchResult) -> None:
+        if kept is not None:
+            kept.put(so_far)
+
+    work = run_bench(settings, wanted, clock=SystemClock(), tell=tell, on_part=on_part)
+    result = run_to_end(work)
+    if kept is not None:
+        result = kept.put(result)
     if docs is not None:
         write_documents(docs, result, earlier=earlier)
     if as_json:

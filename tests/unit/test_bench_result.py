@@ -13,7 +13,7 @@ from pipeline.bench.compare import changes, differences, regressions
 from pipeline.bench.documents import BEGIN, DOCUMENTS, END, NoPlace, with_block, write_documents
 from pipeline.bench.judged import judged, missed, number, reasons_by_name
 from pipeline.bench.latency import percentile
-from pipeline.bench.merged import into, merged
+from pipeline.bench.merged import Into, merged
 from pipeline.bench.parts import Part
 from pipeline.bench.refusals import BenchRefused
 from pipeline.bench.result import BenchResult, NotAResult, read_result, rounded, targets_of
@@ -135,10 +135,11 @@ def test_another_workload_or_machine_is_told():
 
 def test_parts_of_several_runs_become_one_result(tmp_path):
     path = tmp_path / "result.json"
-    into(path, result(exact=True))
-    whole = into(
-        path,
-        result(figures={"scaling_1_events_per_s": 5.0}, parts=("scaling",), command="second"),
+    Into(path).put(result(exact=True))
+    second = Into(path)
+    second.put(result(figures={"scaling_1_events_per_s": 4.0}, command="unfinished"))
+    whole = second.put(
+        result(figures={"scaling_1_events_per_s": 5.0}, parts=("scaling",), command="second")
     )
     assert read_result(path) == whole
     assert whole.figures == {"end_to_end_events_per_s": 12_000.0, "scaling_1_events_per_s": 5.0}
