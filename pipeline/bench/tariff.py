@@ -12,7 +12,6 @@ CARD_FILE = "cards/world.csv"
 _HOME = "49"
 _HOME_PARTS = 8  # one prefix of so many is at home
 _DIGITS = Curve((1, 2, 3, 3, 4, 5, 6))  # behind the code of a country
-_LEFT_FREE = "999"  # the generator wants numbers that no row has a price for
 _INCREMENTS = Weighted(("60,60", "60,1", "30,6", "1,1"), (2, 5, 2, 1))
 
 PLANS = """\
@@ -66,15 +65,14 @@ limits:
 
 def card_prefixes(count: int, draw: Draw) -> list[str]:
     """Return that many prefixes, sorted, each once; an eighth of them at home."""
+    # None begins with 99: the generator wants numbers that no row has a price for.
     countries = [str(number) for number in range(20, 99) if str(number) != _HOME]
     abroad = skewed(["1", "7", *countries], head=8)
     found: set[str] = {"1", "7", _HOME, *countries}
     while len(found) < count:
         country = _HOME if draw.below(_HOME_PARTS) == 0 else abroad.pick(draw)
         digits = _DIGITS.pick(draw)
-        prefix = f"{country}{draw.below(10**digits):0{digits}d}"
-        if not prefix.startswith(_LEFT_FREE):
-            found.add(prefix)
+        found.add(f"{country}{draw.below(10**digits):0{digits}d}")
     return sorted(found)[:count]
 
 
