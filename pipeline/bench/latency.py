@@ -11,8 +11,10 @@ from itertools import islice
 import msgspec
 from aiokafka import TopicPartition
 
+from pipeline.app import run_folder
 from pipeline.bench.live import Live
 from pipeline.bench.processes import spent, used_by
+from pipeline.cli.workers import announced_workers, numbers_of
 from pipeline.demo.through import until_loaded
 from pipeline.kafka import idempotent_producer, reading
 from pipeline.proofs import end_of
@@ -67,6 +69,7 @@ async def _one_rate(live: Live, name: str, records: Sequence[RawRecord], *, rate
     ledger = topics_of(live.settings).ledger
     first = {row.partition: row.next_position for row in await _ledger_rows(live, ledger.name)}
     before = {**live.used(), "feeder": used_by(os.getpid())}
+    batches, started_s = await _batches(live), live.ground.now_s()
     seen: dict[int, list[tuple[int, float]]] = {number: [] for number in first}
     watching = asyncio.create_task(_watch(live, ledger.name, seen))
     try:
@@ -77,6 +80,9 @@ async def _one_rate(live: Live, name: str, records: Sequence[RawRecord], *, rate
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
     used = spent(before, {**live.used(), "feeder": used_by(os.getpid())})
+    for stage, count in (await _batches(live)).items():
+        per_s = (count - batches[stage]) / (live.ground.now_s() - started_s)
+        live.ground.findings.note(**{f"latency_{name}_transactions_{stage}_per_s": per_s})
     due = sent.due()
     took_ms = sorted(
         [
@@ -98,6 +104,12 @@ async def _one_rate(live: Live, name: str, records: Sequence[RawRecord], *, rate
         for process, one in used.items():
             cpu_us = one.cpu_s * 1e6 / len(records)
             note(**{f"latency_offered_cpu_{process}_us_per_event": cpu_us})
+
+
+async def _batches(live: Live) -> dict[str, int]:
+    """Return how many transactions each stage has committed."""
+    numbers = await numbers_of(announced_workers(run_folder(live.settings)))
+    return {stage: one.batches for stage, one in numbers.items()}
 
 
 def percentile(ascending: Sequence[float], share: int) -> float:

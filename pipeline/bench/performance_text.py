@@ -30,7 +30,7 @@ def performance_text(result: BenchResult, earlier: BenchResult | None) -> str:
         _catalogue(result.figures),
         _memory(result.figures),
         _ratios(result.figures),
-        "" if earlier is None else _changes(earlier, result),
+        "" if earlier is None or earlier == result else _changes(earlier, result),
     ]
     return "\n".join(one for one in sections if one)
 
@@ -171,13 +171,20 @@ def _latency(figures: Figures) -> str:
         for name in ("normalise", "rate", "load", "kafka", "postgres", "feeder")
         if f"latency_offered_cpu_{name}_us_per_event" in figures
     ]
+    transactions = [
+        f"{name} {figure(figures, f'latency_offered_transactions_{name}_per_s')}"
+        for name in ("normalise", "rate", "load")
+    ]
     return section(
         "Latency",
         "Each event a raw record of its own, sent when it is due whatever became of those before; "
         "from that moment to the commit in Postgres, in ms. Postgres is asked every 10 ms, which is "
         "in the figures.",
         md_table([">offered /s", ">p50", ">p95", ">p99", ">most", ">records"], rows),
-        f"CPU at the offered rate, us per event: {', '.join(cpu)}." if cpu else "",
+        f"At the offered rate: us of CPU per event {', '.join(cpu)}; transactions a second "
+        f"{', '.join(transactions)}."
+        if cpu
+        else "",
     )
 
 
