@@ -13,6 +13,7 @@ from pipeline.cli.workers import StageNumbers
 from pipeline.demo.through import until_loaded, until_through
 from pipeline.publish import raw_publisher
 from pipeline.verify import verify
+from pipeline.verify.report import to_text
 from sources.records import RawRecord
 
 PROCESSES = ("normalise", "rate", "load", "kafka", "postgres", "feeder")
@@ -63,10 +64,14 @@ async def publish(live: Live, records: Iterable[RawRecord]) -> None:
 
 async def reconcile(live: Live) -> bool:
     """Return whether every record of the installation has its one outcome, to the last digit."""
+    live.ground.tell("Reconciling topics and tables")
     report = await verify(
         live.settings, bootstrap=live.bootstrap, dsn=live.ground.endpoints.postgres_dsn
     )
-    return report.consistent and report.complete
+    exact = report.consistent and report.complete
+    if not exact:
+        live.ground.tell(to_text(report))
+    return exact
 
 
 def note_cpu(live: Live, used: dict[str, Used], *, events: int, prefix: str = "") -> None:

@@ -36,7 +36,6 @@ async def flow(ground: Ground, parts: Collection[Part], *, latency_s: int) -> No
             await _note(ground, settings, "restore")
         if Part.PASS_THROUGH in parts:
             await _pass_through(live, settings)
-        ground.tell("Reconciling topics and tables")
         ground.findings.reconciled(await reconcile(live))
 
 

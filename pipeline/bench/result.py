@@ -9,7 +9,7 @@ import msgspec
 from pipeline.bench.targets import TARGETS, Target
 from pipeline.errors import RatemillError
 
-Figures = dict[str, float]
+Figures = dict[str, int | float]
 """Name -> number; the unit is the end of the name."""
 
 Point = tuple[float, ...]
