@@ -120,6 +120,12 @@ def test_the_change_of_each_figure_is_told_and_a_dearer_event_is_named():
     assert [one.name for one in regressions(found)] == ["cpu_rate_us_per_event"]
 
 
+def test_what_ours_is_compared_with_is_no_regression_of_ours():
+    before = result(figures={"faust_agent_us_per_event": 1.0})
+    now = result(figures={"faust_agent_us_per_event": 9.0})
+    assert regressions(changes(before, now)) == []
+
+
 def test_a_figure_of_zero_has_no_change_in_percent():
     (one,) = changes(result(figures={"x": 0}), result(figures={"x": 3}))
     assert one.percent is None
