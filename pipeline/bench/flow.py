@@ -7,9 +7,10 @@ from collections.abc import Collection
 
 from aiokafka.admin import NewTopic
 
+from pipeline.bench.disk import fsync_ms
 from pipeline.bench.end_to_end import end_to_end, reconcile
 from pipeline.bench.ground import Ground, own_installation
-from pipeline.bench.latency import latency
+from pipeline.bench.latency import latency, percentile
 from pipeline.bench.live import Live, live_installation
 from pipeline.bench.parts import Part
 from pipeline.bench.pass_through import out_topic
@@ -28,6 +29,7 @@ async def flow(ground: Ground, parts: Collection[Part], *, latency_s: int) -> No
     async with own_installation(ground, "flow") as settings:
         async with live_installation(ground, settings) as live:
             await _idle(live)
+            await _disk(ground)
             await end_to_end(live)
             if Part.LATENCY in parts:
                 await latency(live, ground.workload.messages(), seconds=latency_s)
@@ -46,6 +48,14 @@ async def _idle(live: Live) -> None:
     took_s = live.ground.now_s() - started_s
     for name, used in spent(before, live.used()).items():
         live.ground.findings.note(**{f"idle_{name}_core_percent": used.cpu_s / took_s * 100})
+
+
+async def _disk(ground: Ground) -> None:
+    """Note how long the disk takes: on a busy one, latency is mostly that."""
+    took_ms = await asyncio.to_thread(fsync_ms, ground.scratch("disk"), ground.clock)
+    ground.findings.note(
+        disk_fsync_p50_ms=percentile(took_ms, 50), disk_fsync_p99_ms=percentile(took_ms, 99)
+    )
 
 
 async def _pass_through(live: Live, settings: Settings) -> None:

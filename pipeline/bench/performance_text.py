@@ -181,6 +181,10 @@ def _latency(figures: Figures) -> str:
         "from that moment to the commit in Postgres, in ms. Postgres is asked every 10 ms, which is "
         "in the figures.",
         md_table([">offered /s", ">p50", ">p95", ">p99", ">most", ">records"], rows),
+        f"A small write takes {figure(figures, 'disk_fsync_p50_ms', 'ms')} until the disk has it "
+        f"(p99 {figure(figures, 'disk_fsync_p99_ms', 'ms')}); a record waits for several."
+        if "disk_fsync_p50_ms" in figures
+        else "",
         f"At the offered rate: us of CPU per event {', '.join(cpu)}; transactions a second "
         f"{', '.join(transactions)}."
         if cpu

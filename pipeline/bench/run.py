@@ -54,7 +54,7 @@ class Wanted:
     @property
     def latency_s(self) -> int:
         """Return how long records are offered at a fixed rate: long enough for a p99."""
-        return 20 if self.events >= 100_000 else 4
+        return 20 if self.events >= 100_000 else 2
 
 
 async def run_bench(

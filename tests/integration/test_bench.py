@@ -127,8 +127,8 @@ def test_all_of_it_reconciles_and_no_event_is_missing(finished):
     ends_of_files = 16
     assert normalised == 20_000 + ends_of_files
     # Every single event is charged, and found again in the ledger by where its bytes lie.
-    assert line["figures"]["latency_low_records"] == 50 * 4
-    assert line["figures"]["latency_offered_records"] == 2_000 * 4
+    assert line["figures"]["latency_low_records"] == 50 * 2
+    assert line["figures"]["latency_offered_records"] == 2_000 * 2
 
 
 def test_the_result_is_kept_and_nothing_else_is_left(finished, data):
