@@ -36,6 +36,7 @@ from sinks.invoices import build_pending_invoices
 _log = structlog.get_logger(__name__)
 
 _LOAD = "load"
+_AT_LEISURE = 8  # nobody waits for a copy, a refusal or a proof as one waits for a charge
 _LOOK_EVERY_S = 2.0  # for requests and commands that another process has written
 
 
@@ -85,6 +86,8 @@ class LoadStage:
                         partition=partition,
                         clock=clock,
                         metrics=metrics,
+                        every_ms=settings.batch_every_ms
+                        * (1 if partition.topic == topics.ledger.name else _AT_LEISURE),
                     )
 
                 static_id = slot.member_id(installation=settings.installation, stage=_LOAD)

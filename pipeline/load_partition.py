@@ -14,6 +14,7 @@ from pipeline.kafka import reading
 from pipeline.loading import Gather
 from pipeline.metrics import StageMetrics
 from pipeline.ownership import Ownership
+from pipeline.pace import Pace
 from pipeline.settings import Settings
 from schemas.flow import SourceRecord
 from sinks.connection import Pool
@@ -45,7 +46,9 @@ class LoadPartition:
         partition: TopicPartition,
         clock: Clock,
         metrics: StageMetrics,
+        every_ms: int,
     ) -> None:
+        self._every_ms = every_ms  # the least time between two small loads
         self._gather = gather
         self._settings = settings
         self._bootstrap = bootstrap
@@ -96,7 +99,9 @@ class LoadPartition:
         async with reading(self._bootstrap, partition, client_id=client_id) as consumer:
             consumer.seek(partition, progress.next_position)
             idle = Idle(consumer, partition)
+            pace = Pace(self._every_ms)
             while True:
+                await pace.turn()
                 records = await self._fetch(consumer)
                 for record in records:
                     gathering.add(record)
@@ -104,6 +109,7 @@ class LoadPartition:
                 if not gathering.ready:
                     self._metrics.caught_up(self._label, behind=waiting + await idle.look())
                     continue
+                pace.took(full=len(records) >= self._settings.load_batch_records)
                 started_ns = self._clock.monotonic_ns()
                 progress, rows = await gathering.write(progress)
                 self.position = progress.next_position

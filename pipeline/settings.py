@@ -76,6 +76,11 @@ class Settings(BaseSettings):
         # are, it stays below the size of a record batch.
         description="Source bytes of one batch.",
     )
+    batch_every_ms: int = Field(
+        default=40,
+        ge=0,
+        description="Least time between two batches of a partition that are small.",
+    )
     load_batch_records: int = Field(
         default=10_000, ge=1, description="Records that one transaction of load gathers."
     )

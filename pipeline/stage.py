@@ -21,6 +21,7 @@ from pipeline.idle import Idle
 from pipeline.kafka import reading
 from pipeline.metrics import StageMetrics
 from pipeline.ownership import Ownership
+from pipeline.pace import Pace
 from pipeline.proofs import LastProof, read_last_proof, wait_until_closed
 from pipeline.restore import Changelog, catch_up
 from pipeline.settings import Settings
@@ -242,12 +243,15 @@ class StagePartition:
             fetched: deque[SourceRecord] = deque()
             idle = Idle(consumer, source)
             upkeep = Upkeep(store, window=spec.window, snapshots=self._snapshots)
+            pace = Pace(self._settings.batch_every_ms)
             while True:
+                await pace.turn()
                 records = await self._next_batch(consumer, fetched)
                 if not records:
                     upkeep.while_idle(previous)
                     self._metrics.caught_up(self._number, behind=await idle.look())
                     continue
+                pace.took(full=bool(fetched) or len(records) >= self._size.records)
                 upkeep.before_batch(records)
                 appends, proof, changes = self._decide(records, store, previous)
                 offset = await transaction.write(

@@ -22,8 +22,7 @@ from pipeline.settings import Settings
 from pipeline.slots import Slot, take_slot
 from pipeline.stage import StagePartition, StageSpec
 from pipeline.topics import Topics, partition_of, topics_of
-from rating.catalogue import Catalogue, document_from_parts
-from rating.catalogue import compile as compile_catalogue
+from rating.catalogue import Catalogue, compile_parts
 from schemas import ledger
 from schemas.flow import Channel, SourceRecord
 from schemas.proof import (
@@ -190,7 +189,6 @@ def _catalogue_feed(topics: Topics, bootstrap: str, step: RateStep) -> Feed:
     async def apply(parts: Sequence[Entry], marker: Entry, version: int) -> None:
         chunks.update({part.key.decode(): part.value for part in parts})
         # Seconds for a large card: on a thread, so that the group's heartbeat goes on.
-        document = await asyncio.to_thread(document_from_parts, marker.value, chunks)
-        step.catalogue = await asyncio.to_thread(compile_catalogue, document, version)
+        step.catalogue = await asyncio.to_thread(compile_parts, marker.value, chunks, version)
 
     return Feed(bootstrap=bootstrap, topic=topics.catalogue.name, apply=apply)

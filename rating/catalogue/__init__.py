@@ -1,7 +1,7 @@
 """The catalogue: checked from files, carried as a document, compiled for rating."""
 
 from rating.catalogue.check_files import Checked, check
-from rating.catalogue.compile_document import compile
+from rating.catalogue.compile_document import compile, compile_parts
 from rating.catalogue.compiled import Catalogue, Counting, Offer
 from rating.catalogue.differences import diff
 from rating.catalogue.document import CatalogueDocument
@@ -25,6 +25,7 @@ __all__ = [
     "check",
     "chunk_names",
     "compile",
+    "compile_parts",
     "content_digest",
     "diff",
     "document_from_parts",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from rating.catalogue import document as doc
@@ -17,6 +18,7 @@ from rating.catalogue.compiled import (
     Offer,
     Rule,
 )
+from rating.catalogue.document_parts import RowsOf, document_with_rows
 from rating.local_time import MINUTES_OF_DAY, MINUTES_OF_WEEK, day_number
 from rating.price.allowance import Allowance
 from rating.price.bands import BandedPrice, WeekBands
@@ -30,11 +32,26 @@ from rating.units import RECORD
 from schemas.decimals import ZERO
 
 
+def compile_parts(head_json: bytes, chunks: Mapping[str, bytes], version: int) -> Catalogue:
+    """Return the catalogue that rates by a published document, read chunk by chunk.
+
+    Raises as `document_from_parts`.
+    """
+    document, rows_of = document_with_rows(head_json, chunks)
+    return _compile(document, version, rows_of)
+
+
 def compile(document: doc.CatalogueDocument, version: int) -> Catalogue:
     """Return the catalogue that rates by a document; ``version`` is what charges will name."""
+    return _compile(document, version, lambda card: card.rows)
+
+
+def _compile(document: doc.CatalogueDocument, version: int, rows_of: RowsOf) -> Catalogue:
     bands = {band_set.code: _week_bands(band_set) for band_set in document.bands}
     cards = {
-        card.code: CardPrice(_rate_card(card), bands[card.bands] if card.bands else None)
+        card.code: CardPrice(
+            _rate_card(card.code, rows_of(card)), bands[card.bands] if card.bands else None
+        )
         for card in document.cards
     }
     products = {product.code: product for product in document.products}
@@ -57,7 +74,7 @@ def _week_bands(band_set: doc.BandSet) -> WeekBands:
     return WeekBands(band_set.code, tuple(name for name in of_minute if name is not None))
 
 
-def _rate_card(card: doc.Card) -> RateCard:
+def _rate_card(code: str, rows: Iterable[doc.CardRow]) -> RateCard:
     # A card has a few hundred different prices, numbers and names; one object for each saves most of
     # the memory, and the processor finds it in its cache. By
     # their texts: 0.10 equals 0.1, but the explanation shows each as it is written.
@@ -65,8 +82,8 @@ def _rate_card(card: doc.Card) -> RateCard:
     all_increments: dict[tuple[str, ...], Increments] = {}
     numbers: dict[str, Decimal] = {}
     names: dict[str, str] = {}
-    rows = []
-    for row in card.rows:
+    found = []
+    for row in rows:
         stated = (row.amount, row.per_units, row.first_units, row.following_units, row.connect_fee)
         key = tuple(map(str, stated))
         price = prices.get(key)
@@ -77,7 +94,7 @@ def _rate_card(card: doc.Card) -> RateCard:
             increments = all_increments.setdefault(key[2:4], Increments(first, following))
             price = per_unit_price(amount, per_units, increments, fee)
             prices[key] = price
-        rows.append(
+        found.append(
             RateCardRow(
                 row.prefix,
                 names.setdefault(row.destination, row.destination),
@@ -87,7 +104,7 @@ def _rate_card(card: doc.Card) -> RateCard:
                 _last_day(row.valid_to),
             )
         )
-    return RateCard(card.code, rows)
+    return RateCard(code, found)
 
 
 def _first_day(date: dt.date | None) -> int:

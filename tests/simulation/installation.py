@@ -256,6 +256,7 @@ class Installation:
                 partition=partition,
                 clock=clock,
                 metrics=metrics,
+                every_ms=settings.batch_every_ms,
             )
 
         ownership = Ownership(

@@ -9,6 +9,8 @@ import pytest
 from rating.catalogue import (
     MissingChunk,
     chunk_names,
+    compile,
+    compile_parts,
     content_digest,
     diff,
     document_from_parts,
@@ -64,6 +66,33 @@ def test_decimals_keep_their_places_on_the_way():
     after = document_from_parts(*document_to_parts(before))
     assert [str(row.amount) for row in after.cards[0].rows] == ["0.02", "0.010"]
     assert all(isinstance(row.amount, Decimal) for row in after.cards[0].rows)
+
+
+def _card(catalogue):
+    """Return the card that a plan's calls are priced by."""
+    (entry,) = catalogue.plans["p"].offers["voice"].entries
+    return entry.rules[0].model.card
+
+
+def test_parts_compile_to_what_their_document_compiles_to():
+    """Read chunk by chunk: a card that is never there as a whole has the same rows."""
+    head, chunks = document_to_parts(document(card=big_card(20_000)))
+    whole = compile(document_from_parts(head, chunks), 3)
+    by_chunk = compile_parts(head, chunks, 3)
+    assert len(chunks) > 1
+    assert by_chunk.version == whole.version == 3
+    cards = [_card(each) for each in (whole, by_chunk)]
+    for number in ("10000", "123451", "299995", "3", ""):
+        found = [card.find(number, day=0, band=None) for card in cards]
+        assert found[0] == found[1]
+    assert cards[1].find("123451", day=0, band=None).prefix == "12345"
+
+
+def test_parts_without_one_of_their_chunks_do_not_compile():
+    head, chunks = document_to_parts(document(card=big_card(20_000)))
+    del chunks[chunk_names(head)[-1]]
+    with pytest.raises(MissingChunk):
+        compile_parts(head, chunks, 3)
 
 
 def test_a_large_card_goes_in_chunks_that_a_broker_takes():

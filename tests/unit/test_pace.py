@@ -1,0 +1,65 @@
+"""Small batches are spread; full ones, and the first after a pause, never wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from pipeline.pace import Pace
+from tests.simulation import loop
+
+EVERY_MS = 40
+
+
+async def _waited_s(pace: Pace) -> float:
+    now = asyncio.get_running_loop().time
+    before_s = now()
+    await pace.turn()
+    return now() - before_s
+
+
+def _made_up(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+    """Run a test on made-up time."""
+
+    def run() -> None:
+        loop.run(test())  # type: ignore[arg-type]
+
+    return run
+
+
+@_made_up
+async def test_the_first_batch_is_not_kept_waiting() -> None:
+    assert await _waited_s(Pace(EVERY_MS)) == 0
+
+
+@_made_up
+async def test_a_small_batch_lets_the_next_one_wait() -> None:
+    pace = Pace(EVERY_MS)
+    pace.took(full=False)
+    await asyncio.sleep(0.015)
+    assert await _waited_s(pace) == pytest.approx(0.025)
+
+
+@_made_up
+async def test_a_full_batch_does_not() -> None:
+    pace = Pace(EVERY_MS)
+    pace.took(full=True)
+    assert await _waited_s(pace) == 0
+
+
+@_made_up
+async def test_a_record_after_a_pause_is_not_kept_waiting() -> None:
+    """Latency at low load does not pay for batching."""
+    pace = Pace(EVERY_MS)
+    pace.took(full=False)
+    await asyncio.sleep(0.2)
+    assert await _waited_s(pace) == 0
+
+
+@_made_up
+async def test_a_pace_of_nothing_never_waits() -> None:
+    pace = Pace(0)
+    pace.took(full=False)
+    assert await _waited_s(pace) == 0
