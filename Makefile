@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help venv demo fmt lint types layers test check lock jars generated
+.PHONY: help venv demo bench fmt lint types layers test check lock jars generated
 
 PYTHON ?= python3
 UV ?= uv
@@ -20,6 +20,10 @@ $(INSTALLED): requirements.lock
 
 demo: venv  ## Start everything on this machine, rate 100,000 records, show what came of it
 	$(BIN)/ratemill demo
+
+bench: venv  ## Measure all of it with a million events, write docs/performance.md and docs/scaling.md
+	$(BIN)/ratemill bench --json --docs docs --compare benchmarks/first.json $(BENCH) > benchmarks/result.new
+	mv benchmarks/result.new benchmarks/result.json
 
 fmt: venv  ## Write the one format and the safe fixes
 	$(BIN)/ruff format .
@@ -48,6 +52,7 @@ lock:    ## Resolve requirements.lock again (needs uv)
 jars: venv  ## Resolve pipeline/embedded/jars.txt again
 	$(BIN)/python deploy/resolve_jars.py
 
-generated: venv  ## Write again what is made from the code: ledger schema, table of settings
+generated: venv  ## Write again what is made from the code: ledger schema, settings, measured blocks
 	$(BIN)/python -m deploy.write_ledger_schema
 	$(BIN)/python -m deploy.write_settings_table
+	$(BIN)/python -m deploy.write_measured_blocks

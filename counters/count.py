@@ -1,4 +1,8 @@
-"""Counting one charge: what it does to the head of its rating key and to its usage counters."""
+"""Counting one charge: what it does to the head of its rating key and to its usage counters.
+
+`count` and `add` take the state as it is stored; `count_running` and `add_running` are the same for
+a batch, which keeps the state as decimals between its records.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,13 @@ from decimal import Decimal
 
 import msgspec
 
+from counters.running import RunningBucket, RunningHead, running_bucket, running_head
 from counters.state import Bucket, Head
 from schemas.decimals import EXACT, to_text
 from schemas.ledger import Unbilled
 from schemas.refusal import RefusalReason, Refused
+
+_add = EXACT.add
 
 
 class Counted(msgspec.Struct, frozen=True, gc=False):
@@ -39,39 +46,73 @@ def count(
 
     The charge is unbilled in its own period, or in the first open one where that is later.
     """
-    unbilled = head.unbilled
+    before = running_head(head)
+    bill_period_ms = bill_period(before, usage_period_ms)
+    after = count_running(before, product, product_type, amount, currency, bill_period_ms)
+    return after if isinstance(after, Refused) else Counted(after.stored(), bill_period_ms)
+
+
+def bill_period(head: RunningHead, usage_period_ms: int) -> int:
+    """Return the period that bills usage: its own, or the first open one where that is later."""
+    first_open_ms = head.first_open_period_ms
+    return usage_period_ms if usage_period_ms >= first_open_ms else first_open_ms
+
+
+def count_running(
+    head: RunningHead,
+    product: str,
+    product_type: str,
+    amount: Decimal,
+    currency: str,
+    bill_period_ms: int,
+) -> RunningHead | Refused:
+    """Return the head after one more charge, or why it is refused; see `count`."""
+    unbilled, amounts = head.unbilled, head.amounts
     if unbilled and unbilled[0].currency != currency:
         return Refused(
             RefusalReason.CURRENCY_MISMATCH,
             f"the account has unbilled usage in {unbilled[0].currency}, and this is in {currency}. "
             "Operator action: close its open periods, then recycle.",
         )
-    bill_period_ms = max(usage_period_ms, head.first_open_period_ms)
-    at, entry = len(unbilled), None
-    for index, each in enumerate(unbilled):
+    for at, entry in enumerate(unbilled):  # noqa: B007 - it is where the loop ended
         if (
-            each.product == product
-            and each.bill_period_ms == bill_period_ms
-            and each.product_type == product_type  # may change from one catalogue to the next
+            entry.product == product
+            and entry.bill_period_ms == bill_period_ms
+            and entry.product_type == product_type  # may change from one catalogue to the next
         ):
-            at, entry = index, each
             break
-    records = 1 if entry is None else entry.records + 1
-    total = amount if entry is None else EXACT.add(Decimal(entry.amount), amount)
-    after = Unbilled(product, product_type, bill_period_ms, currency, records, to_text(total))
-    head = Head(
+    else:
+        first = Unbilled(product, product_type, bill_period_ms, currency, 1, to_text(amount))
+        return RunningHead(
+            head.sequence + 1, head.first_open_period_ms, (*unbilled, first), (*amounts, amount)
+        )
+    total = _add(amounts[at], amount)
+    after = Unbilled(
+        product, product_type, bill_period_ms, currency, entry.records + 1, to_text(total)
+    )
+    return RunningHead(
         head.sequence + 1,
         head.first_open_period_ms,
         (*unbilled[:at], after, *unbilled[at + 1 :]),
+        (*amounts[:at], total, *amounts[at + 1 :]),
     )
-    return Counted(head, bill_period_ms)
 
 
 def add(bucket: Bucket, *, quantity: Decimal, amount: Decimal | None = None) -> Bucket:
     """Return a usage counter's bucket after one more record; ``amount`` None leaves its amount,
     as for a counter that counts units only."""
-    return Bucket(
-        bucket.records + 1,
-        to_text(EXACT.add(Decimal(bucket.quantity), quantity)),
-        bucket.amount if amount is None else to_text(EXACT.add(Decimal(bucket.amount), amount)),
+    return add_running(running_bucket(bucket), quantity, amount).stored()
+
+
+def add_running(
+    bucket: RunningBucket, quantity: Decimal, amount: Decimal | None = None
+) -> RunningBucket:
+    """Return a bucket after one more record; see `add`."""
+    quantity_after = _add(bucket.quantity, quantity)
+    amount_after, amount_text = bucket.amount, bucket.amount_text
+    if amount is not None:
+        amount_after = _add(amount_after, amount)
+        amount_text = to_text(amount_after)
+    return RunningBucket(
+        bucket.records + 1, quantity_after, amount_after, to_text(quantity_after), amount_text
     )

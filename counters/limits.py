@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import reduce
 
 import msgspec
 
+from counters.running import RunningHead, running_head
 from counters.state import Head
 from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ids import limit_reached_id
-from schemas.ledger import Charge, LimitHit, LimitReached, Unbilled
+from schemas.ledger import Charge, LimitHit, LimitReached
 from schemas.limit import SCOPE_ACCOUNT, ChargeLimit
+
+_add = EXACT.add
 
 _PRODUCT = "product:"
 _PRODUCT_TYPE = "product_type:"
@@ -23,17 +27,16 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
     product: str | None = None
     product_type: str | None = None
 
+    @property
+    def is_account(self) -> bool:
+        """Return whether all usage of the account lies in the scope."""
+        return self.product is None and self.product_type is None
+
     def holds(self, product: str, product_type: str) -> bool:
         """Return whether usage of a product lies in the scope."""
         return (self.product is None or self.product == product) and (
             self.product_type is None or self.product_type == product_type
         )
-
-    def of(self, unbilled: tuple[Unbilled, ...]) -> tuple[Unbilled, ...]:
-        """Return the entries that lie in the scope, of every period."""
-        if self.product is None and self.product_type is None:
-            return unbilled
-        return tuple([e for e in unbilled if self.holds(e.product, e.product_type)])
 
 
 class LimitInForce(msgspec.Struct, frozen=True, gc=False):
@@ -63,6 +66,13 @@ def in_force(
     return tuple(LimitInForce(limit, scope_of(limit.scope)) for limit in limits.values())
 
 
+def that_count(
+    limits: tuple[LimitInForce, ...], *, product: str, product_type: str
+) -> tuple[LimitInForce, ...]:
+    """Return the limits that usage of a product counts towards: only those can it reach."""
+    return tuple([each for each in limits if each.scope.holds(product, product_type)])
+
+
 def check(
     head: Head, charge: Charge, limits: tuple[LimitInForce, ...]
 ) -> tuple[Head, LimitReached | None]:
@@ -72,41 +82,66 @@ def check(
     Only a limit that the charge counts towards can be reached by it, so the scopes of several
     lie one in the other; the invoice takes the widest.
     """
-    hits: list[LimitHit] = []
-    invoice_scopes: list[str] = []
-    for each in limits:
-        if each.scope.holds(charge.product, charge.product_type):
-            found = _hits(each.limit, each.scope.of(head.unbilled), charge)
-            if found:
-                hits += found
-                invoice_scopes.append(each.limit.invoice_scope)
+    limits = that_count(limits, product=charge.product, product_type=charge.product_type)
+    after = running_head(head)
+    hits = reached(after, limits, Decimal(charge.amount), charge.currency)
     if not hits:
         return head, None
-    return _invoice(head, charge, hits, max(invoice_scopes, key=_width))
+    after, record = invoice(after, charge, hits)
+    return after.stored(), record
 
 
-def _hits(limit: ChargeLimit, counting: tuple[Unbilled, ...], charge: Charge) -> list[LimitHit]:
-    """Return whether a limit is reached by amount, by records, by both: a hit for each.
+Hit = tuple[LimitHit, str]
+"""A limit that was reached, and what its invoice takes."""
+
+
+def reached(
+    head: RunningHead, limits: tuple[LimitInForce, ...], amount: Decimal, currency: str
+) -> list[Hit]:
+    """Return whether limits are reached by amount, by records, by both: a hit for each. ``limits``
+    are those that the charge of ``amount`` counts towards, ``head`` is the one after it and has it.
 
     All open bill periods count together. Not asked: whether the total was below before. A limit
     that was lowered below what is already unbilled is reached by the next record.
     """
-    hits = []
-    if limit.amount is not None and limit.currency == charge.currency:
-        amount = ZERO
-        for entry in counting:
-            amount = EXACT.add(amount, Decimal(entry.amount))
-        if amount >= limit.amount:
-            before = EXACT.subtract(amount, Decimal(charge.amount))
-            hits.append(_hit(limit, "amount", limit.amount, before, amount))
-    if limit.records is not None:
-        records = 0
-        for entry in counting:
-            records += entry.records
-        if records >= limit.records:
-            threshold, after = Decimal(limit.records), Decimal(records)
-            hits.append(_hit(limit, "records", threshold, after - 1, after))
+    hits: list[Hit] = []
+    # Most accounts have one entry. It is then the charge's own, so whatever the scope is, it counts.
+    only = len(head.unbilled) == 1
+    for each in limits:
+        limit = each.limit
+        if limit.amount is not None and limit.currency == currency:
+            total = head.amounts[0] if only else _total(head, each.scope)
+            if total >= limit.amount:
+                before = EXACT.subtract(total, amount)
+                hit = _hit(limit, "amount", limit.amount, before, total)
+                hits.append((hit, limit.invoice_scope))
+        if limit.records is not None:
+            records = head.unbilled[0].records if only else _records(head, each.scope)
+            if records >= limit.records:
+                threshold, after = Decimal(limit.records), Decimal(records)
+                hit = _hit(limit, "records", threshold, after - 1, after)
+                hits.append((hit, limit.invoice_scope))
     return hits
+
+
+def _total(head: RunningHead, scope: Scope) -> Decimal:
+    """Return the unbilled amount in a scope, of every period."""
+    if scope.is_account:
+        return reduce(_add, head.amounts)
+    total = ZERO
+    for entry, amount in zip(head.unbilled, head.amounts, strict=True):
+        if scope.holds(entry.product, entry.product_type):
+            total = _add(total, amount)
+    return total
+
+
+def _records(head: RunningHead, scope: Scope) -> int:
+    """Return the number of unbilled records in a scope, of every period."""
+    records = 0
+    for entry in head.unbilled:
+        if scope.holds(entry.product, entry.product_type):
+            records += entry.records
+    return records
 
 
 def _hit(
@@ -128,13 +163,23 @@ def _width(scope: str) -> int:
     return 1 if scope.startswith(_PRODUCT_TYPE) else 0
 
 
-def _invoice(
-    head: Head, charge: Charge, hits: list[LimitHit], invoice_scope: str
-) -> tuple[Head, LimitReached]:
-    """Return the head without what the invoice takes, and the record that asks for the invoice."""
-    taken = scope_of(invoice_scope).of(head.unbilled)
-    left = tuple(entry for entry in head.unbilled if entry not in taken)
-    head = Head(head.sequence + 1, head.first_open_period_ms, left)
+def invoice(head: RunningHead, charge: Charge, hits: list[Hit]) -> tuple[RunningHead, LimitReached]:
+    """Return the head without what the invoice takes, and the record that asks for the invoice.
+
+    ``hits`` are all that ``charge`` reached, ``head`` is the one after the charge.
+    """
+    invoice_scope = max((scope for _, scope in hits), key=_width)
+    scope = scope_of(invoice_scope)
+    taken, left, amounts_left = [], [], []
+    for entry, amount in zip(head.unbilled, head.amounts, strict=True):
+        if scope.holds(entry.product, entry.product_type):
+            taken.append(entry)
+        else:
+            left.append(entry)
+            amounts_left.append(amount)
+    head = RunningHead(
+        head.sequence + 1, head.first_open_period_ms, tuple(left), tuple(amounts_left)
+    )
     return head, LimitReached(
         tenant=charge.tenant,
         rating_key=charge.rating_key,
@@ -142,7 +187,7 @@ def _invoice(
         limit_reached_id=limit_reached_id(crossing_charge_id=charge.charge_id),
         account_id=charge.account_id,
         crossing_charge_id=charge.charge_id,
-        limits=tuple(hits),
+        limits=tuple([hit for hit, _ in hits]),
         invoice_up_to=charge.sequence,
         invoice_scope=invoice_scope,
         currency=charge.currency,
@@ -152,6 +197,6 @@ def _invoice(
         source_partition=charge.source_partition,
         source_offset=charge.source_offset,
         first_open_period_ms=head.first_open_period_ms,
-        invoiced=taken,
-        unbilled=left,
+        invoiced=tuple(taken),
+        unbilled=head.unbilled,
     )

@@ -51,6 +51,11 @@ def head_key(rating_key: str) -> bytes:
     return _HEAD + rating_key.encode()
 
 
+def rating_key_of(head_key: bytes) -> bytes:
+    """Return the rating key, as the ledger's records are keyed, of the key of its head."""
+    return head_key[len(_HEAD) :]
+
+
 def bucket_key(rating_key: str, counter: str, period_start_ms: int) -> bytes:
     """Return the key of a bucket; the rating key is length-prefixed, so no two of them meet."""
     key = rating_key.encode()

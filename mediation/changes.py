@@ -31,7 +31,8 @@ _MARK, _FILE, _FILE_DONE = 1, 2, 3
 _KEY_END = 1 + ID_BYTES
 _MARK_END = _KEY_END + MARK_BYTES
 _FILE_END = _KEY_END + PROGRESS_BYTES
-_EVENT_DAY = struct.Struct(">10xi")  # in the bytes of a mark
+_IS_MARK, _IS_FILE = MARK_KEY[0], FILE_KEY[0]
+_DAY_AT, _DAY_END = 10, 14  # of the event day in the bytes of a mark
 _DAY_BATCH = struct.Struct(">1sIQ")
 _DAYS_BEFORE_1970 = 1 << 31  # so that keys sort by day
 
@@ -44,13 +45,11 @@ def pack(changed: Mapping[bytes, bytes | None]) -> bytes:
     """Return the entries of a batch; ``changed`` holds marks and file progress by state key."""
     entries: list[bytes] = []
     for key, value in changed.items():
-        if key[:1] == MARK_KEY:
-            assert value is not None, "a mark is never taken back, only replaced"
-            entries.append(b"\x01" + key[1:] + value)
-        elif value is None:
+        if value is None:
+            assert key[0] == _IS_FILE, "a mark is never taken back, only replaced"
             entries.append(b"\x03" + key[1:])
         else:
-            entries.append(b"\x02" + key[1:] + value)
+            entries.append((b"\x01" if key[0] == _IS_MARK else b"\x02") + key[1:] + value)
     return b"".join(entries)
 
 
@@ -77,15 +76,17 @@ def unpack(packed: bytes) -> Iterator[StateChange]:
 
 def state_changes(changed: Iterable[StateChange], *, batch: int) -> list[StateChange]:
     """Return the changes of a batch with the index of its marks by day."""
-    changes: list[StateChange] = []
-    by_day: dict[int, list[bytes]] = {}
-    for key, value in changed:
-        changes.append((key, value))
-        if key[:1] == MARK_KEY and value is not None:
-            (day,) = _EVENT_DAY.unpack_from(value)
-            by_day.setdefault(day, []).append(key[1:])
+    changes = list(changed)
+    by_day: dict[bytes, list[bytes]] = {}
+    for key, value in changes:
+        if key[0] == _IS_MARK and value is not None:
+            day = value[_DAY_AT:_DAY_END]
+            if day not in by_day:
+                by_day[day] = []
+            by_day[day].append(key[1:])
     for day, identities in by_day.items():
-        changes.append((day_key(day, batch=batch), b"".join(identities)))
+        number = int.from_bytes(day, "big", signed=True)
+        changes.append((day_key(number, batch=batch), b"".join(identities)))
     return changes
 
 

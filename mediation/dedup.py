@@ -55,6 +55,10 @@ def mark_to_bytes(mark: Mark) -> bytes:
     return _MARK.pack(*mark)
 
 
+pack_mark = _MARK.pack
+"""`mark_to_bytes` of the fields of a mark, for where a hundred thousand are made a second."""
+
+
 def mark_from_bytes(value: bytes) -> Mark:
     """Return the mark of 27 bytes."""
     return Mark(*_MARK.unpack(value))
@@ -63,6 +67,10 @@ def mark_from_bytes(value: bytes) -> Mark:
 def content_hash(content: bytes) -> bytes:
     """Return the 8-byte hash of the fields that decide a charge."""
     return hashlib.blake2b(content, digest_size=CONTENT_HASH_BYTES).digest()
+
+
+new_content_hash = hashlib.blake2b(digest_size=CONTENT_HASH_BYTES).copy
+"""Return a `content_hash` that has taken nothing yet: copied in half the time of a new one."""
 
 
 class Seen(StrEnum):

@@ -3,75 +3,43 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
+from msgspec import structs
 
 from mediation.changes import FILE_KEY, MARK_KEY
-from mediation.decode.item import MAX_TEXT, DecodedItem, Decoder, Ignored, format_name
+from mediation.decode.item import MAX_TEXT, DecodedItem, Decoder, Ignored, Item, format_name
 from mediation.dedup import content_hash
 from mediation.file_progress import BlockSeen, count_items
-from mediation.identity import command_identity, event_identity, file_identity
+from mediation.identity import command_identity, file_identity
+from mediation.received import Command, End, Origin, Ready, Received, ReceivedItem
 from schemas import raw
-from schemas.flow import SourceRecord
-from schemas.raw import ClosePeriodCommand, FileEnd
+from schemas.flow import Headers, SourceRecord
+from schemas.ids import event_identities
 from schemas.refusal import RefusalReason, Refused
 
 # Of all headers of a record. Each refused item of a block carries them into suspense: a thousand
 # items make this a thousand times.
 MAX_HEADER_BYTES = 8 * 1024
 _REMEMBERED = 10_000  # origins and keys; a fleet has a few
+_MESSAGES_REMEMBERED = 2_000  # sets of headers, of up to a kilobyte each
 _LONGEST_REMEMBERED = 1_024  # bytes of a key; what a client makes up must not fill the memory
 _KINDS = (raw.RECORD_BLOCK, raw.RECORD_END, raw.RECORD_MESSAGE, raw.RECORD_COMMAND)
 _HEX_DIGEST = re.compile(rb"[0-9a-f]{32}")
 _EMPTY = Ignored("an empty record")
 
 
-class Origin(NamedTuple):
-    """Who wrote a record, and how: what its headers say, or as much of it as they do."""
-
-    tenant: str = ""
-    source: str = ""
-    format: str = ""  # "asterisk@1"; as the header states it where no such mapping is loaded
-    decoder: Decoder | None = None
+MakeItems = Callable[[SourceRecord, Origin, Iterable[Item]], Sequence[ReceivedItem | Ready]]
+"""What makes the items of a record out of what its decoder gives."""
 
 
-class Command(NamedTuple):
-    """A command, read."""
+class _Message(NamedTuple):
+    """What the headers of a message came to; those of a source's next one are the same."""
 
-    command: ClosePeriodCommand
-
-
-class End(NamedTuple):
-    """The end record of a file, read."""
-
-    end: FileEnd
-    file_key: bytes
-
-
-Outcome = DecodedItem | Refused | Ignored | Command | End
-
-
-class ReceivedItem(msgspec.Struct, frozen=True, gc=False):
-    """One item of a raw record. ``key`` is the state key of its mark, empty where it has none."""
-
-    index: int
-    raw: bytes
-    outcome: Outcome
-    key: bytes = b""
-    content_hash: bytes = b""
-
-
-class Received(NamedTuple):
-    """A raw record, read."""
-
-    record: SourceRecord
     origin: Origin
-    items: list[ReceivedItem]
-    sequence: int | None = None
-    file_key: bytes = b""  # state key of the file that it is a block of
-    block: BlockSeen | None = None
+    headers: Mapping[str, bytes]
 
 
 class Intake:
@@ -85,6 +53,7 @@ class Intake:
         self._raw_partition_of = raw_partition_of
         self._origins: dict[tuple[bytes | None, ...], Origin] = {}  # refused ones are not kept
         self._partitions: dict[bytes, int] = {}
+        self._messages: dict[Headers, _Message] = {}
 
     def unread(self, record: SourceRecord) -> Received:
         """Return a record that broke the step before: refused without a look at its value."""
@@ -94,8 +63,11 @@ class Intake:
         )
         return _refused(record, _stated_origin(_headers(record)), refused)
 
-    def read(self, record: SourceRecord) -> Received:
+    def read(self, record: SourceRecord, make: MakeItems) -> Received:
         """Return the items of a record; one refusal where it cannot be read as a whole."""
+        known = self._messages.get(record.headers)
+        if known is not None and self._is_sound(record):
+            return _decoded(record, known.origin, known.headers, make)
         headers = _headers(record)
         refused = self._check_record(record, headers)
         if refused is not None:
@@ -105,13 +77,35 @@ class Intake:
             return _command(record, headers)
         origin = self._origin(headers)
         if kind == raw.RECORD_MESSAGE:
-            received = _message(record, origin, headers)
+            received = _message(record, origin, headers, make)
+            self._remember(record, origin, headers)
         else:
-            received = _of_file(record, origin, headers, is_end=kind == raw.RECORD_END)
+            is_end = kind == raw.RECORD_END
+            received = _of_file(record, origin, headers, make, is_end=is_end)
         if raw.SOURCE_SEQUENCE in headers:
             sequence = _whole(headers[raw.SOURCE_SEQUENCE], digits=18)
-            received = received._replace(sequence=sequence)
+            received = structs.replace(received, sequence=sequence)
         return received
+
+    def _is_sound(self, record: SourceRecord) -> bool:
+        """Return whether nothing but the headers can refuse a record as a whole."""
+        return (
+            len(record.value) <= raw.MAX_RECORD_BYTES
+            and record.key is not None
+            and self._partition_of(record.key) == record.partition
+        )
+
+    def _remember(
+        self, record: SourceRecord, origin: Origin | Refused, headers: Mapping[str, bytes]
+    ) -> None:
+        """Remember headers that came to an origin and nothing else."""
+        if isinstance(origin, Refused) or raw.OVERSIZE_BYTES in headers:
+            return
+        if raw.SOURCE_SEQUENCE in headers or _size(headers) > _LONGEST_REMEMBERED:
+            return
+        if len(self._messages) >= _MESSAGES_REMEMBERED:
+            self._messages.clear()
+        self._messages[record.headers] = _Message(origin, headers)
 
     def _check_record(self, record: SourceRecord, headers: Mapping[str, bytes]) -> Refused | None:
         if len(record.value) > raw.MAX_RECORD_BYTES:
@@ -122,9 +116,7 @@ class Intake:
                 f"{raw.OVERSIZE_HEAD_BYTES:,} are kept here, all of them at its position while "
                 f"the topic holds it; BLAKE2b-16 {digest}",
             )
-        size = 0
-        for name, value in headers.items():
-            size += len(name) + len(value)
+        size = _size(headers)
         if size > MAX_HEADER_BYTES:
             return Refused(
                 RefusalReason.TOO_LARGE,
@@ -185,12 +177,18 @@ class Intake:
                 RefusalReason.UNKNOWN_FORMAT,
                 f"no mapping {stated.format!r} is loaded; there are {loaded}",
             )
-        return Origin(stated.tenant, stated.source, format_name(decoder), decoder)
+        tenant, source = stated.tenant, stated.source
+        identity_of = event_identities(tenant=tenant, source=source)
+        return Origin(tenant, source, format_name(decoder), decoder, identity_of)
 
 
 def _headers(record: SourceRecord) -> dict[str, bytes]:
     # Kafka knows headers without a value; to us they are empty.
     return {name: value or b"" for name, value in record.headers}
+
+
+def _size(headers: Mapping[str, bytes]) -> int:
+    return sum([len(name) + len(value) for name, value in headers.items()])
 
 
 def _stated_origin(headers: Mapping[str, bytes]) -> Origin:
@@ -215,25 +213,29 @@ def _refused(record: SourceRecord, origin: Origin, refused: Refused) -> Received
 
 
 def _message(
-    record: SourceRecord, origin: Origin | Refused, headers: Mapping[str, bytes]
+    record: SourceRecord,
+    origin: Origin | Refused,
+    headers: Mapping[str, bytes],
+    make: MakeItems,
 ) -> Received:
     if isinstance(origin, Refused):
         return _refused(record, _stated_origin(headers), origin)
     if raw.OVERSIZE_BYTES in headers:
         return _refused(record, origin, _oversize(headers))
-    return Received(record, origin, _items(record, origin, headers))
+    return _decoded(record, origin, headers, make)
 
 
 def _of_file(
     record: SourceRecord,
     origin: Origin | Refused,
     headers: Mapping[str, bytes],
+    make: MakeItems,
     *,
     is_end: bool,
 ) -> Received:
     stated = _stated_origin(headers)
     if not (stated.tenant and stated.source):
-        return _message(record, origin, headers)  # refused; of which file it is, nobody knows
+        return _message(record, origin, headers, make)  # refused; of which file it is, nobody knows
     file_key = _file_key(stated, headers)
     if is_end:
         return _end(record, stated, file_key)
@@ -245,35 +247,41 @@ def _of_file(
         )
         return _refused(record, stated, refused)
     # The block came, whether or not its items can be read.
-    received = _message(record, origin, headers)
-    return received._replace(file_key=file_key, block=block)
+    received = _message(record, origin, headers, make)
+    return structs.replace(received, file_key=file_key, block=block)
 
 
-def _items(
-    record: SourceRecord, origin: Origin, headers: Mapping[str, bytes]
-) -> list[ReceivedItem]:
+def _decoded(
+    record: SourceRecord, origin: Origin, headers: Mapping[str, bytes], make: MakeItems
+) -> Received:
     assert origin.decoder is not None
-    decoded = origin.decoder.decode(record.value, headers)
-    if len(decoded) > raw.MAX_RECORD_ITEMS:
+    items = make(record, origin, origin.decoder.each(record.value, headers))
+    if len(items) > raw.MAX_RECORD_ITEMS:
         refused = Refused(
             RefusalReason.TOO_LARGE,
-            f"{len(decoded):,} items, {raw.MAX_RECORD_ITEMS:,} fit: send them in several records",
+            f"{len(items):,} items, {raw.MAX_RECORD_ITEMS:,} fit: send them in several records",
         )
-        return [ReceivedItem(0, record.value, refused)]
-    if not decoded:
-        return [ReceivedItem(0, record.value, _EMPTY)]
-    tenant, source = origin.tenant, origin.source
-    items: list[ReceivedItem] = []
-    for index, line, outcome in decoded:
-        if isinstance(outcome, DecodedItem):
-            identity = event_identity(tenant=tenant, source=source, record_id=outcome.record_id)
-            item = ReceivedItem(
-                index, line, outcome, MARK_KEY + identity, content_hash(outcome.content)
-            )
-        else:
-            item = ReceivedItem(index, line, outcome)
-        items.append(item)
-    return items
+        return _refused(record, origin, refused)
+    return Received(record, origin, items or [ReceivedItem(0, record.value, _EMPTY)])
+
+
+def in_full(
+    record: SourceRecord, origin: Origin, items: Iterable[Item]
+) -> Sequence[ReceivedItem | Ready]:
+    """Return the items of a record as they were decoded: `MakeItems` for what must be looked at."""
+    assert origin.identity_of is not None
+    return [
+        ReceivedItem(
+            index,
+            line,
+            outcome,
+            MARK_KEY + origin.identity_of(outcome.record_id),
+            content_hash(outcome.content),
+        )
+        if isinstance(outcome, DecodedItem)
+        else ReceivedItem(index, line, outcome)
+        for index, line, outcome in items
+    ]
 
 
 def _oversize(headers: Mapping[str, bytes]) -> Refused:

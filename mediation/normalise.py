@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mediation.changes import pack, state_changes, unpack
@@ -24,7 +25,10 @@ from mediation.file_progress import (
     progress_to_bytes,
     what_is_missing,
 )
-from mediation.intake import Command, End, Intake, Received, ReceivedItem
+from mediation.intake import Intake, in_full
+from mediation.ordinary import OrdinaryUsage, end_of_event, with_end
+from mediation.owners import Owners
+from mediation.received import Command, End, Ready, Received, ReceivedItem
 from mediation.suspending import suspended
 from mediation.tally import NormaliseTally
 from schemas import suspense
@@ -37,7 +41,10 @@ from schemas.refusal import RefusalReason, Refused
 from schemas.sethash import event_member
 from schemas.usage import RETAIL, PeriodClose, Provenance, UsageEvent, to_wire
 
-_REMEMBERED_KEYS = 1_000_000  # rating keys whose partition is remembered
+_REMEMBERED_KEYS = 100_000  # rating keys whose partition is remembered, 12 MB
+_NORMALISED = Channel.NORMALISED  # a member of an enumeration is found by a descriptor, slowly
+_COPY = Ignored("a copy: what it is made of is not looked at")
+_new_tuple = tuple.__new__  # of an `Append`, in half the time of its own constructor
 _COMMAND_FORMAT = "command@1"
 
 _UNKNOWN_SUBSCRIBER = Refused(
@@ -57,10 +64,22 @@ _NOT_OVER = Refused(
 class PreparedBatch:
     """Raw records, read; it knows the keys of the marks and files that decide about them."""
 
-    def __init__(self, received: list[Received]) -> None:
+    def __init__(
+        self,
+        records: Sequence[SourceRecord],
+        received: list[Received],
+        *,
+        internal_errors: frozenset[int],
+        reference: int,
+    ) -> None:
+        self.records = records
+        self.internal_errors = internal_errors
         self.received = received
-        keys = {item.key for each in received for item in each.items if item.key}
-        keys |= {each.file_key for each in received if each.file_key}
+        self.reference = reference  # version under which owners were looked up
+        keys = {each.file_key for each in received}
+        for each in received:
+            keys.update([item.key for item in each.items])
+        keys.discard(b"")  # of what has none
         self._state_keys = tuple(keys)
 
     @property
@@ -89,6 +108,8 @@ class NormaliseStep:
         self.window = Window(horizon_ms=horizon_ms, future_ms=future_ms)
         self.reference = reference
         self._intake = Intake(mappings, raw_partition_of=raw_partition_of)
+        self._owners = Owners(reference, self.partition_of)
+        self._ordinary = OrdinaryUsage(self._owners, self.window)
         self._partition_of = partition_of
         self._partitions: dict[str, int] = {}
         self._mappings = {
@@ -99,12 +120,17 @@ class NormaliseStep:
         self, records: Sequence[SourceRecord], *, internal_errors: frozenset[int] = frozenset()
     ) -> PreparedBatch:
         """Return the decoded batch; records at ``internal_errors`` are refused unread."""
-        intake = self._intake
+        self._owners.refresh()
+        intake, make = self._intake, self._ordinary.items
+        received = [
+            intake.unread(record) if record.offset in internal_errors else intake.read(record, make)
+            for record in records
+        ]
         return PreparedBatch(
-            [
-                intake.unread(record) if record.offset in internal_errors else intake.read(record)
-                for record in records
-            ]
+            records,
+            received,
+            internal_errors=internal_errors,
+            reference=self.reference.version,
         )
 
     def decide(
@@ -115,6 +141,9 @@ class NormaliseStep:
         Items are decided in their order, each with the marks of those before it, so that where a
         batch ends changes nothing but batch numbers.
         """
+        if batch.reference != self.reference.version:
+            # Owners were looked up in another version than the one that the proof names.
+            batch = self.prepare(batch.records, internal_errors=batch.internal_errors)
         decision = _Decision(self, state, previous)
         for received in batch.received:
             decision.take(received)
@@ -124,6 +153,12 @@ class NormaliseStep:
         """Return the changes of state that one proof tells."""
         proof = proof_from_msgpack(value)
         return state_changes(unpack(proof.changes), batch=proof.batch)
+
+    def in_full(self, record: SourceRecord, index: int) -> ReceivedItem:
+        """Return an item as it was decoded: for the few that were ready and are no event."""
+        item = self._intake.read(record, in_full).items[index]
+        assert isinstance(item, ReceivedItem)
+        return item
 
     def partition_of(self, rating_key: str) -> int:
         """Return the normalised partition of a rating key, remembered."""
@@ -151,6 +186,8 @@ class _Decision:
         self._batch = previous.batch + 1
         self._changed: dict[bytes, bytes | None] = {}
         self._appends: list[Append] = []
+        self._end = end_of_event(self._batch)
+        self._handed_on = defaultdict[int, list[bytes]](list)  # members that were ready
         self._tally = NormaliseTally(previous)
 
     def take(self, received: Received) -> None:
@@ -161,11 +198,35 @@ class _Decision:
         if received.block is not None:
             progress = after_block(self._progress(received.file_key), received.block)
             self._changed[received.file_key] = progress_to_bytes(progress)
+        state, changed, appends = self._state, self._changed, self._appends
+        passed = 0
         for item in received.items:
-            self._tally.outcome(self._decide(received, item))
+            if isinstance(item, ReceivedItem):
+                self._tally.outcome(self._decide(received, item))
+            elif item.key in state or item.key in changed:
+                self._tally.outcome(self._ready_copy(received, item))
+            else:
+                value = with_end(item.event, self._end)
+                _, _, _, key, to, _, _, _, _ = item.owner
+                changed[item.key] = item.mark
+                appends.append(_new_tuple(Append, (_NORMALISED, to, key, value, ())))
+                self._handed_on[to].append(item.member)
+                passed += 1
+        self._tally.outcome(NormaliseOutcome.NORMALISED, passed)
+
+    def _ready_copy(self, received: Received, item: Ready) -> NormaliseOutcome:
+        """Return the outcome of usage whose identity is known."""
+        mark = mark_from_bytes(item.mark)
+        usage = ReceivedItem(item.index, item.raw, _COPY, item.key, mark.content_hash)
+        copy = self._copy(received, usage, version=mark.content_version)
+        if copy is None:  # the one before is behind the horizon: it counts no more
+            copy = self._decide(received, self._step.in_full(received.record, item.index))
+        return copy
 
     def decided(self, batch: Sequence[Received]) -> Decided:
         """Return what the batch comes to."""
+        for partition, digests in self._handed_on.items():
+            self._tally.all_handed_on(partition, digests)
         proof = self._tally.proof(
             next_offset=batch[-1].record.offset + 1 if batch else self._previous.next,
             versions=self._step.versions(),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mediation.changes import MARK_KEY
-from mediation.intake import MAX_HEADER_BYTES, Received, ReceivedItem
+from mediation.intake import MAX_HEADER_BYTES
+from mediation.received import Received, ReceivedItem
 from schemas import raw
 from schemas.flow import Headers
 from schemas.ids import suspense_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from schemas import sethash
 from schemas.outcome import NormaliseOutcome
@@ -35,9 +36,10 @@ class NormaliseTally:
             first, _ = self._sequences.get(source, (sequence, sequence))
             self._sequences[source] = first, sequence
 
-    def outcome(self, outcome: NormaliseOutcome) -> None:
-        """Count the one outcome of an item."""
-        self._outcomes[outcome.value] += 1
+    def outcome(self, outcome: NormaliseOutcome, items: int = 1) -> None:
+        """Count the one outcome of an item, or of several with the same."""
+        if items:
+            self._outcomes[outcome.value] += items
 
     def refused(self, reason: RefusalReason, source: str) -> None:
         """Count why an item was suspended."""
@@ -53,11 +55,20 @@ class NormaliseTally:
 
     def handed_on(self, partition: int, member: int) -> None:
         """Count an event or a command that rate will read, `sethash.event_member`."""
+        count, total = self._so_far(partition)
+        self._handed_on[partition] = count + 1, sethash.add(total, member)
+
+    def all_handed_on(self, partition: int, digests: Sequence[bytes]) -> None:
+        """Count events that rate will read, by the digests of `sethash.event_digest`."""
+        count, total = self._so_far(partition)
+        self._handed_on[partition] = count + len(digests), sethash.add_digests(total, digests)
+
+    def _so_far(self, partition: int) -> tuple[int, int]:
         so_far = self._handed_on.get(partition)
         if so_far is None:
             earlier = self._previous.handed_on.get(str(partition), Cumulative())
             so_far = earlier.count, sethash.from_hex(earlier.set_hash)
-        self._handed_on[partition] = so_far[0] + 1, sethash.add(so_far[1], member)
+        return so_far
 
     def proof(self, *, next_offset: int, versions: Versions, changes: bytes) -> Proof:
         """Return the sealed proof of the batch."""

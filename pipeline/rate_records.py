@@ -2,72 +2,80 @@
 
 from __future__ import annotations
 
-from counters.state import Head
-from rating.rate import RatedUsage
+from decimal import Decimal
+
+import msgspec
+
+from rating.rate import Priced, Selected
 from schemas.decimals import DecimalText, to_text
 from schemas.flow import SourceRecord
-from schemas.ids import suspense_id, usage_charge_id
-from schemas.ledger import Charge, CounterAfter
+from schemas.ids import suspense_id
+from schemas.ledger_parts import PricePart, RestPart, UsagePart, explanation_json, fields_json
 from schemas.proof import RATE
 from schemas.refusal import Refused
 from schemas.suspense import Suspended, SuspenseClass
 from schemas.usage import NormalisedRecord, UsageEvent
 
 
-def charge_record(
-    record: SourceRecord,
-    event: UsageEvent,
-    rated: RatedUsage,
-    *,
-    amount: DecimalText,
-    head: Head,
-    usage_period_ms: int,
-    bill_period_ms: int,
-    catalogue_version: int,
-    counters_after: tuple[CounterAfter, ...],
-) -> Charge:
-    """Return the ledger's record of a charge: all that a reader needs without a second topic."""
-    provenance = event.provenance
-    return Charge(
-        tenant=event.tenant,
-        rating_key=event.rating_key,
-        sequence=head.sequence,
-        charge_id=usage_charge_id(
-            identity=event.identity, run=event.run, rating_key=event.rating_key
-        ),
-        run=event.run,
-        identity=event.identity.hex(),
-        account_id=event.account_id,
-        subscription_id=event.subscription_id,
-        product=rated.product,
-        product_type=rated.product_type,
-        usage_kind=event.usage_kind,
-        source=event.source,
-        record_id=event.record_id,
-        started_at_ms=event.started_at_ms,
-        origin=event.origin,
-        destination=event.destination,
-        used=to_text(rated.used),
-        billed=to_text(rated.billed),
-        free=to_text(rated.free),
-        unit=rated.unit,
-        amount=amount,
-        currency=rated.currency,
-        usage_period_ms=usage_period_ms,
-        bill_period_ms=bill_period_ms,
-        catalogue_version=catalogue_version,
-        price_id=rated.price_id,
-        explanation=rated.explanation,
-        counters_after=counters_after,
-        source_partition=record.partition,
-        source_offset=record.offset,
-        raw=(provenance.partition, provenance.offset, provenance.index),
-        first_open_period_ms=head.first_open_period_ms,
-        unbilled=head.unbilled,
-        tax_code=rated.tax_code,
-        recycles=event.recycles,
-        attributes=event.attributes,
+class Charged(msgspec.Struct, frozen=True, gc=False):
+    """What a price came to, and how the ledger says it."""
+
+    amount: Decimal
+    amount_text: DecimalText
+    billed: Decimal
+    free: Decimal
+    price_json: bytes
+    explanation: msgspec.Raw
+
+
+def charged_of(selected: Selected, priced: Priced, usage_period_ms: int) -> Charged:
+    """Return what a price came to, written."""
+    offer, billed, free, amount_text = (
+        selected.offer,
+        priced.billed,
+        priced.free,
+        to_text(priced.amount),
     )
+    part = PricePart(
+        to_text(billed), to_text(free), offer.unit, amount_text, offer.currency, usage_period_ms
+    )
+    return Charged(
+        priced.amount,
+        amount_text,
+        billed,
+        free,
+        fields_json(part),
+        explanation_json(priced.explanation),
+    )
+
+
+def usage_json(event: UsageEvent, selected: Selected, charge_id: bytes) -> bytes:
+    """Return the part of a charge that says what was used."""
+    offer = selected.offer
+    return fields_json(
+        UsagePart(
+            charge_id.hex(),
+            event.run,
+            event.identity.hex(),
+            event.account_id,
+            event.subscription_id,
+            offer.product,
+            offer.product_type,
+            event.usage_kind,
+            event.source,
+            event.record_id,
+            event.started_at_ms,
+            event.origin,
+            event.destination,
+            to_text(selected.used),
+        )
+    )
+
+
+def rest_json(event: UsageEvent, selected: Selected) -> bytes:
+    """Return the part of a charge that ends it."""
+    tax_code = selected.offer.tax_code
+    return fields_json(RestPart(tax_code, event.recycles, None, None, event.attributes))
 
 
 def suspended_record(

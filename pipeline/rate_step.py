@@ -7,42 +7,35 @@ money itself.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
 
-from counters.count import add, count
-from counters.limits import check
+from counters.count import add_running, bill_period, count_running
+from counters.limits import invoice, reached
 from counters.period import close
-from counters.state import (
-    Bucket,
-    Head,
-    bucket_from_state,
-    bucket_to_state,
-    changes_of,
-    head_from_state,
-    head_key,
-    head_to_state,
-)
-from pipeline.rate_prepare import Item, PeriodCounter, Priceable, RateBatch, prepare
-from pipeline.rate_records import charge_record, source_of, suspended_record
+from counters.running import RunningBucket, running_head
+from counters.state import changes_of, head_key, rating_key_of
+from pipeline.rate_prepare import Item, Priceable, RateBatch, prepare
+from pipeline.rate_records import Charged, charged_of, source_of, suspended_record
+from pipeline.rate_running import RunningState
 from pipeline.rate_tally import RateTally
+from pipeline.rate_terms import PeriodCounter, PeriodCounters, TermsInForce
 from rating.catalogue import Catalogue
-from rating.rate import Filtered, RatedUsage, charge
-from schemas import ledger, suspense
-from schemas.decimals import to_text
+from rating.rate import Filtered, Priced, Selected, charge_after
+from schemas import ledger, suspense, usage
+from schemas.decimals import ZERO
 from schemas.flow import Append, Channel, Decided, Headers, SourceRecord, StateChange
-from schemas.ledger import Charge, CounterAfter, LimitReached, PeriodClosed, StateRecord
+from schemas.ledger import Charge, CounterAfter
+from schemas.ledger_parts import CountedPart, charge_json, fields_json
 from schemas.proof import RATE, Proof, Versions
 from schemas.raw import MAX_LEDGER_RECORD_BYTES
 from schemas.reference import ReferenceData
 from schemas.refusal import RefusalReason, Refused
 from schemas.usage import NormalisedRecord, PeriodClose
 
-_HEADERS: Mapping[type[StateRecord], Headers] = {
-    Charge: ((ledger.KIND_HEADER, ledger.KIND_USAGE),),
-    LimitReached: ((ledger.KIND_HEADER, ledger.KIND_LIMIT_REACHED),),
-    PeriodClosed: ((ledger.KIND_HEADER, ledger.KIND_PERIOD_CLOSED),),
-}
+_USAGE: Headers = ((ledger.KIND_HEADER, ledger.KIND_USAGE),)
+_LIMIT_REACHED: Headers = ((ledger.KIND_HEADER, ledger.KIND_LIMIT_REACHED),)
+_PERIOD_CLOSED: Headers = ((ledger.KIND_HEADER, ledger.KIND_PERIOD_CLOSED),)
 _FRAMING_BYTES = 64  # more than the kind header and the record's own lengths take
+_LEDGER = Channel.LEDGER
 
 
 class RateStep:
@@ -53,29 +46,29 @@ class RateStep:
     def __init__(self, *, catalogue: Catalogue, reference: ReferenceData) -> None:
         self.catalogue = catalogue
         self.reference = reference
+        self._terms: TermsInForce | None = None  # found at the first batch
 
     def prepare(
         self, records: Sequence[SourceRecord], *, internal_errors: frozenset[int] = frozenset()
     ) -> RateBatch:
         """Return the batch decoded, with its prices selected and the keys of its counters."""
-        return prepare(
-            records,
-            catalogue=self.catalogue,
-            reference=self.reference,
-            internal_errors=internal_errors,
-        )
+        terms = self._terms
+        if terms is None or not terms.are_of(self.catalogue, self.reference):
+            terms = self._terms = TermsInForce(self.catalogue, self.reference)
+        return prepare(records, terms=terms, internal_errors=internal_errors)
 
     def decide(self, batch: RateBatch, state: Mapping[bytes, bytes], *, previous: Proof) -> Decided:
         """Return the ledger records of a batch, what goes to suspense, the proof, the new state."""
-        work = _Work(state, previous, batch.versions)
+        work = _Work(RunningState(state), previous, batch.versions)
         for item in batch.items:
             work.decide(item)
         proof = work.tally.proof(
             records=len(batch.items),
             next_offset=batch.items[-1].record.offset + 1,
             versions=batch.versions,
+            read=batch.read,
         )
-        return Decided(work.appends, proof, work.changes())
+        return Decided(work.appends, proof, work.state.changes())
 
     def fold(self, value: bytes) -> Iterable[StateChange]:
         """Return the changes of state that one record of the ledger tells; none for a proof."""
@@ -85,103 +78,120 @@ class RateStep:
 class _Work:
     """One batch being decided. It is thrown away after it, so an abort leaves nothing behind."""
 
-    def __init__(self, state: Mapping[bytes, bytes], previous: Proof, versions: Versions) -> None:
-        self._state = state
+    def __init__(self, state: RunningState, previous: Proof, versions: Versions) -> None:
+        self.state = state
         self._topic = previous.source_topic
         self._partition = previous.source_partition
         self._catalogue_version = versions.catalogue
-        self._heads: dict[str, Head] = {}  # those that changed, as they are now
-        self._buckets: dict[bytes, Bucket] = {}
         self.appends: list[Append] = []
         self.tally = RateTally(previous)
-
-    def changes(self) -> list[StateChange]:
-        """Return the state after the batch, where it changed."""
-        heads = [(head_key(key), head_to_state(head)) for key, head in self._heads.items()]
-        buckets = [(key, bucket_to_state(bucket)) for key, bucket in self._buckets.items()]
-        return [*heads, *buckets]
 
     def decide(self, item: Item) -> None:
         """Give one record its one outcome."""
         record, event, verdict = item.record, item.event, item.verdict
         assert record.partition == self._partition
-        if event is not None:
-            self.tally.read(event)
         refused: Refused | None = None
-        match verdict:
-            case Priceable():
-                refused = self._charge(record, verdict)
-            case PeriodClose():
-                refused = self._close(record, verdict)
-            case Filtered():
-                self.tally.filtered(source_of(event))
-            case Refused():
-                refused = verdict
+        if isinstance(verdict, Priceable):
+            refused = self._charge(record, verdict)
+            if refused is not None:
+                event = usage.from_wire(record.value)
+        else:
+            match verdict:
+                case PeriodClose():
+                    refused = self._close(record, verdict)
+                case Filtered():
+                    self.tally.filtered(source_of(event))
+                case Refused():
+                    refused = verdict
         if refused is not None:
             self._suspend(record, event, refused)
 
     def _charge(self, record: SourceRecord, priceable: Priceable) -> Refused | None:
         """Price and count one event; where it is refused, nothing of it has been counted."""
-        event, counters = priceable.event, priceable.counters
-        usage_period_ms = priceable.usage_period_ms
-        before = [self._bucket(counter) for counter in counters]
-        quantities = {
-            counter.name: Decimal(bucket.quantity)
-            for counter, bucket in zip(counters, before, strict=True)
-        }
-        rated = charge(priceable.selected, quantities)
-        counted = count(
-            self._head(event.rating_key),
-            product=rated.product,
-            product_type=rated.product_type,
-            amount=rated.amount,
-            currency=rated.currency,
-            usage_period_ms=usage_period_ms,
+        selected, terms, counters = priceable.selected, priceable.terms, priceable.counters
+        offer, usage_period_ms = selected.offer, priceable.usage_period_ms
+        before = [self.state.bucket(counter.key) for counter in counters]
+        charged = priceable.charged
+        if charged is None:
+            priced = _priced_after(selected, before)
+            charged = charged_of(selected, priced, usage_period_ms)
+        amount = charged.amount
+        head = self.state.head(terms.head_key)
+        bill_period_ms = bill_period(head, usage_period_ms)
+        counted = count_running(
+            head, offer.product, offer.product_type, amount, offer.currency, bill_period_ms
         )
         if isinstance(counted, Refused):
             return counted
-        after = _added(counters, before, rated)
-        charged = charge_record(
-            record,
-            event,
-            rated,
-            amount=to_text(rated.amount),
-            head=counted.head,
-            usage_period_ms=usage_period_ms,
-            bill_period_ms=counted.bill_period_ms,
-            catalogue_version=self._catalogue_version,
-            counters_after=_counters_after(after, usage_period_ms),
+        after = _added(selected, counters, before, charged)
+        value = charge_json(
+            terms.ledger_head,
+            counted.sequence,
+            priceable.usage_json,
+            charged.price_json,
+            fields_json(
+                CountedPart(
+                    bill_period_ms,
+                    self._catalogue_version,
+                    selected.rule.price_id,
+                    charged.explanation,
+                    [
+                        CounterAfter(
+                            counter.name,
+                            usage_period_ms,
+                            bucket.records,
+                            bucket.quantity_text,
+                            bucket.amount_text,
+                        )
+                        for counter, bucket in after
+                    ],
+                    record.partition,
+                    record.offset,
+                    priceable.raw,
+                    counted.first_open_period_ms,
+                    counted.unbilled,
+                )
+            ),
+            priceable.rest_json,
         )
-        head, reached = check(counted.head, charged, priceable.limits)
-        refused = self._append(charged) if reached is None else self._append(charged, reached)
+        record_key = rating_key_of(terms.head_key)
+        hits = reached(counted, terms.limits, amount, offer.currency)
+        if not hits:
+            head, refused = counted, self._append(record_key, (_USAGE, value))
+        else:
+            charge = ledger.from_wire(value)
+            assert isinstance(charge, Charge)
+            head, asks = invoice(counted, charge, hits)
+            last = (_LIMIT_REACHED, ledger.to_wire(asks))
+            refused = self._append(record_key, (_USAGE, value), last)
         if refused is not None:
             return refused
-        self._heads[event.rating_key] = head
+        self.state.heads[terms.head_key] = head
         for counter, bucket in after:
-            self._buckets[counter.key] = bucket
-        self.tally.rated(charged, amount=rated.amount, billed=rated.billed)
+            self.state.buckets[counter.key] = bucket
+        self.tally.rated(priceable.source, offer, priceable.charge_id, charged)
         return None
 
     def _close(self, record: SourceRecord, command: PeriodClose) -> Refused | None:
+        key = head_key(command.rating_key)
         head, closed = close(
-            self._head(command.rating_key),
+            self.state.head(key).stored(),
             command,
             source_partition=record.partition,
             source_offset=record.offset,
         )
         if closed is not None:
-            refused = self._append(closed)
+            record_json = (_PERIOD_CLOSED, ledger.to_wire(closed))
+            refused = self._append(command.rating_key.encode(), record_json)
             if refused is not None:
                 return refused
-            self._heads[command.rating_key] = head
+            self.state.heads[key] = running_head(head)
         self.tally.command()
         return None
 
-    def _append(self, *records: StateRecord) -> Refused | None:
+    def _append(self, key: bytes, *records: tuple[Headers, bytes]) -> Refused | None:
         """Append all of ``records`` to the ledger, or none where one is too large for it."""
-        appends = []
-        for record in records:
-            key, value = record.rating_key.encode(), ledger.to_wire(record)
+        for _, value in records:
             if len(key) + len(value) + _FRAMING_BYTES > MAX_LEDGER_RECORD_BYTES:
                 return Refused(
                     RefusalReason.TOO_LARGE,
@@ -189,10 +199,9 @@ class _Work:
                     "fit. Operator action: have the source send less with one record, or close "
                     "the account's open periods.",
                 )
-            headers = _HEADERS[type(record)]
-            appends.append(Append(Channel.LEDGER, self._partition, key, value, headers))
-        self.appends += appends
-        self.tally.ledger_records += len(appends)
+        for headers, value in records:
+            self.appends.append(Append(_LEDGER, self._partition, key, value, headers))
+        self.tally.ledger_records += len(records)
         return None
 
     def _suspend(
@@ -205,35 +214,28 @@ class _Work:
         self.appends.append(Append(Channel.SUSPENSE, self._partition, key, value, headers))
         self.tally.suspended(suspended)
 
-    def _head(self, rating_key: str) -> Head:
-        head = self._heads.get(rating_key)
-        return head_from_state(self._state.get(head_key(rating_key))) if head is None else head
 
-    def _bucket(self, counter: PeriodCounter) -> Bucket:
-        bucket = self._buckets.get(counter.key)
-        return bucket_from_state(self._state.get(counter.key)) if bucket is None else bucket
+def _priced_after(selected: Selected, before: Sequence[RunningBucket]) -> Priced:
+    """Return what the price comes to, after the counters that it asks for."""
+    allowance, tier = selected.counting
+    return charge_after(
+        selected,
+        taken_before=ZERO if allowance is None else before[1].quantity,
+        billed_before=ZERO if tier is None else before[-1].quantity,
+    )
 
 
 def _added(
-    counters: Sequence[PeriodCounter], before: Sequence[Bucket], rated: RatedUsage
-) -> list[tuple[PeriodCounter, Bucket]]:
+    selected: Selected,
+    counters: PeriodCounters,
+    before: Sequence[RunningBucket],
+    charged: Charged,
+) -> list[tuple[PeriodCounter, RunningBucket]]:
     """Return the counters that the charge changes, with their buckets after it."""
-    after = [(counters[0], add(before[0], quantity=rated.used, amount=rated.amount))]
-    if rated.counted:
-        quantities = dict(rated.counted)
-        for counter, bucket in zip(counters[1:], before[1:], strict=True):
-            if counter.name in quantities:
-                after.append((counter, add(bucket, quantity=quantities.pop(counter.name))))
-        assert not quantities, f"rating counted what it did not ask for: {sorted(quantities)}"
+    after = [(counters[0], add_running(before[0], selected.used, charged.amount))]
+    allowance, tier = selected.counting
+    if allowance is not None and charged.free:
+        after.append((counters[1], add_running(before[1], charged.free)))
+    if tier is not None and charged.billed:
+        after.append((counters[-1], add_running(before[-1], charged.billed)))
     return after
-
-
-def _counters_after(
-    buckets: Sequence[tuple[PeriodCounter, Bucket]], period_start_ms: int
-) -> tuple[CounterAfter, ...]:
-    return tuple(
-        [
-            CounterAfter(counter.name, period_start_ms, after.records, after.quantity, after.amount)
-            for counter, after in buckets
-        ]
-    )

@@ -6,41 +6,25 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from decimal import Decimal, localcontext
 
+from pipeline.rate_read import ReadRuns
+from pipeline.rate_records import Charged
+from rating.catalogue import Offer
 from schemas import sethash
 from schemas.decimals import EXACT, ZERO, DecimalText, to_text
-from schemas.ledger import Charge
-from schemas.proof import Cumulative, Proof, ReadSoFar, SourceTally, Versions, sealed
+from schemas.event_digests import charge_members
+from schemas.proof import Proof, SourceTally, Versions, sealed
 from schemas.suspense import Suspended
-from schemas.usage import NormalisedRecord
 
 
-class _Read:
-    """What rate has read of one raw partition so far; see `schemas.proof.ReadSoFar`."""
+class _Lot:
+    """The charges of one source in one currency and unit."""
 
-    __slots__ = ("batch", "closed", "closed_batch", "count", "total")
+    __slots__ = ("amounts", "billed", "member")
 
-    def __init__(self, before: ReadSoFar | None) -> None:
-        self.batch = before.batch if before else 0
-        self.count = before.so_far.count if before else 0
-        self.total = sethash.from_hex(before.so_far.set_hash) if before else sethash.EMPTY
-        self.closed_batch = before.closed_batch if before else 0
-        self.closed = before.closed if before else Cumulative()
-
-    def add(self, batch: int, member: int) -> None:
-        if batch != self.batch:
-            # A partition holds the batches of one raw partition in order, so one after it says
-            # that every earlier one is read whole, those that gave it nothing included.
-            assert batch > self.batch, f"batch {batch} of normalise after {self.batch}"
-            self.closed_batch, self.closed = batch - 1, self._so_far()
-            self.batch = batch
-        self.count += 1
-        self.total += member
-
-    def _so_far(self) -> Cumulative:
-        return Cumulative(self.count, sethash.to_hex(self.total % sethash.MODULUS))
-
-    def summary(self) -> ReadSoFar:
-        return ReadSoFar(self.batch, self._so_far(), self.closed_batch, self.closed)
+    def __init__(self, currency: str) -> None:
+        self.amounts: list[Decimal] = []
+        self.billed: list[Decimal] = []
+        self.member = charge_members(currency)
 
 
 class RateTally:
@@ -48,37 +32,27 @@ class RateTally:
 
     def __init__(self, previous: Proof) -> None:
         self._previous = previous
-        self._read: dict[int, _Read] = {}
         self._outcomes: Counter[str] = Counter()
         self._refusals: Counter[str] = Counter()
         self._source_records: Counter[str] = Counter()
         self._source_refusals: Counter[str] = Counter()
-        self._charges: defaultdict[str, list[Decimal]] = defaultdict(list)  # by currency
-        self._quantities: defaultdict[str, list[Decimal]] = defaultdict(list)  # by unit
+        self._lots: dict[tuple[str, str, str], _Lot] = {}  # by source, currency and unit
         self._charge_hash = sethash.EMPTY
         self._suspense_hash = sethash.EMPTY
         self.ledger_records = 0  # of whatever kind but the proof's
 
-    def read(self, event: NormalisedRecord) -> None:
-        """Count a record as read, whatever becomes of it: normalise counted it as handed on."""
-        raw_partition = event.provenance.partition
-        read = self._read.get(raw_partition)
-        if read is None:
-            read = _Read(self._previous.read.get(str(raw_partition)))
-            self._read[raw_partition] = read
-        member = sethash.event_member(
-            event.identity, event.run, event.rating_key, event.content_hash
-        )
-        read.add(event.batch, member)
-
-    def rated(self, charge: Charge, *, amount: Decimal, billed: Decimal) -> None:
-        """Count a charge; ``amount`` and ``billed`` are those of its text."""
-        self._outcomes["rated"] += 1
-        self._source_records[charge.source] += 1
-        currency, unit = charge.currency, charge.unit
-        self._charges[currency].append(amount)
-        self._quantities[unit].append(billed)
-        self._charge_hash += sethash.charge_member(charge.charge_id, charge.amount, currency)
+    def rated(self, source: str, offer: Offer, charge_id: bytes, charged: Charged) -> None:
+        """Count a charge."""
+        key = (source, offer.currency, offer.unit)
+        lot = self._lots.get(key)
+        if lot is None:
+            lot = self._lots[key] = _Lot(offer.currency)
+            # What is counted stands in the proof in the order in which it first came.
+            self._outcomes["rated"] += 0
+            self._source_records[source] += 0
+        lot.amounts.append(charged.amount)
+        lot.billed.append(charged.billed)
+        self._charge_hash += lot.member(charge_id, charged.amount_text)
 
     def filtered(self, source: str) -> None:
         """Count an event that a rule says is not charged."""
@@ -98,10 +72,16 @@ class RateTally:
         member = sethash.member(bytes.fromhex(record.suspense_id))
         self._suspense_hash = sethash.add(self._suspense_hash, member)
 
-    def proof(self, *, records: int, next_offset: int, versions: Versions) -> Proof:
+    def proof(self, *, records: int, next_offset: int, versions: Versions, read: ReadRuns) -> Proof:
         """Return the sealed proof of the batch."""
         previous = self._previous
-        read = {str(partition): read.summary() for partition, read in self._read.items()}
+        charges: defaultdict[str, list[Decimal]] = defaultdict(list)
+        quantities: defaultdict[str, list[Decimal]] = defaultdict(list)
+        for (source, currency, unit), lot in self._lots.items():
+            self._outcomes["rated"] += len(lot.amounts)
+            self._source_records[source] += len(lot.amounts)
+            charges[currency] += lot.amounts
+            quantities[unit] += lot.billed
         return sealed(
             Proof(
                 stage=previous.stage,
@@ -117,9 +97,9 @@ class RateTally:
                 items=records,
                 outcomes=dict(self._outcomes),
                 refusals=dict(self._refusals),
-                read=previous.read | read,
-                charges=_sums(self._charges),
-                quantities=_sums(self._quantities),
+                read=read.after(previous.read),
+                charges=_sums(charges),
+                quantities=_sums(quantities),
                 ledger_records=self.ledger_records,
                 set_hash=sethash.to_hex(self._charge_hash % sethash.MODULUS),
                 suspense_count=self._refusals.total(),

@@ -20,6 +20,17 @@ from rating.selection import Selected
 from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import ExplanationStep
 
+_NO_USAGE = ("no_usage",)
+
+
+class Priced(msgspec.Struct, frozen=True, gc=False):
+    """What the price comes to, in the product's unit and the plan's currency."""
+
+    billed: Decimal  # after allowance and increments
+    free: Decimal  # taken from an allowance
+    amount: Decimal  # rounded as the price says
+    explanation: tuple[ExplanationStep, ...]
+
 
 class RatedUsage(msgspec.Struct, frozen=True, kw_only=True):
     """The charge for one event. ``used``, ``billed`` and ``free`` are in the product's unit."""
@@ -43,12 +54,37 @@ def charge(selected: Selected, before: Mapping[str, Decimal]) -> RatedUsage:
 
     A counter that is not in ``before`` was never counted and is zero.
     """
-    rule, price = selected.rule, selected.price
-    steps = list(selected.explanation)
-    units = selected.used
+    allowance, tier = selected.allowance_counter, selected.tier_counter
+    priced = charge_after(
+        selected,
+        taken_before=ZERO if allowance is None else before.get(allowance, ZERO),
+        billed_before=ZERO if tier is None else before.get(tier, ZERO),
+    )
+    counted = ((allowance, priced.free), (tier, priced.billed))
+    offer = selected.offer
+    return RatedUsage(
+        used=selected.used,
+        billed=priced.billed,
+        free=priced.free,
+        unit=offer.unit,
+        amount=priced.amount,
+        currency=offer.currency,
+        price_id=selected.rule.price_id,
+        product=offer.product,
+        product_type=offer.product_type,
+        tax_code=offer.tax_code,
+        explanation=priced.explanation,
+        counted=tuple((name, units) for name, units in counted if name is not None and units),
+    )
+
+
+def charge_after(selected: Selected, *, taken_before: Decimal, billed_before: Decimal) -> Priced:
+    """Return what the price of the event comes to, after what the month took of its allowance and billed
+    before; each is zero where the price does not ask for it."""
+    rule, price, units = selected.rule, selected.price, selected.used
+    steps = [*selected.explanation]
     if not units:
-        steps.append(("no_usage",))
-        return _rated(selected, ZERO, ZERO, rule.zero, steps, ())
+        return Priced(ZERO, ZERO, rule.zero, (*steps, _NO_USAGE))
     if rule.round_units is not None:
         measured, units = units, rounded_units(rule.round_units, used_units=units)
         steps.append(
@@ -61,22 +97,14 @@ def charge(selected: Selected, before: Mapping[str, Decimal]) -> RatedUsage:
             )
         )
     increments = None if isinstance(price, FlatPrice) else price.increments
-    counted: tuple[tuple[str, Decimal], ...] = ()
-    if selected.allowance_counter is None or rule.allowance is None:
+    allowance = rule.allowance
+    if allowance is None:
         free, billed = ZERO, _incremented(increments, units, steps)
     else:
-        taken_before = before.get(selected.allowance_counter, ZERO)
-        free, billed = _allow(rule.allowance, increments, units, taken_before, steps)
-        if free:
-            counted = ((selected.allowance_counter, free),)
-    billed_before = ZERO
-    if selected.tier_counter is not None:
-        billed_before = before.get(selected.tier_counter, ZERO)
-        if billed:
-            counted = (*counted, (selected.tier_counter, billed))
-    amount = _price(selected, billed_before, billed, steps)
+        free, billed = _allow(allowance, increments, units, taken_before, steps)
+    amount = _price(selected, billed_before, billed, steps) if billed else rule.zero
     steps.append(rule.rounding_step)
-    return _rated(selected, billed, free, amount, steps, counted)
+    return Priced(billed, free, amount, tuple(steps))
 
 
 def _incremented(
@@ -121,11 +149,9 @@ def _price(
 ) -> Decimal:
     """Return the rounded amount for the billed units."""
     price, rounding = selected.price, selected.rule.rounding
-    if not billed:
-        return selected.rule.zero
     if isinstance(price, PerUnitPrice):
         steps += price.explanation
-        if selected.tier_counter is None:
+        if selected.counting[1] is None:
             return per_unit.charge(price, billed_units=billed, rounding=rounding)
         steps.append(("month_before", to_text(billed_before)))
         return per_unit.charge_as_it_grows(
@@ -138,35 +164,8 @@ def _price(
         price, used_before_units=billed_before, used_units=billed, rounding=rounding
     )
     steps.append(("month_before", to_text(billed_before)))
-    per_units = to_text(price.per_units)
-    for tier, from_units, units in tiers:
-        end = "" if tier.upto_units is None else to_text(tier.upto_units)
-        steps.append(
-            ("tier", to_text(from_units), end, to_text(units), to_text(tier.amount), per_units)
-        )
+    per_units = price.per_units_text
+    for bounds, units in tiers:
+        from_text, upto_text = bounds.from_text, bounds.upto_text
+        steps.append(("tier", from_text, upto_text, to_text(units), bounds.amount_text, per_units))
     return amount
-
-
-def _rated(
-    selected: Selected,
-    billed: Decimal,
-    free: Decimal,
-    amount: Decimal,
-    steps: list[ExplanationStep],
-    counted: tuple[tuple[str, Decimal], ...],
-) -> RatedUsage:
-    offer = selected.offer
-    return RatedUsage(
-        used=selected.used,
-        billed=billed,
-        free=free,
-        unit=offer.unit,
-        amount=amount,
-        currency=offer.currency,
-        price_id=selected.rule.price_id,
-        product=offer.product,
-        product_type=offer.product_type,
-        tax_code=offer.tax_code,
-        explanation=tuple(steps),
-        counted=counted,
-    )

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import msgspec
 
-from schemas.decimals import EXACT, ZERO
-from schemas.money import RATED_DECIMAL_PLACES, Rounding, round_amount
+from schemas.decimals import EXACT
+from schemas.money import RATED_DECIMAL_PLACES, Rounding, round_quotient
 
 
 class RoundingRule(msgspec.Struct, frozen=True, gc=False):
@@ -19,9 +19,7 @@ class RoundingRule(msgspec.Struct, frozen=True, gc=False):
 
 def rounded(rule: RoundingRule, undivided: Decimal, *, divide_by: Decimal) -> Decimal:
     """Return ``undivided / divide_by`` in one rounding."""
-    return round_amount(
-        undivided, divide_by=divide_by, decimal_places=rule.decimal_places, rounding=rule.rule
-    )
+    return round_quotient(undivided, divide_by, rule.decimal_places, rule.rule)
 
 
 def growth(rule: RoundingRule, *, before: Decimal, after: Decimal, divide_by: Decimal) -> Decimal:
@@ -31,6 +29,6 @@ def growth(rule: RoundingRule, *, before: Decimal, after: Decimal, divide_by: De
     however the usage came in parts.
     """
     total = rounded(rule, after, divide_by=divide_by)
-    if before == ZERO:
+    if not before:
         return total
     return EXACT.subtract(total, rounded(rule, before, divide_by=divide_by))

@@ -6,11 +6,18 @@ from decimal import Decimal
 
 import msgspec
 
-from rating.catalogue.compiled import CardPrice, Catalogue, Entry, Offer, Price, Rule
+from rating.catalogue.compiled import (
+    NO_COUNTING,
+    CardPrice,
+    Catalogue,
+    Counting,
+    Entry,
+    Offer,
+    Price,
+    Rule,
+)
 from rating.local_time import local_time, minute_name
 from rating.price.bands import BandedPrice
-from rating.price.flat import FlatPrice
-from rating.price.graduated import GraduatedPrice
 from schemas.decimals import ZERO
 from schemas.ledger import ExplanationStep
 from schemas.refusal import RefusalReason, Refused
@@ -21,15 +28,15 @@ _SHOWN_DIGITS = 4  # of a destination in a refusal: enough to see the country, n
 
 
 class Selected(msgspec.Struct, frozen=True, gc=False):
-    """The price of an event, and the counters whose quantity in the month of the event it needs."""
+    """The price of an event, and what it must know of the month of the event."""
 
     offer: Offer
     rule: Rule
     price: Price
     used: Decimal
     explanation: tuple[ExplanationStep, ...]
-    allowance_counter: str | None = None
-    tier_counter: str | None = None
+    subscription_id: str
+    counting: Counting
 
     @property
     def unit(self) -> str:
@@ -38,12 +45,18 @@ class Selected(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def counters(self) -> tuple[str, ...]:
-        """Return the names of the counters to fetch; none for most prices."""
-        if self.allowance_counter is None:
-            return () if self.tier_counter is None else (self.tier_counter,)
-        if self.tier_counter is None:
-            return (self.allowance_counter,)
-        return (self.allowance_counter, self.tier_counter)
+        """Return the names of the counters to fetch, the allowance's first; none for most."""
+        return counter_names(self.counting, subscription_id=self.subscription_id, unit=self.unit)
+
+    @property
+    def allowance_counter(self) -> str | None:
+        """Return the name of the allowance's counter, if the price has an allowance."""
+        return self.counters[0] if self.counting[0] is not None else None
+
+    @property
+    def tier_counter(self) -> str | None:
+        """Return the name of the counter of billed units, if the price grows over the month."""
+        return self.counters[-1] if self.counting[1] is not None else None
 
 
 class Filtered(msgspec.Struct, frozen=True):
@@ -52,10 +65,27 @@ class Filtered(msgspec.Struct, frozen=True):
     detail: str
 
 
+def counter_names(counting: Counting, *, subscription_id: str, unit: str) -> tuple[str, ...]:
+    """Return the names of a subscription's counters for a price, the allowance's first."""
+    # With the unit: a catalogue that measures the product in another one must not take the
+    # seconds counted so far for minutes.
+    kinds = zip(("allowance", "tier"), counting, strict=True)
+    return tuple([f"{kind}:{subscription_id}:{of}:{unit}" for kind, of in kinds if of is not None])
+
+
 def select(
     catalogue: Catalogue, event: UsageEvent, plan_code: str, account_currency: str
 ) -> Selected | Filtered | Refused:
     """Return the price in force for an event at its own time, or why there is none."""
+    offer = find_offer(catalogue, event.product, plan_code, account_currency)
+    return offer if isinstance(offer, Refused) else select_price(offer, event, plan_code)
+
+
+def find_offer(
+    catalogue: Catalogue, product: str, plan_code: str, account_currency: str
+) -> Offer | Refused:
+    """Return what a plan has for a product, or why it has nothing. The answer is the same for all
+    events of a subscription and a product under one version, so a caller may keep it."""
     plan = catalogue.plans.get(plan_code)
     if plan is None:
         return Refused(
@@ -69,13 +99,18 @@ def select(
             f"plan {plan_code} is in {plan.currency}, the account in {account_currency}. "
             "Operator action: move the subscription to a plan in its currency; then recycle.",
         )
-    offer = plan.offers.get(event.product)
+    offer = plan.offers.get(product)
     if offer is None:
         return Refused(
             RefusalReason.UNKNOWN_PRODUCT,
-            f"plan {plan_code} has no price for {event.product}. Operator action: publish a "
+            f"plan {plan_code} has no price for {product}. Operator action: publish a "
             "catalogue where it has one, or correct the mapping; then recycle.",
         )
+    return offer
+
+
+def select_price(offer: Offer, event: UsageEvent, plan_code: str) -> Selected | Filtered | Refused:
+    """Return the price of an offer for an event, or why there is none."""
     used = _ONE if offer.counts_records else event.quantities.get(offer.unit)
     if used is None:
         measured = ", ".join(sorted(event.quantities)) or "nothing"
@@ -90,7 +125,13 @@ def select(
     entry = _entry(offer, event.destination)
     if entry is None:
         return _unknown_destination(f"plan {plan_code}", event.destination)
-    return _selected(offer, entry, event, used)
+    rule = entry.always
+    if rule is None:
+        return _selected_by_time(offer, entry, event, used)
+    price = rule.model
+    assert not isinstance(price, BandedPrice | CardPrice)
+    counting = rule.counting if used else NO_COUNTING
+    return Selected(offer, rule, price, used, (rule.price_step,), event.subscription_id, counting)
 
 
 def _entry(offer: Offer, destination: str | None) -> Entry | None:
@@ -110,7 +151,9 @@ def _unknown_destination(where: str, destination: str | None) -> Refused:
     )
 
 
-def _selected(offer: Offer, entry: Entry, event: UsageEvent, used: Decimal) -> Selected | Refused:
+def _selected_by_time(
+    offer: Offer, entry: Entry, event: UsageEvent, used: Decimal
+) -> Selected | Refused:
     """Return the price of the version in force, of the row and of the band."""
     day, minute = local_time(event.started_at_ms, zone=event.zone)
     for rule in entry.rules:
@@ -124,39 +167,28 @@ def _selected(offer: Offer, entry: Entry, event: UsageEvent, used: Decimal) -> S
         )
     model = rule.model
     price: Price
-    grows_as = rule.price_id
+    counting = rule.counting
+    steps: tuple[ExplanationStep, ...]
     if isinstance(model, CardPrice):
-        band = None if model.bands is None else model.bands.at(minute)
-        destination = event.destination or ""
-        row = model.card.find(destination, day=day, band=band)
+        bands, card = model.bands, model.card
+        band = None if bands is None else bands.at(minute)
+        row = card.find(event.destination or "", day=day, band=band)
         if row is None:
-            return _unknown_destination(f"rate card {model.card.code}", destination)
+            return _unknown_destination(f"rate card {card.code}", event.destination)
         price = row.price
-        steps: tuple[ExplanationStep, ...] = (
-            rule.price_step,
-            ("prefix", row.prefix, row.destination, model.card.code),
-        )
-        if band is not None:
-            steps = (*steps, ("band", band, minute_name(minute)))
+        prefix = ("prefix", row.prefix, row.destination, card.code)
+        if band is None:
+            steps = (rule.price_step, prefix)
+        else:
+            steps = (rule.price_step, prefix, ("band", band, minute_name(minute)))
     elif isinstance(model, BandedPrice):
         band = model.bands.at(minute)
         price = model.prices[band]
         steps = (rule.price_step, ("band", band, minute_name(minute)))
-        grows_as = f"{grows_as}/{band}"
+        counting = rule.counting_of_band[band]
     else:
         price = model
         steps = (rule.price_step,)
     if not used:
-        return Selected(offer, rule, price, used, steps)
-    allowance = rule.allowance
-    if allowance is None:
-        grows = isinstance(price, GraduatedPrice)
-        taken = None
-    else:
-        # A card has a price per destination: nothing there that could grow over the month.
-        grows = not isinstance(price, FlatPrice) and not isinstance(model, CardPrice)
-        taken = f"allowance:{event.subscription_id}:{allowance.allowance_id}:{offer.unit}"
-    # With the unit: a catalogue that measures the product in another one must not take the
-    # seconds counted so far for minutes.
-    tier = f"tier:{event.subscription_id}:{grows_as}:{offer.unit}" if grows else None
-    return Selected(offer, rule, price, used, steps, taken, tier)
+        counting = NO_COUNTING
+    return Selected(offer, rule, price, used, steps, event.subscription_id, counting)

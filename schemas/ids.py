@@ -8,6 +8,7 @@ digits. None of them may ever be computed another way: every table and topic is 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import NewType
 
 EventIdentity = NewType("EventIdentity", bytes)
@@ -17,6 +18,8 @@ ChargeId = NewType("ChargeId", str)
 """32 hex digits; the key by which every reader of the ledger recognises a charge."""
 
 ID_BYTES = 16
+
+_LONGEST_REMEMBERED = 64
 
 
 def digest_of(*fields: bytes) -> bytes:
@@ -34,6 +37,39 @@ def event_identity(*, tenant: str, source: str, record_id: str) -> EventIdentity
     Each field is length-prefixed, so ("a-b", "c") and ("a", "b-c") differ.
     """
     return EventIdentity(digest_of(tenant.encode(), source.encode(), record_id.encode()))
+
+
+def event_identities(*, tenant: str, source: str) -> Callable[[str], bytes]:
+    """Return what makes `event_identity` of the record ids of one source, in a third of the time."""
+    heads = _Heads(_prefixed(tenant.encode()) + _prefixed(source.encode()))
+
+    def identity_of(record_id: str) -> bytes:
+        text = record_id.encode()
+        digest = heads[len(text)]()
+        digest.update(text)
+        return digest.digest()
+
+    return identity_of
+
+
+class _Heads(dict[int, Callable[[], hashlib.blake2b]]):
+    """Copies of a hash that has taken all before a last field, by that one's length.
+
+    A hash is copied in half the time in which one is made. Ids have few lengths.
+    """
+
+    def __init__(self, fields: bytes) -> None:
+        self._fields = fields
+
+    def __missing__(self, length: int) -> Callable[[], hashlib.blake2b]:
+        head = hashlib.blake2b(self._fields + length.to_bytes(4, "big"), digest_size=ID_BYTES)
+        if length <= _LONGEST_REMEMBERED:
+            self[length] = head.copy
+        return head.copy
+
+
+def _prefixed(field: bytes) -> bytes:
+    return len(field).to_bytes(4, "big") + field
 
 
 def usage_charge_id(*, identity: bytes, run: str, rating_key: str) -> ChargeId:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -75,6 +75,10 @@ class ReferenceData:
             left = [pair for pair in self._by_identifier[key] if pair[0].account_id != account_id]
             self._by_identifier[key] = left
             self._by_subscription.pop((account_id, entry.subscription_id), None)
+
+    def holders(self, *, tenant: str, identifier: str) -> Sequence[tuple[Account, Subscription]]:
+        """Return whose an identifier is at one time or another, in the order that `find` tries."""
+        return self._by_identifier.get((tenant, identifier), ())
 
     def find(
         self, *, tenant: str, identifier: str, at_ms: int

@@ -8,6 +8,7 @@ twice or left out moves the sum; it guards against faults, not against a forger.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 MODULUS = 1 << 128
 EMPTY = 0
@@ -25,6 +26,11 @@ def member(*fields: bytes) -> int:
 def add(total: int, value: int) -> int:
     """Return the sum with one more member, or with another set's sum."""
     return (total + value) % MODULUS
+
+
+def add_digests(total: int, digests: Iterable[bytes]) -> int:
+    """Return the sum with the members that digests of `event_digest` stand for."""
+    return (total + sum(map(int.from_bytes, digests))) % MODULUS
 
 
 def to_hex(total: int) -> str:
@@ -45,3 +51,25 @@ def charge_member(charge_id: str, amount: str, currency: str) -> int:
 def event_member(identity: bytes, run: str, rating_key: str, content_hash: bytes) -> int:
     """Return the member for one event handed from normalise to rate."""
     return member(identity, run.encode(), rating_key.encode(), content_hash)
+
+
+def owned_by(run: str, rating_key: str) -> bytes:
+    """Return what `event_digest` needs of a run and a rating key, made once for all its events."""
+    run_bytes, key = run.encode(), rating_key.encode()
+    return b"".join((_length(run_bytes), run_bytes, _length(key), key, _CONTENT_HASH_LENGTH))
+
+
+def event_digest(identity: bytes, owner: bytes, content_hash: bytes) -> bytes:
+    """Return the bytes of `event_member`, ``owner`` being of `owned_by`: in half its time."""
+    digest = _begun()
+    digest.update(identity + owner + content_hash)
+    return digest.digest()
+
+
+def _length(field: bytes) -> bytes:
+    return len(field).to_bytes(4, "big")
+
+
+# A hash is copied in half the time in which one is made.
+_begun = hashlib.blake2b(_length(bytes(16)), digest_size=16).copy
+_CONTENT_HASH_LENGTH = _length(bytes(8))

@@ -7,6 +7,7 @@ from decimal import Decimal
 import msgspec
 
 RETAIL = "retail"
+USAGE = "usage"  # first in the array of a usage event
 
 
 class Provenance(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -20,7 +21,7 @@ class Provenance(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class UsageEvent(
-    msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag="usage", kw_only=True
+    msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag=USAGE, kw_only=True
 ):
     """One clean event. On the wire an array of these fields in this order: append, never move."""
 
@@ -77,6 +78,13 @@ _decoder: msgspec.msgpack.Decoder[NormalisedRecord] = msgspec.msgpack.Decoder(No
 def to_wire(record: NormalisedRecord) -> bytes:
     """Return the MessagePack array of a record."""
     return _encoder.encode(record)
+
+
+array_to_wire = _encoder.encode
+"""Return the MessagePack of a usage event that is given as the array that it is on the wire.
+
+For where a hundred thousand are made a second: a tuple is made in a third of the time of a struct.
+"""
 
 
 def from_wire(value: bytes) -> NormalisedRecord:

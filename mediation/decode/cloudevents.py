@@ -8,7 +8,7 @@ unique within that only.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple
 from decimal import Decimal
 from typing import cast
@@ -22,8 +22,9 @@ from mediation.decode.cloudevents_mapping import (
     TextPath,
     TypeRule,
 )
-from mediation.decode.item import DecodedItem, Ignored, Item, Outcome, check_text
-from mediation.decode.local_time import iso_time
+from mediation.decode.item import MAX_TEXT, DecodedItem, Ignored, Item, Outcome, check_text
+from mediation.decode.local_time import PrintedTime, iso_time
+from mediation.decode.ordinary_event import Data, ordinary_event
 from mediation.decode.quantity import exact_quantity, quantity_of, scaled
 from mediation.identity import record_id_of
 from schemas import raw
@@ -31,11 +32,14 @@ from schemas.decimals import parse_decimal
 from schemas.refusal import RefusalReason, Refused
 
 HEADER_PREFIX = "ce_"
+_SPECVERSION = HEADER_PREFIX + "specversion"
+_BATCH, _ONE = raw.CLOUDEVENTS_BATCH.encode(), raw.CLOUDEVENT.encode()
 _BOM = b"\xef\xbb\xbf"
 _KAFKA_CONTENT_TYPE = "content-type"  # as the Kafka binding of CloudEvents names it
 _STANDARD = ("specversion", "id", "source", "type", "subject", "time")
 _REQUIRED = ("id", "source", "type")
 _EMPTY_LINE = Ignored("an empty line")
+_NO_DATA: Data = {}
 _EMPTY_BATCH = Ignored("a batch without events")
 _pack = msgspec.msgpack.Encoder().encode
 _elements = msgspec.json.Decoder(list[msgspec.Raw])
@@ -75,7 +79,8 @@ class CloudEventsDecoder:
             hashlib.blake2b(b"cloudevents" + spec, digest_size=2).digest(), "big"
         )
         self._rules = {
-            event_type: _Rule(rule, content_version) for event_type, rule in mapping.types
+            event_type: _Rule(event_type, rule, content_version)
+            for event_type, rule in mapping.types
         }
         # Extension attributes that the mapping reads become fields; msgspec skips all others.
         extensions = sorted(
@@ -93,12 +98,16 @@ class CloudEventsDecoder:
 
     def decode(self, value: bytes, headers: Mapping[str, bytes]) -> list[Item]:
         """Return an item per event; one that is broken refuses only itself."""
-        if HEADER_PREFIX + "specversion" in headers:
+        return list(self.each(value, headers))
+
+    def each(self, value: bytes, headers: Mapping[str, bytes]) -> Iterable[Item]:
+        """Return the items of `decode` one after the other."""
+        if _SPECVERSION in headers:
             return [(0, value, self._binary(value, headers))]
         content_type = headers.get(raw.CONTENT_TYPE) or headers.get(_KAFKA_CONTENT_TYPE, b"")
-        if content_type.startswith(raw.CLOUDEVENTS_BATCH.encode()):
+        if content_type.startswith(_BATCH):
             return self._batch(value)
-        if content_type.startswith(raw.CLOUDEVENT.encode()):
+        if content_type.startswith(_ONE):
             return [(0, value, self._structured(value))]
         if headers.get(raw.RECORD) == raw.RECORD_BLOCK:
             return self._lines(value)
@@ -106,24 +115,24 @@ class CloudEventsDecoder:
             return self._batch(value)
         return [(0, value, self._structured(value))]
 
-    def _batch(self, value: bytes) -> list[Item]:
+    def _batch(self, value: bytes) -> Iterator[Item]:
         try:
             elements = _elements.decode(value.removeprefix(_BOM))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            return [(0, value, _not_readable(error))]
+            yield 0, value, _not_readable(error)
+            return
         if not elements:
-            return [(0, value, _EMPTY_BATCH)]
-        events = [bytes(element) for element in elements]
-        return [(index, event, self._structured(event)) for index, event in enumerate(events)]
+            yield 0, value, _EMPTY_BATCH
+        for index, element in enumerate(elements):
+            event = bytes(element)
+            yield index, event, self._structured(event)
 
-    def _lines(self, value: bytes) -> list[Item]:
+    def _lines(self, value: bytes) -> Iterator[Item]:
         lines = value.split(b"\n")
         if not lines[-1]:
             lines.pop()
-        return [
-            (index, line, self._structured(line) if line.strip() else _EMPTY_LINE)
-            for index, line in enumerate(lines)
-        ]
+        for index, line in enumerate(lines):
+            yield index, line, self._structured(line) if line.strip() else _EMPTY_LINE
 
     def _structured(self, value: bytes) -> Outcome:
         try:
@@ -161,30 +170,50 @@ class CloudEventsDecoder:
             )
         started_ms: int | None = None
         if event.time:
-            instant = _instant(event.time, "time")
-            if isinstance(instant, Refused):
-                return instant
-            started_ms = instant
+            time = iso_time(event.time)
+            if time is None or not time[1]:
+                return _not_an_instant(time, "time")
+            started_ms = time[0]
         elif not self._append_time_if_missing:
             return Refused(RefusalReason.MISSING_FIELD, "time is missing")
         record_id = record_id_of(event.source, event.id)
-        refused = check_text(record_id, "source and id")
-        return refused or rule.read(event, record_id=record_id, started_ms=started_ms)
+        if len(record_id) > MAX_TEXT or "\0" in record_id:
+            return cast("Refused", check_text(record_id, "source and id"))
+        data = event.data
+        # Data that is no object has nothing at any path.
+        item = rule.ordinary(
+            event,
+            cast("Data", data) if type(data) is dict else _NO_DATA,
+            record_id,
+            started_ms,
+        )
+        if item is not None:
+            return item
+        return rule.read(event, record_id=record_id, started_ms=started_ms)
 
 
 class _Rule:
     """One type's rule, compiled."""
 
-    def __init__(self, rule: TypeRule, content_version: int) -> None:
+    def __init__(self, event_type: str, rule: TypeRule, content_version: int) -> None:
         self._rule = rule
         self._content_version = content_version
+        self.ordinary = ordinary_event(
+            event_type,
+            rule,
+            content_version=content_version,
+            value_at=_at,
+            full_quantity=_quantity,
+            canonical=_canonical,
+        )
 
     def read(self, event: Event, *, record_id: str, started_ms: int | None) -> Outcome:
         """Return the item of an event, or why there is none."""
         rule = self._rule
         quantities: dict[str, Decimal] = {}
         for path in rule.quantities:
-            quantity = _quantity(event, path)
+            value = None if path.path is None else _at(event, path.path)
+            quantity = _quantity(value, path)
             if isinstance(quantity, Refused):
                 return quantity
             if quantity is not None:
@@ -268,15 +297,16 @@ def _not_readable(error: Exception) -> Refused:
 
 def _instant(text: str, field: str) -> int | Refused:
     time = iso_time(text)
+    return time[0] if time is not None and time[1] else _not_an_instant(time, field)
+
+
+def _not_an_instant(time: PrintedTime | None, field: str) -> Refused:
     if time is None:
         return Refused(RefusalReason.INVALID_TIME, f"{field} is not a time of RFC 3339")
-    ms, aware = time
-    if not aware:
-        return Refused(RefusalReason.TIME_WITHOUT_ZONE, f"{field} has no offset from UTC")
-    return ms
+    return Refused(RefusalReason.TIME_WITHOUT_ZONE, f"{field} has no offset from UTC")
 
 
-def _at(event: Event, path: Path) -> object:
+def _at(event: object, path: Path) -> object:
     value: object = getattr(event, path[0])
     for key in path[1:]:
         if not isinstance(value, dict):
@@ -313,10 +343,9 @@ def _stripped(event: Event, rule: TextPath) -> str | Refused | None:
     return text or None
 
 
-def _quantity(event: Event, rule: QuantityPath) -> Decimal | Refused | None:
+def _quantity(value: object, rule: QuantityPath) -> Decimal | Refused | None:
     if rule.path is None:
         return rule.constant
-    value = _at(event, rule.path)
     field = ".".join(rule.path)
     quantity: Decimal | Refused
     if value is None:

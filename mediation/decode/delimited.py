@@ -5,21 +5,41 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from mediation.decode.delimited_mapping import DelimitedMapping, QuantityRule
 from mediation.decode.item import MAX_TEXT, DecodedItem, Ignored, Item, Outcome, check_text
-from mediation.decode.local_time import PrintedTime, WallClock, learnt_offset_ms, wall_clock
+from mediation.decode.local_time import (
+    PrintedTime,
+    WallClock,
+    iso_time,
+    learnt_offset_ms,
+    wall_clock,
+)
+from mediation.decode.ordinary_row import (
+    NO_TEXT,
+    Columns,
+    OrdinaryRow,
+    Row,
+    TextAt,
+    ordinary_row,
+    without_prefix,
+)
 from mediation.decode.quantity import quantity_of, scaled
 from mediation.identity import record_id_of, row_record_id
 from schemas import raw
 from schemas.refusal import RefusalReason, Refused
 
+if TYPE_CHECKING:
+    from _csv import Reader as CsvReader
+
 _BOM = b"\xef\xbb\xbf"
 _HEADERS_REMEMBERED = 100
+_LONGEST_QUOTED = 100_000  # characters; the parser refuses a cell of 131,073
 _EPOCH_S = re.compile(r"[0-9]{1,12}")  # str.isdigit() takes digits that int() refuses
 _EMPTY_LINE = Ignored("an empty line")
 _COLUMN_NAMES = Ignored("the line of column names")
@@ -32,8 +52,6 @@ _UNKNOWN_ZONE = Refused(
 )
 _pack = msgspec.msgpack.Encoder().encode
 
-Row = list[str]
-
 
 class DelimitedDecoder:
     """A delimited mapping, compiled to column positions."""
@@ -44,6 +62,7 @@ class DelimitedDecoder:
         self.version = mapping.version
         self.digest = mapping.digest
         self.names_columns = mapping.by_header
+        self._between_quoted = f"{mapping.quote}{mapping.delimiter}{mapping.quote}"
         self._in_order = (
             None if mapping.by_header else _RowReader(mapping, self._columns(), mapping.columns)
         )
@@ -51,14 +70,17 @@ class DelimitedDecoder:
 
     def decode(self, value: bytes, headers: Mapping[str, bytes]) -> list[Item]:
         """Return an item per line; a broken one never reaches into the next."""
+        return list(self.each(value, headers))
+
+    def each(self, value: bytes, headers: Mapping[str, bytes]) -> Iterator[Item]:
+        """Yield the items of `decode`."""
         lines = value.split(b"\n")
         if not lines[-1]:
             lines.pop()
-        rows = self._rows(value, lines)
         clock = self._clock(headers)
-        reader, header_row = self._reader(rows, headers)
-        items: list[Item] = []
-        for index, (line, row) in enumerate(zip(lines, rows, strict=True)):
+        reader, header_row = self._reader(lines, headers)
+        # Row by row, not all rows first: a block's cells are more than a processor keeps at hand.
+        for index, (line, row) in enumerate(zip(lines, self._rows(value, lines), strict=True)):
             outcome: Outcome
             if isinstance(row, Refused):
                 outcome = row
@@ -69,35 +91,71 @@ class DelimitedDecoder:
             elif isinstance(reader, Refused):
                 outcome = reader
             else:
-                outcome = reader.read(row, clock, long=len(line) > MAX_TEXT)
-            items.append((index, line, outcome))
-        return items
+                outcome = reader.read(row, clock, len(line) > MAX_TEXT)
+            yield index, line, outcome
 
     def _columns(self) -> tuple[str, ...]:
         return (*self._mapping.columns, *self._mapping.optional_columns)
 
-    def _rows(self, value: bytes, lines: list[bytes]) -> Sequence[Row | Refused]:
-        """Return the cells of each line: all at once where that is safe, else line by line."""
+    def _rows(self, value: bytes, lines: list[bytes]) -> Iterator[Row | Refused]:
+        """Yield the cells of each line; the parser goes over many of them at once where it can."""
         if value.startswith(_BOM):
             value = value[len(_BOM) :]
             lines = [lines[0][len(_BOM) :], *lines[1:]]
-        if b"\0" not in value:
+        if b"\0" in value:
+            yield from map(self._row, lines)
+            return
+        try:
+            texts = value.decode(self._mapping.encoding).split("\n")[: len(lines)]
+        except UnicodeDecodeError:
+            texts = [self._text_or_empty(line) for line in lines]
+        if texts and self._quoted_cells(texts[0]) is not None:
+            # Whoever quotes every cell of a line does so in all of them.
+            for line, text in zip(lines, texts, strict=True):
+                yield self._quoted_cells(text) or self._row(line)
+        else:
+            yield from self._parsed(lines, texts)
+
+    def _quoted_cells(self, text: str) -> Row | None:
+        """Return the cells of a line where each is quoted and none holds a quote; else None.
+
+        The quotes are counted: as many as the cells need, so none is left to be in one. That is
+        what the parser gives, in half the time.
+        """
+        quote = self._mapping.quote
+        if quote is None or text[:1] != quote or len(text) > _LONGEST_QUOTED:
+            return None
+        cells = text[1:-1].split(self._between_quoted)
+        return cells if text.count(quote) == 2 * len(cells) and text[-1] == quote else None
+
+    def _parsed(self, lines: list[bytes], texts: list[str]) -> Iterator[Row | Refused]:
+        at = 0
+        while at < len(lines):
+            parser, begun_at = self._parser(texts[at:] if at else texts), at
             try:
-                text = value.decode(self._mapping.encoding)
-                rows = self._parse(text.split("\n")[: len(lines)])
-            except (UnicodeDecodeError, csv.Error):
+                for row in parser:
+                    # A quote that is not closed takes the next lines for its own.
+                    if parser.line_num != at - begun_at + 1:
+                        break
+                    yield row or self._row(lines[at])
+                    at += 1
+            except csv.Error:
                 pass
-            else:
-                # A quote that is not closed takes the next line for its own: fewer rows.
-                if len(rows) == len(lines):
-                    return rows
-        return [self._row(line) for line in lines]
+            if at < len(lines):
+                yield self._row(lines[at])
+                at += 1
+
+    def _text_or_empty(self, line: bytes) -> str:
+        try:
+            return line.decode(self._mapping.encoding)
+        except UnicodeDecodeError:
+            return ""  # no cells: it is looked at alone
 
     def _row(self, line: bytes) -> Row | Refused:
         if b"\0" in line:
             return Refused(RefusalReason.INVALID_FIELD, "the line holds a NUL byte")
         try:
-            rows = self._parse([line.decode(self._mapping.encoding)])
+            rows = list(self._parser([line.decode(self._mapping.encoding)]))
         except UnicodeDecodeError as error:
             return Refused(
                 RefusalReason.INVALID_ENCODING,
@@ -109,16 +167,14 @@ class DelimitedDecoder:
             )
         return rows[0]
 
-    def _parse(self, lines: Sequence[str]) -> list[Row]:
+    def _parser(self, lines: Sequence[str]) -> CsvReader:
         quote = self._mapping.quote
-        return list(
-            csv.reader(
-                lines,
-                delimiter=self._mapping.delimiter,
-                quotechar=quote,
-                quoting=csv.QUOTE_NONE if quote is None else csv.QUOTE_MINIMAL,
-                strict=True,
-            )
+        return csv.reader(
+            lines,
+            delimiter=self._mapping.delimiter,
+            quotechar=quote,
+            quoting=csv.QUOTE_NONE if quote is None else csv.QUOTE_MINIMAL,
+            strict=True,
         )
 
     def _clock(self, headers: Mapping[str, bytes]) -> WallClock | Refused:
@@ -129,19 +185,20 @@ class DelimitedDecoder:
         return wall_clock(zone) or _UNKNOWN_ZONE
 
     def _reader(
-        self, rows: Sequence[Row | Refused], headers: Mapping[str, bytes]
+        self, lines: Sequence[bytes], headers: Mapping[str, bytes]
     ) -> tuple[_RowReader | Refused, int]:
         """Return who reads the rows, and the index of the line of column names or -1."""
         if self._in_order is not None:
             return self._in_order, -1
         header_row = -1
         named: Row | Refused
+        first = lines[0].removeprefix(_BOM) if lines else None
         if raw.COLUMNS_LINE in headers:
             named = self._row(headers[raw.COLUMNS_LINE].removeprefix(_BOM).rstrip(b"\r\n"))
-            if rows and rows[0] == named and headers.get(raw.FIRST_LINE, b"1") == b"1":
-                header_row = 0
-        elif rows and headers.get(raw.FIRST_LINE, b"1") == b"1":
-            named, header_row = rows[0], 0
+            if headers.get(raw.FIRST_LINE, b"1") == b"1" and first is not None:
+                header_row = 0 if self._row(first) == named else -1
+        elif headers.get(raw.FIRST_LINE, b"1") == b"1" and first is not None:
+            named, header_row = self._row(first), 0
         else:
             named = Refused(
                 RefusalReason.MISSING_HEADER,
@@ -185,38 +242,69 @@ class _RowReader:
 
         self._mapping = mapping
         self._formats = mapping.time_formats
-        self._started_at = tuple(at(name) for name in mapping.started_at)
-        self._ended_at = tuple(at(name) for name in mapping.ended_at)
-        self._identity = tuple(tuple(at(name) for name in way) for way in mapping.identity)
-        self._identifiers = tuple(at(name) for name in mapping.identifiers)
-        self._quantities = tuple((rule, at(rule.column or "")) for rule in mapping.quantities)
-        self._attributes = tuple((name, at(column)) for name, column in mapping.attributes)
-        self._allowed = tuple((at(name), values) for name, values in mapping.allowed)
-        self._ignore = tuple((at(name), values) for name, values in mapping.ignore)
-        self._content = tuple(at(name) for name in mapping.content)
-        self._texts = tuple(
-            (at(rule.column), rule.strip) if rule else None
-            for rule in (mapping.origin, mapping.destination, mapping.service_class)
-        )
-        self._product_at = at(mapping.product.column) if mapping.product.column else -1
-        self._products = dict(mapping.product.table)
         learn = mapping.learn_zone
-        self._learn = learn
-        self._learn_at = (at(learn.column), at(learn.against)) if learn else (0, 0)
+        texts = [
+            (at(rule.column), rule.strip) if rule else NO_TEXT
+            for rule in (mapping.origin, mapping.destination, mapping.service_class)
+        ]
+        self._columns = Columns(
+            started_at=tuple(at(name) for name in mapping.started_at),
+            ended_at=tuple(at(name) for name in mapping.ended_at),
+            identity=tuple(tuple(at(name) for name in way) for way in mapping.identity),
+            identifiers=tuple(at(name) for name in mapping.identifiers),
+            quantities=tuple((rule, at(rule.column or "")) for rule in mapping.quantities),
+            texts=(texts[0], texts[1], texts[2]),
+            attributes=tuple((name, at(column)) for name, column in mapping.attributes),
+            allowed=tuple((at(name), values) for name, values in mapping.allowed),
+            ignore=tuple((at(name), values) for name, values in mapping.ignore),
+            content=tuple(at(name) for name in mapping.content),
+            product=at(mapping.product.column) if mapping.product.column else -1,
+            learn=(at(learn.column), at(learn.against)) if learn else (0, 0),
+        )
+        self._products = dict(mapping.product.table)
         self._content_version = int.from_bytes(
             hashlib.blake2b(_pack(["delimited", *mapping.content]), digest_size=2).digest(), "big"
         )
+        self._ordinary = self._ordinary_reader()
 
-    def read(self, row: Row, clock: WallClock | Refused, *, long: bool) -> Outcome:
+    def _ordinary_reader(self) -> OrdinaryRow | None:
+        """Return the short way; there is none where another format is tried before `iso_time`."""
+        mapping = self._mapping
+        if mapping.time_formats[:1] != (iso_time,):
+            return None
+        return ordinary_row(
+            self._columns,
+            products=self._products,
+            product_otherwise=mapping.product.constant,
+            usage_kind=mapping.usage_kind,
+            learn_zone=mapping.learn_zone,
+            content_version=self._content_version,
+            quantity_of_text=_quantity,
+            full_record_id=self._record_id,
+        )
+
+    def read(self, row: Row, clock: WallClock | Refused, long: bool) -> Outcome:
         """Return what a row is. ``long``: a cell may be longer than a text may be."""
         cells = len(row)
         if not self._fewest <= cells <= self._most:
             return self._wrong_count(cells)
         row += self._padding
-        for at, values in self._ignore:
+        item: Outcome | None = None
+        if self._ordinary is not None:
+            item = self._ordinary(row, cells, clock if isinstance(clock, WallClock) else None)
+        if item is None:
+            item = self.read_in_full(row, cells, clock)
+        if long and isinstance(item, DecodedItem) and max(map(len, row)) > MAX_TEXT:
+            return _checked(item)
+        return item
+
+    def read_in_full(self, row: Row, cells: int, clock: WallClock | Refused) -> Outcome:
+        """Return what a padded row is, by every rule there is. Its own cells are the first ones."""
+        columns = self._columns
+        for at, values in columns.ignore:
             if row[at] in values:
                 return Ignored(f"{self._name(at)} is one that the mapping ignores")
-        for at, values in self._allowed:
+        for at, values in columns.allowed:
             if row[at] not in values:
                 return Refused(
                     RefusalReason.INVALID_FIELD,
@@ -226,8 +314,8 @@ class _RowReader:
         if isinstance(times, Refused):
             return times
         quantities: dict[str, Decimal] = {}
-        for rule, at in self._quantities:
-            quantity = self._quantity(row, rule, at)
+        for rule, at in columns.quantities:
+            quantity = _quantity(rule, row[at])
             if isinstance(quantity, Refused):
                 return quantity
             if quantity is not None:
@@ -238,12 +326,12 @@ class _RowReader:
         record_id = self._record_id(row, cells)
         if isinstance(record_id, Refused):
             return record_id
-        identifiers = tuple(row[at] for at in self._identifiers if row[at])
+        identifiers = tuple(row[at] for at in columns.identifiers if row[at])
         if not identifiers:
             names = " and ".join(self._mapping.identifiers)
             return Refused(RefusalReason.MISSING_FIELD, f"{names} are empty: whose usage is it?")
-        origin, destination, service_class = self._texts
-        item = DecodedItem(
+        origin, destination, service_class = columns.texts
+        return DecodedItem(
             record_id=record_id,
             identifiers=identifiers,
             started_at_ms=times[0],
@@ -251,16 +339,13 @@ class _RowReader:
             product=product,
             usage_kind=self._mapping.usage_kind,
             quantities=quantities,
-            origin=_text(row, origin) if origin else None,
-            destination=_text(row, destination) if destination else None,
-            service_class=_text(row, service_class) if service_class else None,
-            attributes={name: row[at] for name, at in self._attributes if row[at]},
-            content=_pack([row[at] for at in self._content]),
+            origin=_text(row, origin),
+            destination=_text(row, destination),
+            service_class=_text(row, service_class),
+            attributes={name: row[at] for name, at in columns.attributes if row[at]},
+            content=_pack([row[at] for at in columns.content]),
             content_version=self._content_version,
         )
-        if long and max(map(len, row)) > MAX_TEXT:
-            return _checked(item)
-        return item
 
     def _name(self, at: int) -> str:
         return self._names[at] if at < len(self._names) else "a column that is not there"
@@ -275,7 +360,7 @@ class _RowReader:
 
     def _times(self, row: Row, clock: WallClock | Refused) -> tuple[int, int | None] | Refused:
         """Return when the usage began and ended."""
-        started = self._printed(row, self._started_at)
+        started = self._printed(row, self._columns.started_at)
         if started is None:
             return Refused(
                 RefusalReason.MISSING_FIELD, f"{' and '.join(self._mapping.started_at)} are empty"
@@ -283,7 +368,7 @@ class _RowReader:
         if isinstance(started, Refused):
             return started
         offset: int | None = None
-        if self._learn is not None and not started[1]:
+        if self._mapping.learn_zone is not None and not started[1]:
             learnt = self._learnt(row, started)
             if isinstance(learnt, Refused):
                 return learnt
@@ -293,7 +378,7 @@ class _RowReader:
             return started_ms
         # Nothing is priced by the end, and no duration is made of it. Where the wall clock does
         # not tell it (the hour that happens twice, an end before the start) it is left out.
-        ended = self._printed(row, self._ended_at)
+        ended = self._printed(row, self._columns.ended_at)
         if ended is None or isinstance(ended, Refused):
             return started_ms, None
         ended_ms = _instant(ended, offset, clock)
@@ -317,9 +402,9 @@ class _RowReader:
 
     def _learnt(self, row: Row, started: PrintedTime) -> int | Refused | None:
         """Return the offset that the row tells by itself, or None where it tells none."""
-        learn = self._learn
+        learn = self._mapping.learn_zone
         assert learn is not None
-        epoch_at, against_at = self._learn_at
+        epoch_at, against_at = self._columns.learn
         found = learn.pattern.search(row[epoch_at])
         if found is None or not _EPOCH_S.fullmatch(found[1] or ""):
             return None
@@ -333,22 +418,11 @@ class _RowReader:
             )
         return learnt_offset_ms(against[0], int(found[1]) * 1000, within_ms=learn.within_ms)
 
-    def _quantity(self, row: Row, rule: QuantityRule, at: int) -> Decimal | Refused | None:
-        if rule.column is None:
-            return rule.constant
-        text = row[at]
-        if rule.optional and not text:
-            return None
-        quantity = quantity_of(text, field=rule.column)
-        if rule.factor is None or isinstance(quantity, Refused):
-            return quantity
-        return scaled(quantity, rule.factor, field=rule.column)
-
     def _product(self, row: Row) -> str | Refused:
         rule = self._mapping.product
         product = rule.constant
-        if self._product_at >= 0:
-            product = self._products.get(row[self._product_at], product)
+        if self._columns.product >= 0:
+            product = self._products.get(row[self._columns.product], product)
         if product is None:
             return Refused(
                 RefusalReason.INVALID_FIELD, f"{rule.column} names no product of the mapping"
@@ -356,7 +430,7 @@ class _RowReader:
         return product
 
     def _record_id(self, row: Row, cells: int) -> str | Refused:
-        for way in self._identity:
+        for way in self._columns.identity:
             values = [row[at] for at in way]
             if all(values):
                 return record_id_of(*values)
@@ -375,14 +449,20 @@ def _instant(time: PrintedTime, offset: int | None, clock: WallClock | Refused) 
     return clock if isinstance(clock, Refused) else clock.instant_ms(ms)
 
 
-def _text(row: Row, rule: tuple[int, tuple[str, ...]]) -> str | None:
+def _quantity(rule: QuantityRule, text: str) -> Decimal | Refused | None:
+    if rule.column is None:
+        return rule.constant
+    if rule.optional and not text:
+        return None
+    quantity = quantity_of(text, field=rule.column)
+    if rule.factor is None or isinstance(quantity, Refused):
+        return quantity
+    return scaled(quantity, rule.factor, field=rule.column)
+
+
+def _text(row: Row, rule: TextAt) -> str | None:
     at, strip = rule
-    text = row[at]
-    for prefix in strip:
-        if text.startswith(prefix):
-            text = text[len(prefix) :]
-            break
-    return text or None
+    return without_prefix(row[at], strip) or None
 
 
 def _checked(item: DecodedItem) -> Outcome:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
@@ -14,7 +14,7 @@ MAX_TEXT = 256
 """Characters of an id, a number or an attribute; more is a broken record, not a name."""
 
 
-class DecodedItem(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class DecodedItem(msgspec.Struct, frozen=True, gc=False):
     """One item as its source states it, in our words; whose it is, is not known yet."""
 
     record_id: str
@@ -63,6 +63,10 @@ class Decoder(Protocol):
     @property
     def digest(self) -> str:
         """Return 16 hex digits of the whole mapping, with what it extends."""
+        ...
+
+    def each(self, value: bytes, headers: Mapping[str, bytes]) -> Iterable[Item]:
+        """Return the items of `decode` one after the other, for whoever keeps none of them."""
         ...
 
     def decode(self, value: bytes, headers: Mapping[str, bytes]) -> list[Item]:

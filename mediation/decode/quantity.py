@@ -7,13 +7,13 @@ from decimal import Decimal
 from schemas.decimals import EXACT, MAX_DIGITS, ZERO, parse_decimal
 from schemas.refusal import RefusalReason, Refused
 
-_PLAIN_DIGITS = 18  # so many digits are certainly within `MAX_DIGITS`
+PLAIN_DIGITS = 18  # so many digits are certainly within `MAX_DIGITS`
 _ONE = Decimal(1)
 
 
 def quantity_of(text: str, *, field: str) -> Decimal | Refused:
     """Return the quantity that ``text`` states, without an exponent."""
-    if text.isdigit() and text.isascii() and len(text) <= _PLAIN_DIGITS:
+    if text.isdigit() and text.isascii() and len(text) <= PLAIN_DIGITS:
         return Decimal(text)
     if not text:
         return Refused(RefusalReason.MISSING_FIELD, f"{field} is empty")

@@ -74,6 +74,7 @@ def _kinds() -> tuple[tuple[Exit, tuple[type[BaseException], ...]], ...]:
     from aiokafka.errors import KafkaError
     from pydantic import ValidationError
 
+    from pipeline.bench.refusals import BenchRefused
     from pipeline.cli.session import NothingRuns
     from pipeline.embedded import EmbeddedError
     from pipeline.errors import (
@@ -101,6 +102,7 @@ def _kinds() -> tuple[tuple[Exit, tuple[type[BaseException], ...]], ...]:
         (
             Exit.REFUSED,
             (
+                BenchRefused,
                 WrongInstallation,
                 MissingGenesis,
                 InstallationMismatch,

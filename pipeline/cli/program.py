@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli import (
+    bench,
     catalogue,
     decode,
     demo,
@@ -102,6 +103,7 @@ def options(
 for module in (
     services,
     demo,
+    bench,
     status,
     doctor,
     topics,

@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from pipeline.app import STAGES, run_folder
@@ -54,20 +55,27 @@ async def start_services(settings: Settings, *, tell: Tell) -> Services:
 
 @asynccontextmanager
 async def running_workers(
-    settings: Settings, endpoints: Endpoints, *, tell: Tell
+    settings: Settings, endpoints: Endpoints, *, tell: Tell, of_each: int = 1
 ) -> AsyncIterator[Supervisor]:
-    """Yield with one supervised worker process for each stage; they end with the block."""
+    """Yield with supervised worker processes for each stage; they end with the block."""
     announced_workers(run_folder(settings))  # removes what dead ones left behind
     environment = endpoint_settings(settings, endpoints).environment()
     supervisor = Supervisor(log_folder(settings), on_event=tell)
     try:
-        for slot, stage in enumerate(STAGES):
+        for slot, (number, stage) in enumerate(product(range(of_each), STAGES)):
             await supervisor.start(
-                stage, worker_command(stage), {**environment, "RATEMILL_SLOT": str(slot)}
+                worker_name(stage, number),
+                worker_command(stage),
+                {**environment, "RATEMILL_SLOT": str(slot)},
             )
         yield supervisor
     finally:
         await supervisor.stop()
+
+
+def worker_name(stage: str, number: int) -> str:
+    """Return what a worker is called in logs: its stage, with a number from the second one on."""
+    return f"{stage}-{number + 1}" if number else stage
 
 
 def worker_command(stage: str) -> list[str]:

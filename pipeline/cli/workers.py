@@ -39,6 +39,8 @@ class StageNumbers:
     refusals: Counter[str] = field(default_factory=Counter)
     rows: Counter[str] = field(default_factory=Counter)
     lag_records: int = 0
+    partitions: int = 0  # that said how far behind they are: those which are at work
+    batches: int = 0  # transactions
     partition_stops: int = 0
     invoices: int = 0
 
@@ -101,6 +103,9 @@ def _add(numbers: StageNumbers, name: str, labels: dict[str, str], value: int) -
             numbers.rows[labels["table"]] += value
         case "ratemill_lag_records":
             numbers.lag_records += value
+            numbers.partitions += 1
+        case "ratemill_batches_total":
+            numbers.batches += value
         case "ratemill_partition_stops_total":
             numbers.partition_stops += value
         case "ratemill_invoices_total":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from aiokafka.errors import KafkaError
 
@@ -33,13 +34,32 @@ async def until_through(
     Decided by the last committed proofs and load's progress rows, never by time; `Stalled` when
     none of them moves for `STALL_S`.
     """
+
+    async def none_waits() -> bool:
+        return not await pending_requests(pool)
+
+    return await _until(settings, bootstrap, pool, and_then=none_waits)
+
+
+async def until_loaded(settings: Settings, *, bootstrap: str, pool: Pool) -> Positions:
+    """Return the positions once every charge is in Postgres; its invoices may still be built."""
+
+    async def always() -> bool:
+        return True
+
+    return await _until(settings, bootstrap, pool, and_then=always)
+
+
+async def _until(
+    settings: Settings, bootstrap: str, pool: Pool, *, and_then: Callable[[], Awaitable[bool]]
+) -> Positions:
     loop = asyncio.get_running_loop()
     moved_s, before = loop.time(), None
     async with status_tails(settings, bootstrap=bootstrap) as tails:
         while True:
             positions = await _positions(settings, tails, pool)
             if positions is not None:
-                if positions.through and not await pending_requests(pool):
+                if positions.through and await and_then():
                     return positions
                 if positions.partitions != before:
                     moved_s, before = loop.time(), positions.partitions

@@ -7,9 +7,11 @@ from decimal import Decimal
 
 from rating.catalogue import document as doc
 from rating.catalogue.compiled import (
+    NO_COUNTING,
     CardPrice,
     Catalogue,
     CompiledPlan,
+    Counting,
     Entry,
     Model,
     Offer,
@@ -56,22 +58,29 @@ def _week_bands(band_set: doc.BandSet) -> WeekBands:
 
 
 def _rate_card(card: doc.Card) -> RateCard:
-    # A card has a few hundred different prices; one object for each saves most of the memory. By
+    # A card has a few hundred different prices, numbers and names; one object for each saves most of
+    # the memory, and the processor finds it in its cache. By
     # their texts: 0.10 equals 0.1, but the explanation shows each as it is written.
     prices: dict[tuple[str, ...], PerUnitPrice] = {}
+    all_increments: dict[tuple[str, ...], Increments] = {}
+    numbers: dict[str, Decimal] = {}
+    names: dict[str, str] = {}
     rows = []
     for row in card.rows:
         stated = (row.amount, row.per_units, row.first_units, row.following_units, row.connect_fee)
         key = tuple(map(str, stated))
         price = prices.get(key)
         if price is None:
-            increments = Increments(row.first_units, row.following_units)
-            price = per_unit_price(row.amount, row.per_units, increments, row.connect_fee)
+            amount, per_units, first, following, fee = (
+                numbers.setdefault(text, number) for text, number in zip(key, stated, strict=True)
+            )
+            increments = all_increments.setdefault(key[2:4], Increments(first, following))
+            price = per_unit_price(amount, per_units, increments, fee)
             prices[key] = price
         rows.append(
             RateCardRow(
                 row.prefix,
-                row.destination,
+                names.setdefault(row.destination, row.destination),
                 price,
                 row.band,
                 _first_day(row.valid_from),
@@ -106,12 +115,14 @@ def _plan(
     entries: dict[str, list[Entry]] = {}
     for price in plan.prices:
         price_id = f"{plan.code}/{price.code}"
+        rules = tuple(
+            _rule(price_id, version, allowances, bands, cards) for version in price.versions
+        )
         entry = Entry(
             price_id=price_id,
             destinations=price.destinations,
-            rules=tuple(
-                _rule(price_id, version, allowances, bands, cards) for version in price.versions
-            ),
+            rules=rules,
+            always=_always(rules),
         )
         entries.setdefault(price.product, []).append(entry)
     return CompiledPlan(
@@ -122,6 +133,14 @@ def _plan(
             for code, found in entries.items()
         },
     )
+
+
+def _always(rules: tuple[Rule, ...]) -> Rule | None:
+    """Return the rule that needs no local time to be selected, if there is one."""
+    first = rules[0]
+    in_force = (first.from_day, first.to_day) == (FIRST_DAY, LAST_DAY)
+    timeless = not isinstance(first.model, BandedPrice | CardPrice)
+    return first if in_force and timeless else None
 
 
 def _offer(product: doc.Product, currency: str, entries: tuple[Entry, ...]) -> Offer:
@@ -145,6 +164,8 @@ def _rule(
     cards: dict[str, CardPrice],
 ) -> Rule:
     rounding = RoundingRule(version.rounding, version.decimal_places)
+    model = _model(version.model, bands, cards)
+    allowance = None if version.allowance is None else allowances[version.allowance]
     return Rule(
         price_id=price_id,
         price_step=(
@@ -152,15 +173,37 @@ def _rule(
             price_id,
             "" if version.valid_from is None else version.valid_from.isoformat(),
         ),
-        model=_model(version.model, bands, cards),
+        model=model,
         rounding=rounding,
         rounding_step=("round", version.rounding.name.lower(), str(version.decimal_places)),
         zero=ZERO.scaleb(-version.decimal_places),
-        allowance=None if version.allowance is None else allowances[version.allowance],
+        counting=_counting(price_id, model, allowance),
+        counting_of_band=_counting_of_band(price_id, model, allowance),
+        allowance=allowance,
         round_units=version.round_units,
         from_day=_first_day(version.valid_from),
         to_day=_last_day(version.valid_to),
     )
+
+
+def _counting(price_id: str, model: Model, allowance: Allowance | None) -> Counting:
+    """Return what a price must know of the month so far."""
+    if allowance is None:
+        return (None, price_id) if isinstance(model, GraduatedPrice) else NO_COUNTING
+    # A card has a price per destination: nothing there that could grow over the month.
+    grows = not isinstance(model, FlatPrice | CardPrice)
+    return allowance.allowance_id, price_id if grows else None
+
+
+def _counting_of_band(
+    price_id: str, model: Model, allowance: Allowance | None
+) -> dict[str, Counting]:
+    """Return the same of each band, in which units are counted apart."""
+    if not isinstance(model, BandedPrice):
+        return {}
+    if allowance is None:
+        return dict.fromkeys(model.prices, NO_COUNTING)
+    return {band: (allowance.allowance_id, f"{price_id}/{band}") for band in model.prices}
 
 
 def _model(

@@ -33,6 +33,12 @@ Price = PerUnitPrice | FlatPrice | GraduatedPrice
 
 Model = Price | BandedPrice | CardPrice
 
+Counting = tuple[str | None, str | None]
+"""What a price must know of the month: the id of its allowance, and the name of the price under
+which its billed units are counted; None where it has none."""
+
+NO_COUNTING: Counting = (None, None)
+
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One version of one price of a plan, and the steps around it."""
@@ -43,6 +49,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     rounding: RoundingRule
     rounding_step: ExplanationStep
     zero: Decimal  # with the places of the price
+    counting: Counting = NO_COUNTING  # of a price without bands
+    counting_of_band: dict[str, Counting] = {}  # of one with bands
     allowance: Allowance | None = None
     round_units: RoundUnits | None = None
     from_day: int = FIRST_DAY  # local days since 1 January 1970
@@ -55,6 +63,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     price_id: str
     destinations: tuple[str, ...]  # empty: whatever the destination
     rules: tuple[Rule, ...]  # rising, not overlapping
+    always: Rule | None = None  # the one that holds at every time, whose price has no time in it
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):

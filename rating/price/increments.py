@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cached_property
 
 import msgspec
 
@@ -11,7 +12,7 @@ from schemas.decimals import EXACT, ZERO, to_text
 _ONE = Decimal(1)
 
 
-class Increments(msgspec.Struct, frozen=True, gc=False):
+class Increments(msgspec.Struct, frozen=True, dict=True):
     """How usage is rounded up before it is priced; ``60/1`` on a rate card is (60, 1).
 
     Any usage at all is billed ``first_units``; past that, each started
@@ -25,7 +26,13 @@ class Increments(msgspec.Struct, frozen=True, gc=False):
         assert self.first_units > 0
         assert self.following_units > 0
 
-    @property
+    @cached_property
+    def whole(self) -> tuple[int, int] | None:
+        """Return both as whole numbers, where they are written as such: ``60``, not ``60.0``."""
+        numbers = (int(self.first_units), int(self.following_units))
+        return numbers if tuple(map(str, numbers)) == tuple(self.notation.split("/")) else None
+
+    @cached_property
     def notation(self) -> str:
         """Return the increments as a rate card writes them: ``60/1``."""
         return f"{to_text(self.first_units)}/{to_text(self.following_units)}"
@@ -37,8 +44,10 @@ def billable_units(increments: Increments, *, used_units: Decimal) -> Decimal:
     No usage, such as an unanswered call, gives zero.
     """
     assert used_units >= ZERO
-    if used_units == ZERO:
+    if not used_units:
         return ZERO
+    if increments.whole is not None:
+        return _whole_units(increments, *increments.whole, used_units)
     first_units = increments.first_units
     if used_units <= first_units:
         return first_units
@@ -47,3 +56,13 @@ def billable_units(increments: Increments, *, used_units: Decimal) -> Decimal:
     whole, rest = EXACT.divmod(EXACT.subtract(used_units, first_units), following_units)
     started = EXACT.add(whole, _ONE) if rest else whole
     return EXACT.add(first_units, EXACT.multiply(started, following_units))
+
+
+def _whole_units(increments: Increments, first: int, following: int, used: Decimal) -> Decimal:
+    """Return the same in whole numbers, which most cards have: a third of the time."""
+    units = int(used)
+    if units != used:
+        units += 1  # a started unit is in the same increment as the whole one
+    if units <= first:
+        return increments.first_units
+    return Decimal(first - (first - units) // following * following)

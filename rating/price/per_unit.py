@@ -10,6 +10,7 @@ from rating.price.increments import Increments
 from rating.rounding import RoundingRule, growth, rounded
 from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import ExplanationStep
+from schemas.money import round_quotient
 
 
 class PerUnitPrice(msgspec.Struct, frozen=True, gc=False):
@@ -53,7 +54,7 @@ def charge(price: PerUnitPrice, *, billed_units: Decimal, rounding: RoundingRule
     undivided = EXACT.multiply(price.amount, billed_units)
     if price.connect_fee:
         undivided = EXACT.add(undivided, EXACT.multiply(price.connect_fee, price.per_units))
-    return rounded(rounding, undivided, divide_by=price.per_units)
+    return round_quotient(undivided, price.per_units, rounding.decimal_places, rounding.rule)
 
 
 def charge_as_it_grows(

@@ -27,42 +27,75 @@ class RateCardRow(msgspec.Struct, frozen=True, gc=False):
     to_day: int = LAST_DAY  # exclusive
 
 
+Rows = RateCardRow | tuple[RateCardRow, ...]
+"""Of one prefix and band; most have one row, and a tuple of one is memory to wait for."""
+
+
 class RateCard:
     """The rows of a card, found by prefix. Immutable once built."""
 
-    __slots__ = ("_lengths", "_rows", "code")
+    __slots__ = ("_lengths", "_of_all_bands", "_of_band", "code")
 
     def __init__(self, code: str, rows: Iterable[RateCardRow]) -> None:
         self.code = code
-        self._rows: dict[str, tuple[RateCardRow, ...]] = {}
+        self._of_all_bands: dict[str, Rows] = {}
+        self._of_band: dict[str, dict[str, Rows]] = {}
         lengths: dict[str, set[int]] = {}
         for row in rows:
-            assert row.prefix, "a prefix has at least one digit"
-            others = self._rows.get(row.prefix, ())
-            # A row for a band is asked before one for all bands.
-            self._rows[row.prefix] = (row, *others) if row.band else (*others, row)
+            prefix, band = row.prefix, row.band
+            assert prefix, "a prefix has at least one digit"
+            rows_of = self._of_all_bands if band is None else self._of_band.setdefault(band, {})
+            others = rows_of.get(prefix)
+            rows_of[prefix] = row if others is None else (row, *_as_tuple(others))
             for digits in _HEADS:
-                lengths.setdefault(row.prefix[:digits], set()).add(len(row.prefix))
+                head = lengths.get(prefix[:digits])
+                if head is None:
+                    head = lengths[prefix[:digits]] = set()
+                head.add(len(prefix))
         # The lengths to try for a number that begins with a head, longest first: those of the rows
         # that begin alike, and those of the rows that are a part of the head.
         self._lengths: dict[str, tuple[int, ...]] = {}
         shared: dict[tuple[int, ...], tuple[int, ...]] = {}
-        for head, own in lengths.items():
-            shorter = {end for end in range(1, len(head)) if head[:end] in self._rows}
+        for text, own in lengths.items():
+            shorter = {end for end in range(1, len(text)) if self._has(text[:end])}
             found = tuple(sorted(own | shorter, reverse=True))
-            self._lengths[head] = shared.setdefault(found, found)
+            self._lengths[text] = shared.setdefault(found, found)
+
+    def _has(self, prefix: str) -> bool:
+        return prefix in self._of_all_bands or any(
+            prefix in rows for rows in self._of_band.values()
+        )
 
     def find(self, destination: str, *, day: int, band: str | None) -> RateCardRow | None:
         """Return the row of the longest prefix of ``destination`` that has a price on that local
         day and in that band, or None."""
-        lengths_of, rows_of = self._lengths, self._rows
+        lengths_of = self._lengths
         lengths = lengths_of.get(destination[:3])
         if lengths is None:
             lengths = lengths_of.get(destination[:2]) or lengths_of.get(destination[:1]) or ()
+        # A row for a band is asked before one for all bands.
+        of_band = None if band is None else self._of_band.get(band)
+        of_all = self._of_all_bands
         for length in lengths:
-            rows = rows_of.get(destination[:length])
-            if rows is not None:
-                for row in rows:
-                    if row.from_day <= day < row.to_day and (row.band is None or row.band == band):
-                        return row
+            prefix = destination[:length]
+            if of_band is not None:
+                rows = of_band.get(prefix)
+                if rows is not None and (row := _in_force(rows, day)) is not None:
+                    return row
+            if of_all:
+                rows = of_all.get(prefix)
+                if rows is not None and (row := _in_force(rows, day)) is not None:
+                    return row
         return None
+
+
+def _in_force(rows: Rows, day: int) -> RateCardRow | None:
+    """Return the row that is in force on a day."""
+    for row in _as_tuple(rows):
+        if row.from_day <= day < row.to_day:
+            return row
+    return None
+
+
+def _as_tuple(rows: Rows) -> tuple[RateCardRow, ...]:
+    return rows if isinstance(rows, tuple) else (rows,)

@@ -269,4 +269,147 @@ BUGS = (
         ),
         suites="tests/integration/test_postgres_load.py",
     ),
+    _bug(
+        "limit_reset_not_folded",
+        "a restore leaves out what a reached limit has reset",
+        (
+            "counters/state.py",
+            "    if isinstance(record, _Proof):\n        return\n",
+            "    if isinstance(record, (_Proof, _LimitReached)):\n        return\n",
+        ),
+    ),
+    _bug(
+        "close_not_folded",
+        "a restore leaves out that a period was closed",
+        (
+            "counters/state.py",
+            "    if isinstance(record, _Proof):\n        return\n",
+            "    if isinstance(record, (_Proof, _PeriodClosed)):\n        return\n",
+        ),
+    ),
+    _bug(
+        "drop_on_error",
+        "an item that cannot be read is left out in silence",
+        (
+            "mediation/normalise.py",
+            "        if isinstance(outcome, Refused):\n"
+            "            return self._suspend(received, item, outcome)\n",
+            "        if isinstance(outcome, Refused):\n"
+            "            return NormaliseOutcome.IGNORED\n",
+        ),
+    ),
+    _bug(
+        "duplicates_within_a_batch",
+        "what the batch itself has marked is not asked",
+        (
+            "mediation/normalise.py",
+            "            elif item.key in state or item.key in changed:\n",
+            "            elif item.key in state:\n",
+        ),
+    ),
+    _bug(
+        "mark_without_its_effect",
+        "an event is handed on and not marked",
+        ("mediation/normalise.py", "                changed[item.key] = item.mark\n", ""),
+    ),
+    _bug(
+        "conflict_taken_for_duplicate",
+        "the same id with other content counts as a copy",
+        (
+            "mediation/dedup.py",
+            "        return Seen.CONFLICT\n    return Seen.DUPLICATE\n",
+            "        return Seen.DUPLICATE\n    return Seen.DUPLICATE\n",
+        ),
+    ),
+    _bug(
+        "float_money",
+        "a price is divided in binary",
+        (
+            "schemas/money.py",
+            "    quotient = _divide(amount, divide_by)\n",
+            "    quotient = Decimal(str(float(str(amount)) / float(str(divide_by))))\n",
+        ),
+        suites="tests/unit/test_rating_vectors.py tests/property tests/golden",
+    ),
+    _bug(
+        "ties_to_even",
+        "a tie is rounded to the even digit",
+        (
+            "schemas/money.py",
+            "    return quotient.quantize(_LAST_PLACE[decimal_places], rounding, _DIVISION)\n",
+            "    return quotient.quantize(_LAST_PLACE[decimal_places], ROUND_HALF_EVEN, _DIVISION)\n",
+        ),
+        suites="tests/unit/test_money.py tests/golden tests/property tests/unit",
+    ),
+    _bug(
+        "wrong_tier_bound",
+        "a tier has room for one unit more than it says",
+        (
+            "rating/price/graduated.py",
+            "            room = left if end is None else EXACT.subtract(end, at_units)\n",
+            "            room = left if end is None else EXACT.subtract(end, at_units) + 1\n",
+        ),
+    ),
+    _bug(
+        "increment_not_rounded_up",
+        "a started increment is not billed",
+        (
+            "rating/price/increments.py",
+            "    return Decimal(first - (first - units) // following * following)",
+            "    return Decimal(first + (units - first) // following * following)",
+        ),
+    ),
+    _bug(
+        "limit_reached_above",
+        "a limit of records is reached by the record behind the one that reaches it",
+        (
+            "counters/limits.py",
+            "            if records >= limit.records:\n",
+            "            if records > limit.records:\n",
+        ),
+    ),
+    _bug(
+        "no_reset_at_a_limit",
+        "what a reached limit invoices stays unbilled",
+        (
+            "counters/limits.py",
+            "        if scope.holds(entry.product, entry.product_type):\n"
+            "            taken.append(entry)\n"
+            "        else:\n"
+            "            left.append(entry)\n",
+            "        if scope.holds(entry.product, entry.product_type):\n"
+            "            taken.append(entry)\n"
+            "            left.append(entry)\n"
+            "            amounts_left.append(amount)\n"
+            "        else:\n"
+            "            left.append(entry)\n",
+        ),
+    ),
+    _bug(
+        "late_usage_in_its_own_period",
+        "usage of a closed period is billed in that period",
+        (
+            "counters/period.py",
+            "    head = Head(head.sequence + 1, end_ms, left)\n",
+            "    head = Head(head.sequence + 1, command.period_start_ms, left)\n",
+        ),
+    ),
+    _bug(
+        "months_in_utc",
+        "the month of usage is that of UTC, not of the account's zone",
+        (
+            "schemas/period.py",
+            "    local = dt.datetime(year, month, 1, tzinfo=zone_info(zone))\n",
+            '    local = dt.datetime(year, month, 1, tzinfo=zone_info("UTC"))\n',
+        ),
+    ),
+    _bug(
+        "longest_prefix_missed",
+        "a number is priced by the shortest prefix that fits",
+        (
+            "rating/price/rate_card.py",
+            "            found = tuple(sorted(own | shorter, reverse=True))\n",
+            "            found = tuple(sorted(own | shorter))\n",
+        ),
+    ),
 )

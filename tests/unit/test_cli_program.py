@@ -117,6 +117,7 @@ READING = (
     "suspense list",
     "demo",
     "generate",
+    "bench",
 )
 
 

@@ -488,3 +488,39 @@ def test_an_item_too_large_for_a_block_counts_as_its_source_says(stage):
 def test_an_end_record_that_is_no_json(stage):
     assert stage.send(b"{", record="end", file_id="f") == {"suspended": 1}
     assert stage.reasons() == ["mediation.file_incomplete"]
+
+
+def test_an_identity_behind_the_horizon_passes_again_though_its_mark_is_still_there(stage):
+    """The mark may be pruned or not: both give the same outcome."""
+    stage.send(event_json())
+    late = stage.record(event_json(at="2026-06-01T12:00:00Z"), at=NOON + 92 * DAY_MS)
+    assert stage.batch(late).proof.outcomes == {"normalised": 1}
+    pruned = MemoryStage()
+    pruned.offset, pruned.proof = 1, replace(stage.proof, batch=1)
+    again = pruned.record(late.value, at=late.appended_at_ms)
+    decided = pruned.batch(again)
+    assert decided.appends[0].value == stage.appends[1].value
+    assert pruned.state.items() <= stage.state.items()
+
+
+def test_headers_that_are_remembered_excuse_nothing_else_of_a_record(stage):
+    assert stage.send(event_json(1)) == {"normalised": 1}
+    assert stage.send(event_json(2), key=b"astray") == {"suspended": 1}
+    assert stage.send(event_json(2), key=None) == {"suspended": 1}
+    assert stage.send(b"x" * (raw.MAX_RECORD_BYTES + 1)) == {"suspended": 1}
+    assert stage.send(b"") == {"suspended": 1}
+    assert stage.send(event_json(3)) == {"normalised": 1}
+    assert [reason.partition(".")[2] for reason in stage.reasons()] == [
+        "misrouted",
+        "misrouted",
+        "too_large",
+        "not_json",
+    ]
+
+
+def test_an_event_fits_or_not_by_all_of_its_bytes(stage):
+    """The number of the batch is added last; it never makes an event too large unnoticed."""
+    stage.proof = replace(stage.proof, batch=2**40)
+    (decided,) = [stage.batch(stage.record(event_json(1)))]
+    (event,) = stage.events()
+    assert event.batch == decided.proof.batch == 2**40 + 1

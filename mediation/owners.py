@@ -1,0 +1,92 @@
+"""Whose usage it is: what the events of one owner have in common, made once and remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from schemas.reference import Account, ReferenceData, Subscription
+from schemas.sethash import owned_by
+from schemas.usage import RETAIL
+
+_REMEMBERED = 50_000  # identifiers, about 30 MB; the busy ones are fewer
+_NO_END_MS = 1 << 63
+
+
+class Owner(NamedTuple):
+    """The account and the subscription that usage belongs to, as its events say it.
+
+    Few objects: of twenty thousand owners a processor keeps none at hand, and waits for each.
+    """
+
+    from_ms: int
+    to_ms: int  # exclusive
+    rating_key: str
+    key: bytes  # of the record: the rating key
+    partition: int  # of the rating key, among the normalised ones
+    account_id: str
+    subscription_id: str
+    zone: str
+    in_digest: bytes  # `sethash.owned_by`
+
+
+class Owners:
+    """Looks owners up as `ReferenceData.find` does."""
+
+    def __init__(self, reference: ReferenceData, partition_of: Callable[[str], int]) -> None:
+        self._reference = reference
+        self._partition_of = partition_of
+        self._version = reference.version
+        # By tenant, then by identifier: who held it first, and the others.
+        self._remembered: dict[str, dict[str, tuple[Owner, ...]]] = {}
+        self._count = 0
+
+    def refresh(self) -> None:
+        """Forget everything if the reference data is of another version. Once before a batch."""
+        if self._version != self._reference.version:
+            self._version = self._reference.version
+            self._forget()
+
+    def find(self, tenant: str, identifiers: tuple[str, ...], at_ms: int) -> Owner | None:
+        """Return the owner of the first identifier that somebody held at an instant."""
+        of_tenant = self._remembered.get(tenant)
+        if of_tenant is None:
+            of_tenant = self._remembered[tenant] = {}
+        for identifier in identifiers:
+            held = of_tenant.get(identifier)
+            if held is None:
+                held = self._learn(tenant, identifier)
+            for owner in held:
+                if owner[0] <= at_ms < owner[1]:
+                    return owner
+        return None
+
+    def _learn(self, tenant: str, identifier: str) -> tuple[Owner, ...]:
+        held = tuple(
+            self._owner(account, entry)
+            for account, entry in self._reference.holders(tenant=tenant, identifier=identifier)
+        )
+        if held:  # what usage makes up must not fill the memory
+            if self._count >= _REMEMBERED:
+                self._forget()
+            self._count += 1
+            self._remembered.setdefault(tenant, {})[identifier] = held
+        return held
+
+    def _forget(self) -> None:
+        self._remembered.clear()
+        self._count = 0
+
+    def _owner(self, account: Account, subscription: Subscription) -> Owner:
+        rating_key, until_ms = account.rating_key, subscription.valid_to_ms
+        return Owner(
+            from_ms=subscription.valid_from_ms,
+            to_ms=_NO_END_MS if until_ms is None else until_ms,
+            rating_key=rating_key,
+            key=rating_key.encode(),
+            partition=self._partition_of(rating_key),
+            account_id=account.account_id,
+            subscription_id=subscription.subscription_id,
+            zone=account.zone,
+            in_digest=owned_by(RETAIL, rating_key),
+        )

@@ -1,0 +1,78 @@
+"""What normalise holds of a raw record between reading it and deciding about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from mediation.decode.item import DecodedItem, Decoder, Ignored
+from mediation.file_progress import BlockSeen
+from mediation.owners import Owner
+from schemas.flow import SourceRecord
+from schemas.raw import ClosePeriodCommand, FileEnd
+from schemas.refusal import Refused
+
+
+class Origin(NamedTuple):
+    """Who wrote a record, and how: what its headers say, or as much of it as they do."""
+
+    tenant: str = ""
+    source: str = ""
+    format: str = ""  # "asterisk@1"; as the header states it where no such mapping is loaded
+    decoder: Decoder | None = None
+    identity_of: Callable[[str], bytes] | None = None  # of a record id; None as the decoder
+
+
+class Command(NamedTuple):
+    """A command, read."""
+
+    command: ClosePeriodCommand
+
+
+class End(NamedTuple):
+    """The end record of a file, read."""
+
+    end: FileEnd
+    file_key: bytes
+
+
+Outcome = DecodedItem | Refused | Ignored | Command | End
+
+
+class ReceivedItem(msgspec.Struct, frozen=True, gc=False):
+    """One item of a raw record. ``key`` is the state key of its mark, empty where it has none."""
+
+    index: int
+    raw: bytes
+    outcome: Outcome
+    key: bytes = b""
+    content_hash: bytes = b""
+
+
+class Ready(msgspec.Struct, frozen=True, gc=False):
+    """Usage in the window, of somebody who is known: an event unless it came before.
+
+    Bytes, not what they are made of: what a batch of thousands holds until it is decided is more
+    than a processor keeps at hand, and waiting for memory takes longer than the rest.
+    """
+
+    index: int
+    raw: bytes
+    key: bytes
+    mark: bytes  # of an event that passed
+    owner: Owner
+    event: bytes  # as on the wire, but for the number of the batch
+    member: bytes  # `sethash.event_digest`
+
+
+class Received(msgspec.Struct, frozen=True, gc=False):
+    """A raw record, read."""
+
+    record: SourceRecord
+    origin: Origin
+    items: Sequence[ReceivedItem | Ready]
+    sequence: int | None = None
+    file_key: bytes = b""  # state key of the file that it is a block of
+    block: BlockSeen | None = None

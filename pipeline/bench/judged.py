@@ -1,0 +1,66 @@
+"""Figures against what they must reach: each with its verdict, and the reason where one is missed."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.bench.result import BenchResult
+from pipeline.bench.targets import ABOUT, NOT_MEASURED, TARGETS
+
+REASONS = Path(__file__).with_name("reasons.toml")
+
+
+class Judged(NamedTuple):
+    """One row: what was measured, must be, should be; whether it is."""
+
+    about: str
+    measured: str
+    must: str
+    aim: str
+    verdict: str
+    reason: str
+
+
+def reasons_by_name(path: Path = REASONS) -> dict[str, str]:
+    """Return the reasons, kept by hand, why a figure misses what it must or should reach."""
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def missed(result: BenchResult) -> list[str]:
+    """Return the names of the figures that do not reach what they must."""
+    return [
+        name
+        for name, target in TARGETS.items()
+        if name in result.figures and not target.reaches(result.figures[name], target.must)
+    ]
+
+
+def judged(result: BenchResult, reasons: Mapping[str, str]) -> list[Judged]:
+    """Return a row for every target, in the order of the design; none is left out."""
+    rows = []
+    for name, target in TARGETS.items():
+        figure = result.figures.get(name)
+        if figure is None:
+            verdict, why = "not measured", "its part was not asked for"
+        elif target.reaches(figure, target.aim):
+            verdict, why = "aim reached", ""
+        elif target.reaches(figure, target.must):
+            verdict, why = "must reached", reasons.get(name, "")
+        else:
+            verdict, why = "MISSED", reasons.get(name, "no reason is written down yet")
+        shown = "" if figure is None else number(figure)
+        rows.append(
+            Judged(ABOUT[name], shown, number(target.must), number(target.aim), verdict, why)
+        )
+    rows += [Judged(what, "", "", "", "not measured", why) for what, why in NOT_MEASURED.items()]
+    return rows
+
+
+def number(value: float) -> str:
+    """Return a figure as it is read: grouped digits, no more of them than mean something."""
+    if value == int(value):
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:g}"

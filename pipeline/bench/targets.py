@@ -1,0 +1,64 @@
+"""What DESIGN asks of the speed: for each figure what must be reached, and what is aimed at."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Better = Literal["higher", "lower"]
+
+
+class Target(msgspec.Struct, frozen=True):
+    """What a figure must reach at least, and what it should."""
+
+    must: float
+    aim: float
+    better: Better
+
+    def reaches(self, figure: float, bound: float) -> bool:
+        """Return whether a figure is at a bound or past it, on the better side."""
+        return figure >= bound if self.better == "higher" else figure <= bound
+
+
+# Of two cores that broker and database share with us. Names are those of the figures.
+TARGETS: dict[str, Target] = {
+    "normalise_without_dedup_events_per_core_s": Target(100_000, 150_000, "higher"),
+    "normalise_events_per_core_s": Target(60_000, 90_000, "higher"),
+    "rate_events_per_core_s": Target(30_000, 50_000, "higher"),
+    "load_rows_per_core_s": Target(35_000, 70_000, "higher"),
+    "end_to_end_events_per_s": Target(10_000, 20_000, "higher"),
+    "latency_offered_p50_ms": Target(250, 100, "lower"),
+    "latency_offered_p99_ms": Target(1_000, 300, "lower"),
+    "faust_agent_times_our_cpu": Target(20, 40, "higher"),
+    "restore_rate_ledger_records_per_s": Target(50_000, 150_000, "higher"),
+    "memory_rate_process_mb": Target(400, 250, "lower"),
+}
+
+ABOUT: dict[str, str] = {
+    "normalise_without_dedup_events_per_core_s": "normalise without asking for duplicates",
+    "normalise_events_per_core_s": "normalise with dedup in RocksDB",
+    "rate_events_per_core_s": "rate: price, counters, limits, set hash, explanation, RocksDB",
+    "load_rows_per_core_s": "load: rows for a core of ours",
+    "end_to_end_events_per_s": "raw topic to Postgres commit, everything on, sustained",
+    "latency_offered_p50_ms": "latency raw to Postgres at 2,000/s offered, p50",
+    "latency_offered_p99_ms": "the same, p99",
+    "faust_agent_times_our_cpu": "CPU of the same work as a stock Faust agent, as a multiple of ours",
+    "restore_rate_ledger_records_per_s": "restore of a lost RocksDB, ledger records",
+    "memory_rate_process_mb": "memory of a rating process, 1 million identities seen",
+}
+
+NOT_MEASURED: dict[str, str] = {
+    "the same work in Kafka Streams (Java, exactly_once_v2)": (
+        "not measured here: needs a Java build of its own beside this Python project"
+    ),
+    "the same work in Quix Streams (exactly once)": (
+        "not measured here: is not among this project's dependencies"
+    ),
+    "the same work in Bytewax (at least once)": (
+        "not measured here: is not among this project's dependencies"
+    ),
+    "the same work in CGRateS, rated and stored in Postgres": (
+        "not measured here: needs a Go server and a Redis of its own"
+    ),
+}

@@ -1,0 +1,194 @@
+"""What is the same for all events of one subscription and one product, found once and kept.
+
+Most of what rating an event needs does not depend on the event: whose it is, what the plan has for
+the product, which limits count it, how its counters and their keys are called. It is kept from batch
+to batch for as long as catalogue and reference data are the ones that it was found in.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from counters.count import product_counter
+from counters.limits import LimitInForce, in_force, that_count
+from counters.state import bucket_key, head_key
+from pipeline.generations import Generations
+from rating.catalogue import Catalogue, Counting, Offer
+from rating.rate import counter_names, find_offer
+from schemas.event_digests import EventDigests
+from schemas.ledger_parts import head_json
+from schemas.period import month_of
+from schemas.reference import Account, ReferenceData, Subscription
+from schemas.refusal import RefusalReason, Refused
+from schemas.usage import UsageEvent
+
+# In each of two generations, about 1 kB each. A process that serves more subscriptions than that
+# looks them up again, at a few microseconds.
+_MOST_KEPT = 20_000
+_NEVER_MS = 1 << 62
+
+_UNKNOWN_SUBSCRIPTION = Refused(
+    RefusalReason.UNKNOWN_SUBSCRIPTION,
+    "the account has no such subscription at the time of the usage. Operator action: load the "
+    "reference data that has it, then recycle.",
+)
+
+
+class PeriodCounter(msgspec.Struct, frozen=True, gc=False):
+    """A usage counter in the usage's own period, and where the state has it."""
+
+    name: str
+    key: bytes
+
+
+PeriodCounters = tuple[PeriodCounter, ...]
+"""The product's, then those that the price asks for, the allowance's first."""
+
+
+class Terms(msgspec.Struct, gc=False):
+    """What an event of one subscription and product meets. The last four fields change: they are
+    the month that was asked for last, and its counters."""
+
+    tenant: str
+    rating_key: str
+    run: str
+    zone: str
+    subscription_id: str
+    from_ms: int  # the subscription's entry holds in [from, to)
+    to_ms: int
+    plan: str
+    offer: Offer | Refused
+    limits: tuple[LimitInForce, ...]  # those that the product counts towards
+    digests: EventDigests
+    ledger_head: bytes  # `ledger_parts.head_json`
+    head_key: bytes
+    month_start_ms: int
+    month_end_ms: int
+    counting: Counting | None = None
+    named: PeriodCounters = ()
+
+    def fits(self, event: UsageEvent) -> bool:
+        """Return whether these are the terms of an event of the same account, subscription and
+        product: nothing else of it may differ from what was looked at."""
+        return (
+            self.from_ms <= event.started_at_ms < self.to_ms
+            and event.tenant == self.tenant
+            and event.rating_key == self.rating_key
+            and event.run == self.run
+            and event.zone == self.zone
+        )
+
+    def counters(self, at_ms: int, counting: Counting) -> PeriodCounters:
+        """Return the counters in the month that an instant lies in, which `month_start_ms` is the
+        start of from then on."""
+        if not self.month_start_ms <= at_ms < self.month_end_ms:
+            self.month_start_ms, self.month_end_ms = month_of(at_ms, zone=self.zone)
+        elif counting is self.counting:
+            return self.named
+        self.counting = counting
+        self.named = self._named(counting, self.month_start_ms)
+        return self.named
+
+    def _named(self, counting: Counting, start_ms: int) -> PeriodCounters:
+        offer = self.offer
+        assert isinstance(offer, Offer), "an event without a price has no counters"
+        product = product_counter(offer.product, unit=offer.unit, currency=offer.currency)
+        names = counter_names(counting, subscription_id=self.subscription_id, unit=offer.unit)
+        return tuple(
+            [
+                PeriodCounter(name, bucket_key(self.rating_key, name, start_ms))
+                for name in (product, *names)
+            ]
+        )
+
+
+class _Offered(NamedTuple):
+    offer: Offer | Refused
+    limits: tuple[LimitInForce, ...]  # for everyone, that the product counts towards
+
+
+class TermsInForce:
+    """The terms under one version of the catalogue and one of the reference data."""
+
+    def __init__(self, catalogue: Catalogue, reference: ReferenceData) -> None:
+        self.catalogue = catalogue
+        self.reference = reference
+        self.reference_version = reference.version
+        self._limits_for_everyone = in_force(catalogue.limits)
+        self._offers: dict[tuple[str, str, str], _Offered] = {}
+        self._texts: dict[str, str] = {}
+        self._kept: Generations[tuple[str, str, str], Terms] = Generations(_MOST_KEPT)
+
+    def are_of(self, catalogue: Catalogue, reference: ReferenceData) -> bool:
+        """Return whether these are still the versions in force."""
+        return (
+            self.catalogue is catalogue
+            and self.reference is reference
+            and self.reference_version == reference.version
+        )
+
+    def of(self, event: UsageEvent) -> Terms | Refused:
+        """Return the terms of an event, or that its subscription is not known."""
+        key = (event.subscription_id, event.product, event.account_id)
+        terms = self._kept.get(key)
+        if terms is not None and terms.fits(event):
+            return terms
+        found = self.reference.subscription(
+            account_id=event.account_id,
+            subscription_id=event.subscription_id,
+            at_ms=event.started_at_ms,
+        )
+        if found is None:
+            return _UNKNOWN_SUBSCRIPTION
+        terms = self._found(event, *found)
+        self._kept.put(key, terms)
+        return terms
+
+    def _found(self, event: UsageEvent, account: Account, subscription: Subscription) -> Terms:
+        offered = self._offered(subscription.plan, account.currency, event.product)
+        limits = offered.limits
+        if account.limits and isinstance(offered.offer, Offer):
+            limits = _counting_limits(
+                in_force(self.catalogue.limits, account.limits), offered.offer
+            )
+        to_ms = subscription.valid_to_ms
+        return Terms(
+            self._shared(event.tenant),
+            event.rating_key,
+            self._shared(event.run),
+            self._shared(event.zone),
+            event.subscription_id,
+            subscription.valid_from_ms,
+            _NEVER_MS if to_ms is None else to_ms,
+            subscription.plan,
+            offered.offer,
+            limits,
+            EventDigests(event.run, event.rating_key),
+            head_json(event.tenant, event.rating_key),
+            head_key(event.rating_key),
+            *month_of(event.started_at_ms, zone=event.zone),
+        )
+
+    def _shared(self, text: str) -> str:
+        """Return the one copy of a text that nearly all terms have: comparing it with that of an
+        event then waits for no memory."""
+        return self._texts.setdefault(text, text)
+
+    def _offered(self, plan: str, currency: str, product: str) -> _Offered:
+        """Return what a plan has for a product, the same object for all its subscriptions."""
+        key = (plan, currency, product)
+        offered = self._offers.get(key)
+        if offered is None:
+            offer = find_offer(self.catalogue, product, plan, currency)
+            everyone = self._limits_for_everyone
+            limits = () if isinstance(offer, Refused) else _counting_limits(everyone, offer)
+            if len(self._offers) >= _MOST_KEPT:  # of products that no plan has there is no end
+                self._offers.clear()
+            offered = self._offers[key] = _Offered(offer, limits)
+        return offered
+
+
+def _counting_limits(limits: tuple[LimitInForce, ...], offer: Offer) -> tuple[LimitInForce, ...]:
+    return that_count(limits, product=offer.product, product_type=offer.product_type)
