@@ -21,7 +21,7 @@ def _kind(request):
     process = Process("contract", Schedule(1), spared=True)
     with (
         mock.patch("pipeline.state.WriteBatch", MemoryBatch),
-        mock.patch("pipeline.state.Rdict", lambda path, options: MemoryRdict(path, disk)),
+        mock.patch("pipeline.state.Rdict", lambda path, **named: MemoryRdict(path, disk)),
         mock.patch("tests.simulation.disk.current", return_value=process),
     ):
         yield

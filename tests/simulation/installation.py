@@ -104,7 +104,7 @@ def in_memory(world: World) -> Iterator[None]:
             "pipeline.kafka.AIOKafkaProducer": MemoryProducer,
             "pipeline.ownership.AIOKafkaConsumer": _consumer,
             "pipeline.state.WriteBatch": MemoryBatch,
-            "pipeline.state.Rdict": lambda path, options: MemoryRdict(path, world.disk),
+            "pipeline.state.Rdict": lambda path, **named: MemoryRdict(path, world.disk),
             "pipeline.stages.checked_cluster_id": cluster,
             "pipeline.stages.load_mappings": lambda settings: _mappings(),
             "pipeline.loading.load_ledger": memory_tables.load_ledger,
