@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.chaos.oracle import Oracle, read_truth
 
 from counters.state import changes_of
 from mediation.changes import state_changes, unpack
@@ -25,7 +26,6 @@ from pipeline.verify import to_text, verify
 from schemas.proof import proof_from_msgpack
 from tests.chaos import feed, oracle
 from tests.chaos.faults import Chaos, schedule
-from tests.chaos.oracle import Oracle, read_truth
 from tests.integration.live_installation import LiveInstallation
 
 RECORDS = 50_000

@@ -1,0 +1,59 @@
+"""SIGSTOP: a worker that sleeps past its session, and wakes when its partitions are another's."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+from tests.chaos.hits import Hit
+from tests.chaos.play import Fault, Play
+from tests.chaos.workers import kill
+
+
+def stop_worker(stage: str, *, seconds: float) -> Fault:
+    """Return the fault: one of the stage's workers stops for so long, then goes on."""
+
+    async def strike(play: Play) -> Hit:
+        moving = await play.at_work(stage)
+        kill(moving.pid, signal.SIGSTOP)
+        try:
+            left = await play.left_open(stage, moving)
+            await asyncio.sleep(seconds)  # the fault itself
+            await play.watch.look()
+            taken = [one for one in moving.partitions if play.watch.owners(one) - {moving.pid}]
+        finally:
+            kill(moving.pid, signal.SIGCONT)
+        play.hits.facts["stopped workers whose partitions had moved when they woke"] += bool(taken)
+        return Hit(f"stop {stage}", moving=moving.partitions, open=left, note=f"{seconds:.1f} s")
+
+    return strike
+
+
+def stop_lock_holder(stage: str, *, seconds: float) -> Fault:
+    """Return the fault: a worker stops, and another process wants the folder whose lock it holds."""
+
+    async def strike(play: Play) -> Hit:
+        moving = await play.at_work(stage)
+        name = play.workers.name_of(moving.pid)
+        assert name is not None
+        second = f"{stage}-second"
+        kill(moving.pid, signal.SIGSTOP)
+        try:
+            left = await play.left_open(stage, moving)
+            await play.workers.start(second, slot=play.workers.slot(name))
+            await asyncio.sleep(seconds)  # the fault itself
+            await play.watch.look()
+            pid = play.workers.pid(second)
+            took = any(pid in play.watch.owners(one) for one in moving.partitions)
+        finally:
+            kill(moving.pid, signal.SIGCONT)
+        play.hits.facts["second owners that could not have the locked folder and went on"] += took
+        await play.workers.stop(second)
+        return Hit(
+            f"stop {stage} that holds its lock",
+            moving=moving.partitions,
+            open=left,
+            note=f"{seconds:.1f} s",
+        )
+
+    return strike

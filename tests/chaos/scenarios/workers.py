@@ -1,0 +1,54 @@
+"""Rows of the table whose faults hit worker processes."""
+
+from __future__ import annotations
+
+from tests.chaos.faults.kill import kill_worker
+from tests.chaos.faults.stop import stop_lock_holder, stop_worker
+from tests.chaos.feed import raw_records
+from tests.chaos.play import SESSION_MS, playing
+from tests.chaos.run import Run
+from tests.chaos.services import own_pair
+from tests.chaos.usage import generated
+
+STAGES = ("normalise", "rate", "load")
+WORKERS = ("normalise", "rate-1", "rate-2", "rate-3", "load")
+
+
+async def kills(run: Run) -> None:
+    """Kill -9 of any process at random, three rating workers."""
+    usage = await generated(run.new_folder() / "usage", records=run.records, seed=run.seed)
+    stages = [STAGES[place % 3] for place in range(run.faults)]
+    run.random.shuffle(stages)
+    async with (
+        own_pair() as pair,
+        playing(pair, run.new_folder(), usage, seed=run.seed, hits=run.hits) as play,
+    ):
+        await play.workers.start(*WORKERS)
+        await play.under_load([kill_worker(stage) for stage in stages], raw_records(usage.folder))
+        await play.through()
+        await run.check(play)
+
+
+async def stops(run: Run) -> None:
+    """SIGSTOP of 5 to 40 s, so that a zombie wakes; and of one that holds the RocksDB lock."""
+    usage = await generated(run.new_folder() / "usage", records=run.records, seed=run.seed)
+    longest = 40 if run.faults >= 20 else 9
+    faults = []
+    for place in range(run.faults):
+        seconds = run.random.uniform(5, longest)
+        if place % 4 == 3:
+            # It waits for the session time-out before it gives the folder up.
+            seconds = max(seconds, 2 * SESSION_MS / 1000 + 6)
+            faults.append(stop_lock_holder("rate", seconds=seconds))
+        else:
+            if place % 4 == 0:  # one that is surely asleep for too long
+                seconds = max(seconds, SESSION_MS / 1000 + 3)
+            faults.append(stop_worker(STAGES[(place + 1) % 3], seconds=seconds))
+    async with (
+        own_pair() as pair,
+        playing(pair, run.new_folder(), usage, seed=run.seed, hits=run.hits) as play,
+    ):
+        await play.workers.start(*WORKERS, "normalise-2")
+        await play.under_load(faults, raw_records(usage.folder))
+        await play.through()
+        await run.check(play)

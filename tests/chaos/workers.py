@@ -1,0 +1,87 @@
+"""The worker processes of a run, each under a supervisor of its own, so that one can be ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipeline.cli.stack import log_folder, worker_command
+from pipeline.embedded import Supervisor
+from pipeline.settings import Settings
+
+_STOP_S = 20.0
+
+
+class Workers:
+    """Named `stage` or `stage-number`; the supervisor starts a dead one again, as `up` does."""
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
+        self._settings = settings
+        self.environment = dict(environment)  # of workers that are started from now on
+        self._supervisors: dict[str, Supervisor] = {}
+        self._slots: dict[str, int] = {}
+
+    async def start(
+        self, *names: str, slot: int | None = None, more: Mapping[str, str] | None = None
+    ) -> None:
+        """Start workers; each keeps the slot that it got first."""
+        for name in names:
+            number = self._slots.setdefault(name, len(self._slots)) if slot is None else slot
+            supervisor = Supervisor(log_folder(self._settings), stop_grace_s=_STOP_S)
+            self._supervisors[name] = supervisor
+            environment = {**self.environment, **(more or {}), "RATEMILL_SLOT": str(number)}
+            await supervisor.start(name, worker_command(stage_of(name)), environment)
+
+    async def stop(self, *names: str) -> None:
+        """Return when the workers have ended, by TERM; all of them where none is named."""
+        chosen = names or tuple(self._supervisors)
+        await asyncio.gather(*(self._supervisors.pop(name).stop() for name in chosen))
+
+    def names(self, stage: str | None = None) -> list[str]:
+        """Return the workers, or those of a stage."""
+        return [name for name in self._supervisors if stage in (None, stage_of(name))]
+
+    def pid(self, name: str) -> int | None:
+        """Return its pid, or nothing while it is between two lives."""
+        return self._supervisors[name].pid(name)
+
+    def name_of(self, pid: int) -> str | None:
+        """Return whose process it is."""
+        return next((name for name in self._supervisors if self.pid(name) == pid), None)
+
+    def pids(self, stage: str) -> dict[int, str]:
+        """Return the living processes of a stage, with their names."""
+        found = ((self.pid(name), name) for name in self.names(stage))
+        return {pid: name for pid, name in found if pid is not None}
+
+    def restarts(self) -> int:
+        """Return how often any of them was started again."""
+        return sum(one.restarts(name) for name, one in self._supervisors.items())
+
+    def slot(self, name: str) -> int:
+        """Return the slot of a worker."""
+        return self._slots[name]
+
+    def state_folder(self, name: str) -> Path:
+        """Return the folder of its RocksDB states."""
+        return self._settings.state_folder() / f"slot-{self.slot(name)}"
+
+    def log(self, name: str) -> str:
+        """Return what it has logged."""
+        path = log_folder(self._settings) / f"{name}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+
+def stage_of(name: str) -> str:
+    """Return the stage of a worker."""
+    return name.partition("-")[0]
+
+
+def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
+    """Send a signal to a process that may be gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
