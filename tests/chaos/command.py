@@ -43,6 +43,9 @@ def main(words: Sequence[str]) -> int:
         rows = _rows(asked.names)
         for row in rows:
             check_room(row.scaled(asked.scale)[0])
+            lacking = row.why_not()
+            if lacking is not None and row.name in asked.names:
+                raise Problem(f"{row.name} cannot be played here: {lacking}.")
     except Problem as problem:
         _say(str(problem))
         return 2
@@ -88,6 +91,10 @@ def _play_all(rows: Sequence[Row], asked: argparse.Namespace) -> int:
         if _is_done(path, asked):
             _say(f"{row.name}: done before, see {path}")
             good &= bool(json.loads(path.read_text())["exact"])
+            continue
+        lacking = row.why_not()
+        if lacking is not None:
+            _say(f"{row.name}: not played: {lacking}.")
             continue
         _say(f"{row.name}: {row.fault}")
         try:

@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 from pipeline.errors import BrokerUnavailable
 from pipeline.publish import raw_publisher
 from pipeline.settings import Settings
+from pipeline.topics import partition_of
 from schemas import raw
 from sources.block import Block, block_of
 from sources.lines import cut_lines
@@ -138,6 +139,10 @@ class Feed:
         self._settings = settings
         self._bootstrap = bootstrap
         self.sent: list[int] = []  # numbers of the log's records that were acknowledged
+
+    def partition_of(self, fed: Fed) -> int:
+        """Return the raw partition that a record goes to."""
+        return partition_of(fed.record.key, self._settings.raw_partitions)
 
     async def send(
         self,

@@ -45,8 +45,18 @@ class Hits:
 
     def never_bit(self) -> list[str]:
         """Return the kinds of fault of which not one strike hit anything at work."""
+        if not self.all:
+            return ["nothing was done"]
         bitten = {hit.kind for hit in self.all if hit.bit}
         return sorted({hit.kind for hit in self.all} - bitten)
+
+    def text(self) -> str:
+        """Return how often each kind bit."""
+        return ", ".join(
+            f"{kind} x{counts['strikes']} ({counts['while records moved']} moving, "
+            f"{counts['with an open transaction']} open)"
+            for kind, counts in self.kinds().items()
+        )
 
     def json(self) -> dict[str, Any]:
         """Return all of it for the result."""

@@ -58,3 +58,11 @@ class OpenTransactions:
                     if stable[place] < everything[place]
                 )
         return ()
+
+    async def behind(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return where readers of committed records stand, for those held back by a transaction."""
+        if not places:
+            return {}
+        stable = await self._stable.end_offsets(places)
+        everything = await self._all.end_offsets(places)
+        return {place: stable[place] for place in places if stable[place] < everything[place]}

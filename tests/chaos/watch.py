@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -35,6 +36,7 @@ class Numbers(NamedTuple):
     records: dict[Partition, int]
     restored: dict[Partition, int]
     stops: dict[str, int]  # `rate/2 AppendRefused`
+    lags: dict[Partition, int]  # source records behind, of every partition that it has owned
 
 
 class Watch:
@@ -91,6 +93,18 @@ class Watch:
                 before = now
                 await asyncio.sleep(_LOOK_EVERY_S)
 
+    async def taken_over(
+        self, stage: str, partitions: Iterable[Partition], *, before: Mapping[int, Numbers]
+    ) -> set[int]:
+        """Return who owns some of these partitions now and owned none of them before."""
+        wanted = set(partitions)
+        now = await self.look(stage)
+        return {
+            pid
+            for pid, numbers in now.items()
+            if wanted & (numbers.lags.keys() - (before[pid].lags.keys() if pid in before else ()))
+        }
+
     def restored(self) -> Counter[Partition]:
         """Return how often each partition's state had to be restored from its changelog.
 
@@ -119,13 +133,15 @@ async def _numbers(worker: Announced) -> Numbers:
     with suppress(OSError, TimeoutError):
         async with asyncio.timeout(_ANSWER_S):
             text = await _page(worker.metrics_port)
-    numbers = Numbers({}, {}, {})
+    numbers = Numbers({}, {}, {}, {})
     for name, labels, value in _SAMPLE.findall(text):
         said = dict(_LABEL.findall(labels))
         partition = f"{worker.stage}/{said.get('partition', '')}"
         match name:
             case "ratemill_source_records_total":
                 numbers.records[partition] = int(float(value))
+            case "ratemill_lag_records":
+                numbers.lags[partition] = int(float(value))
             case "ratemill_restored_records":
                 numbers.restored[partition] = int(float(value))
             case "ratemill_partition_stops_total":

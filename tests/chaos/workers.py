@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -69,6 +70,11 @@ class Workers:
     def state_folder(self, name: str) -> Path:
         """Return the folder of its RocksDB states."""
         return self._settings.state_folder() / f"slot-{self.slot(name)}"
+
+    def wipe_state(self, name: str) -> None:
+        """Remove the states of a worker that does not run; its slot stays its own."""
+        for folder in self.state_folder(name).glob(f"{stage_of(name)}-*/"):
+            shutil.rmtree(folder)
 
     def log(self, name: str) -> str:
         """Return what it has logged."""

@@ -15,12 +15,12 @@ def stop_worker(stage: str, *, seconds: float) -> Fault:
 
     async def strike(play: Play) -> Hit:
         moving = await play.at_work(stage)
+        before = await play.watch.look(stage)
         kill(moving.pid, signal.SIGSTOP)
         try:
             left = await play.left_open(stage, moving)
             await asyncio.sleep(seconds)  # the fault itself
-            await play.watch.look()
-            taken = [one for one in moving.partitions if play.watch.owners(one) - {moving.pid}]
+            taken = await play.watch.taken_over(stage, moving.partitions, before=before)
         finally:
             kill(moving.pid, signal.SIGCONT)
         play.hits.facts["stopped workers whose partitions had moved when they woke"] += bool(taken)
@@ -42,9 +42,9 @@ def stop_lock_holder(stage: str, *, seconds: float) -> Fault:
             left = await play.left_open(stage, moving)
             await play.workers.start(second, slot=play.workers.slot(name))
             await asyncio.sleep(seconds)  # the fault itself
-            await play.watch.look()
+            numbers = await play.watch.look(stage)
             pid = play.workers.pid(second)
-            took = any(pid in play.watch.owners(one) for one in moving.partitions)
+            took = pid in numbers and bool(numbers[pid].lags)
         finally:
             kill(moving.pid, signal.SIGCONT)
         play.hits.facts["second owners that could not have the locked folder and went on"] += took

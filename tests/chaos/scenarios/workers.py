@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.chaos.faults.kill import kill_worker
+from tests.chaos.faults.rolling import restart_in_turn, scale
 from tests.chaos.faults.stop import stop_lock_holder, stop_worker
 from tests.chaos.feed import raw_records
 from tests.chaos.play import SESSION_MS, playing
@@ -49,6 +50,27 @@ async def stops(run: Run) -> None:
         playing(pair, run.new_folder(), usage, seed=run.seed, hits=run.hits) as play,
     ):
         await play.workers.start(*WORKERS, "normalise-2")
+        await play.under_load(faults, raw_records(usage.folder))
+        await play.through()
+        await run.check(play)
+
+
+async def rolling(run: Run) -> None:
+    """Rolling restart and scaling 1 -> 3 -> 1 under load."""
+    usage = await generated(run.new_folder() / "usage", records=run.records, seed=run.seed)
+    turns = ("normalise", "rate-1", "load")
+    steps = [
+        scale("rate", to=3),
+        restart_in_turn(turns[0]),
+        scale("rate", to=1),
+        *(restart_in_turn(name) for name in turns[1:]),
+    ]
+    async with (
+        own_pair() as pair,
+        playing(pair, run.new_folder(), usage, seed=run.seed, hits=run.hits) as play,
+    ):
+        await play.workers.start(*turns)
+        faults = [steps[place % len(steps)] for place in range(run.faults)]
         await play.under_load(faults, raw_records(usage.folder))
         await play.through()
         await run.check(play)

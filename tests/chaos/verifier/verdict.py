@@ -49,7 +49,7 @@ class Verdict:
 
     def add(self, other: Verdict) -> None:
         """Take over what another comparison found."""
-        self.compared += other.compared
+        self.compared.update(other.compared)
         self.lost += other.lost
         self.doubled += other.doubled
         self.wrong += other.wrong

@@ -1,0 +1,144 @@
+"""Faults inside a commit: the request for it, or the answer to it, is caught on its way."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from tests.chaos.hits import Hit
+from tests.chaos.play import Fault, Play
+from tests.chaos.proxy import Link, Proxy, Request
+from tests.chaos.workers import kill
+
+When = Literal["before", "after"]
+_CATCH_S = 60.0
+
+
+class CommitTap:
+    """Catches the next commit of a stage; the connection that carried it is cut."""
+
+    def __init__(self, stage: str, when: When, *, pids: Mapping[int, str] | None = None) -> None:
+        """``before``: the request never arrives; ``after``: it does, and its answer is lost.
+
+        The process that sent it is killed at that moment where ``pids`` are given.
+        """
+        self._stage = f".{stage}."
+        self._when = when
+        self._pids = pids
+        self._waiting: tuple[Link, int, str] | None = None
+        self.caught = asyncio.get_running_loop().create_future()
+
+    async def request(self, link: Link, request: Request) -> bool:
+        """Return whether a request goes on."""
+        if self._waiting or self.caught.done():
+            return True
+        if not (request.is_commit and self._stage in request.client_id):
+            return True
+        if self._when == "after":
+            self._waiting = link, request.correlation, request.client_id
+            return True
+        self._catch(link, request.client_id)
+        return False
+
+    async def response(self, link: Link, correlation: int) -> bool:
+        """Return whether an answer goes on."""
+        if self._waiting is None or self._waiting[:2] != (link, correlation):
+            return True
+        client_id, self._waiting = self._waiting[2], None
+        self._catch(link, client_id)
+        return False
+
+    def _catch(self, link: Link, client_id: str) -> None:
+        pid = None
+        if self._pids is not None:
+            pid = process_at(link.client_port, self._pids)
+            if pid is not None:
+                kill(pid)
+        self.caught.set_result((client_id, pid))
+
+
+def process_at(port: int, pids: Mapping[int, str]) -> int | None:
+    """Return which of the processes holds the connection from a local port."""
+    inode = None
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if int(fields[1].rpartition(":")[2], 16) == port:
+            inode = f"socket:[{fields[9]}]"
+    for pid in pids:
+        folder = Path(f"/proc/{pid}/fd")
+        try:
+            if any(_target(handle) == inode for handle in folder.iterdir()):
+                return pid
+        except OSError:
+            continue
+    return None
+
+
+def _target(handle: Path) -> str:
+    try:
+        return os.readlink(handle)
+    except OSError:
+        return ""
+
+
+def answer_lost(proxy: Proxy, stage: str) -> Fault:
+    """Return the fault: the broker has committed, and the worker never hears of it."""
+
+    async def strike(play: Play) -> Hit:
+        moving = await play.at_work(stage)
+        client_id, _ = await caught_by(proxy, CommitTap(stage, "after"))
+        play.hits.facts["commits whose answer was lost"] += 1
+        return Hit(f"answer lost to {stage}", moving=moving.partitions, note=client_id)
+
+    return strike
+
+
+def kill_in_commit(proxy: Proxy, stage: str, when: When, *, wipe: bool) -> Fault:
+    """Return the fault: a worker dies while it commits, and another one takes its partitions over.
+
+    ``wipe``: its state is gone too, and so is everything that a supervisor would start again.
+    """
+
+    async def strike(play: Play) -> Hit:
+        moving = await play.at_work(stage)
+        pids = play.workers.pids(stage)
+        client_id, pid = await caught_by(proxy, CommitTap(stage, when, pids=pids))
+        assert pid is not None, "the commit of a process that is none of ours"
+        partition = f"{stage}/{client_id.rpartition('.')[2]}"
+        open_ = await play.transactions.of(stage, {int(partition.rpartition("/")[2])})
+        name = pids[pid]
+        if wipe:
+            await play.workers.stop(name)
+            play.workers.wipe_state(name)
+            async with asyncio.timeout(_CATCH_S):
+                while not play.watch.owners(partition) - set(pids):
+                    # Owners so far may have had it before; whoever moves it now has it.
+                    if await _moves(play, stage, partition, but=pid):
+                        break
+            play.hits.facts["partitions that another worker took over"] += 1
+            await play.workers.start(name)
+        kind = f"kill {stage} {when} the broker heard of its commit"
+        return Hit(kind, moving=moving.partitions, open=open_, note=partition)
+
+    return strike
+
+
+async def _moves(play: Play, stage: str, partition: str, *, but: int) -> bool:
+    among = set(play.workers.pids(stage)) - {but}
+    try:
+        found = await play.watch.moving(stage, among=among, within_s=1)
+    except TimeoutError:
+        return False
+    return any(partition in one.partitions for one in found)
+
+
+async def caught_by(proxy: Proxy, tap: CommitTap) -> tuple[str, int | None]:
+    """Return whose commit the tap has caught, and the process that died of it."""
+    proxy.tap = tap
+    async with asyncio.timeout(_CATCH_S):
+        client_id, pid = await tap.caught
+    proxy.tap = None
+    return client_id, pid
