@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import shlex
+import signal
 import sys
 import tempfile
 import time
@@ -85,6 +86,7 @@ def _rows(names: Sequence[str]) -> list[Row]:
 
 def _play_all(rows: Sequence[Row], asked: argparse.Namespace) -> int:
     asked.resume.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # it cleans up too
     good = True
     for row in rows:
         path = asked.resume / f"{row.name}.json"

@@ -44,14 +44,6 @@ class Pair:
         """Return whether both are ours: one that was given is never touched."""
         return self.endpoints.embedded
 
-    @property
-    def database_folder(self) -> Path:
-        """Return where the database's files lie; they belong to its user."""
-        location = self.data / "postgres" / "location"
-        if location.exists():
-            return Path(location.read_text().strip())
-        return self.data / "postgres" / "cluster"
-
     def pid(self, name: ServiceName) -> int:
         """Return the process of a service."""
         running = json.loads((self.data / "run" / "services.json").read_text())

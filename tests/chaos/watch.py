@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -46,7 +45,6 @@ class Watch:
         self._folder = run_folder(settings)
         self._restored: dict[tuple[int, Partition], set[int]] = defaultdict(set)
         self._stops: dict[tuple[int, str], int] = {}
-        self._records: dict[tuple[int, Partition], int] = {}
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -64,8 +62,6 @@ class Watch:
                     self._restored[worker.pid, partition].add(count)
             for what, count in numbers.stops.items():
                 self._stops[worker.pid, what] = count
-            for partition, count in numbers.records.items():
-                self._records[worker.pid, partition] = count
         return {worker.pid: numbers for worker, numbers in zip(workers, answers, strict=True)}
 
     async def moving(self, stage: str, *, among: set[int], within_s: float) -> list[Moving]:
@@ -93,18 +89,6 @@ class Watch:
                 before = now
                 await asyncio.sleep(_LOOK_EVERY_S)
 
-    async def taken_over(
-        self, stage: str, partitions: Iterable[Partition], *, before: Mapping[int, Numbers]
-    ) -> set[int]:
-        """Return who owns some of these partitions now and owned none of them before."""
-        wanted = set(partitions)
-        now = await self.look(stage)
-        return {
-            pid
-            for pid, numbers in now.items()
-            if wanted & (numbers.lags.keys() - (before[pid].lags.keys() if pid in before else ()))
-        }
-
     def restored(self) -> Counter[Partition]:
         """Return how often each partition's state had to be restored from its changelog.
 
@@ -122,10 +106,6 @@ class Watch:
         for (_, what), count in self._stops.items():
             found[what.rpartition(" ")[2]] += count
         return found
-
-    def owners(self, partition: Partition) -> set[int]:
-        """Return the processes that have committed records of a partition."""
-        return {pid for (pid, one), count in self._records.items() if one == partition and count}
 
 
 async def _numbers(worker: Announced) -> Numbers:

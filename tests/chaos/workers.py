@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import signal
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ from pipeline.embedded import Supervisor
 from pipeline.settings import Settings
 
 _STOP_S = 20.0
+_ASSIGNED = re.compile(r"\bassigned +\[pipeline\.ownership\] partitions=(\[.*\])")
+_NUMBER = re.compile(r"/(\d+)'")
 
 
 class Workers:
@@ -70,6 +73,18 @@ class Workers:
     def state_folder(self, name: str) -> Path:
         """Return the folder of its RocksDB states."""
         return self._settings.state_folder() / f"slot-{self.slot(name)}"
+
+    def assigned(self, name: str) -> set[str]:
+        """Return what the group last gave to a worker, `rate/2`, by its log."""
+        said = _ASSIGNED.findall(self.log(name))
+        return {f"{stage_of(name)}/{one}" for one in _NUMBER.findall(said[-1])} if said else set()
+
+    def owners(self, partition: str, *, but: str) -> list[str]:
+        """Return the workers, but for one, whom the group has given a partition, `rate/2`."""
+        stage = partition.partition("/")[0]
+        return [
+            name for name in self.names(stage) if name != but and partition in self.assigned(name)
+        ]
 
     def wipe_state(self, name: str) -> None:
         """Remove the states of a worker that does not run; its slot stays its own."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 
 from tests.chaos.hits import Hit
 from tests.chaos.play import Fault, Play
 
 _LIBRARIES = ("/usr/lib/*/faketime/libfaketime.so.1", "/usr/lib*/faketime/libfaketime.so.1")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 _NEAR_S = 300
 
 
@@ -43,7 +45,7 @@ def clock_is_off(stage: str, offset_s: int) -> Fault:
         moving = await play.at_work(stage)
         name = play.workers.name_of(moving.pid)
         assert name is not None
-        said = play.workers.log(name).splitlines()[-1].split()[0]
+        said = _INSTANT.findall(play.workers.log(name))[-1]
         now = dt.datetime.now(dt.UTC)  # noqa: TID251  (the clock is what this is about)
         off_s = (dt.datetime.fromisoformat(said) - now).total_seconds()
         assert abs(off_s - offset_s) < _NEAR_S, f"the clock of {name} is off by {off_s:.0f} s"

@@ -114,25 +114,14 @@ def kill_in_commit(proxy: Proxy, stage: str, when: When, *, wipe: bool) -> Fault
             await play.workers.stop(name)
             play.workers.wipe_state(name)
             async with asyncio.timeout(_CATCH_S):
-                while not play.watch.owners(partition) - set(pids):
-                    # Owners so far may have had it before; whoever moves it now has it.
-                    if await _moves(play, stage, partition, but=pid):
-                        break
+                while not play.workers.owners(partition, but=name):  # noqa: ASYNC110  (logs)
+                    await asyncio.sleep(0.2)
             play.hits.facts["partitions that another worker took over"] += 1
             await play.workers.start(name)
         kind = f"kill {stage} {when} the broker heard of its commit"
         return Hit(kind, moving=moving.partitions, open=open_, note=partition)
 
     return strike
-
-
-async def _moves(play: Play, stage: str, partition: str, *, but: int) -> bool:
-    among = set(play.workers.pids(stage)) - {but}
-    try:
-        found = await play.watch.moving(stage, among=among, within_s=1)
-    except TimeoutError:
-        return False
-    return any(partition in one.partitions for one in found)
 
 
 async def caught_by(proxy: Proxy, tap: CommitTap) -> tuple[str, int | None]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.chaos.hits import Hit
 from tests.chaos.play import Fault, Play
+from tests.chaos.workers import kill
 
 _FILLER = "filler"
 _STEP_BYTES = 1 << 20
@@ -39,14 +40,20 @@ def small_disk(folder: Path, *, megabytes: int) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def fill_disk(stage: str, folder: Path, what: str, *, seconds: float) -> Fault:
-    """Return the fault: nothing more fits on the disk for a while, and somebody says so."""
+def fill_disk(stage: str, folder: Path, what: str, *, seconds: float, dies: bool) -> Fault:
+    """Return the fault: nothing more fits on the disk for a while, and somebody says so.
+
+    ``dies``: a worker of the stage dies too. RocksDB writes into room that it took in advance, so
+    it is a start that needs more.
+    """
 
     async def strike(play: Play) -> Hit:
         moving = await play.at_work(stage)
         before = sum(play.watch.stops().values())
         filler = folder / _FILLER
         fill(filler)
+        if dies:
+            kill(moving.pid)
         try:
             async with asyncio.timeout(_SEEN_S):
                 while await _stops(play) == before:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
+from pipeline.topics import topics_of
 from tests.chaos.hits import Hit
 from tests.chaos.play import Fault, Play
 from tests.chaos.proxy import Proxy
@@ -11,8 +13,8 @@ from tests.chaos.proxy import Proxy
 _MOST_S = 120.0
 
 
-def slow_restore(proxy: Proxy, name: str, *, bytes_per_s: int, longer_than_s: float) -> Fault:
-    """Return the fault: a worker's state is gone, and its changelog comes slowly.
+def slow_restore(proxy: Proxy, name: str, *, longer_than_s: float) -> Fault:
+    """Return the fault: a normaliser's state is gone, and its changelog comes slowly.
 
     It must stay a member of its group meanwhile: nobody may take its partitions over.
     """
@@ -23,7 +25,10 @@ def slow_restore(proxy: Proxy, name: str, *, bytes_per_s: int, longer_than_s: fl
         await play.workers.stop(name)
         play.workers.wipe_state(name)
         clock = asyncio.get_running_loop().time
-        proxy.bytes_per_s = bytes_per_s
+        # So that the largest changelog takes half as long again. Narrower still, one answer of the
+        # broker would not be whole before the client gives it up.
+        largest = max((await _changelogs(play)).values())
+        proxy.bytes_per_s = max(2_000, int(largest / (1.5 * longer_than_s)))
         try:
             await play.workers.start(name)
             since_s = await _begun(play, name)
@@ -36,6 +41,14 @@ def slow_restore(proxy: Proxy, name: str, *, bytes_per_s: int, longer_than_s: fl
         return Hit("slow restore", moving=moving.partitions if still else (), note=name)
 
     return strike
+
+
+async def _changelogs(play: Play) -> dict[int, int]:
+    """Return the bytes of each changelog of normalise."""
+    sizes: Counter[int] = Counter()
+    for place, record in (await play.here.read(topics_of(play.settings).proofs)).items():
+        sizes[place.partition] += len(record.value)
+    return sizes
 
 
 async def _begun(play: Play, name: str) -> float:

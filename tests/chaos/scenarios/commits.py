@@ -99,9 +99,7 @@ async def dead_normalisers(run: Run) -> None:
         kinds = (
             lambda: dead_normaliser(broker, started_again=False),
             lambda: dead_normaliser(broker, started_again=True),
-            lambda: slow_restore(
-                broker, "normalise-2", bytes_per_s=4_000, longer_than_s=2 * _POLL_INTERVAL_S
-            ),
+            lambda: slow_restore(broker, "normalise-2", longer_than_s=1.5 * _POLL_INTERVAL_S),
         )
         faults = [kinds[place % len(kinds)]() for place in range(run.faults)]
         await play.workers.start(*_WORKERS)

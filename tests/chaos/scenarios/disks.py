@@ -15,7 +15,7 @@ from tests.chaos.services import own_pair
 from tests.chaos.usage import generated
 
 _WORKERS = ("normalise", "rate", "load")
-_STATE_MB = 96  # a RocksDB of each of its partitions, with logs that are made in advance
+_STATE_MB = 256  # a RocksDB of each of its partitions, with logs that are made in advance
 _TABLES_MB = 256
 _MOVE = """
 CREATE TABLESPACE {space} LOCATION '{folder}';
@@ -44,8 +44,8 @@ async def disks(run: Run) -> None:
             )
             await _move_tables(play, tables)
             kinds = (
-                lambda: fill_disk("normalise", states, "RocksDB", seconds=3),
-                lambda: fill_disk("load", tables, "Postgres", seconds=3),
+                lambda: fill_disk("normalise", states, "RocksDB", seconds=3, dies=True),
+                lambda: fill_disk("load", tables, "Postgres", seconds=3, dies=False),
                 lambda: flip_byte("rate", stage="rate", choose=run.random.choice),
             )
             faults: list[Fault] = [kinds[place % len(kinds)]() for place in range(run.faults)]
@@ -57,17 +57,22 @@ async def disks(run: Run) -> None:
 
 async def _move_tables(play: Play, folder: Path) -> None:
     """Put every table and index of the installation on the small disk."""
-    place = play.pair.database_folder
-    owner = place.stat()
-    inside = folder / "tables"
-    inside.mkdir(mode=0o700)
-    os.chown(inside, owner.st_uid, owner.st_gid)
-    _reachable(folder)
+    inside = _folder_of(play.pair.pid("postgres"), folder)
     statement = _MOVE.format(
         space=f"small_{secrets.token_hex(3)}", folder=inside, schema=play.settings.installation
     )
     for part in statement.strip().split(";\n", 1):
         await play.here.execute(part)
+
+
+def _folder_of(pid: int, disk: Path) -> Path:
+    """Return a folder on the disk that belongs to the user of a process, who can reach it."""
+    owner = Path(f"/proc/{pid}").stat()
+    inside = disk / "tables"
+    inside.mkdir(mode=0o700)
+    os.chown(inside, owner.st_uid, owner.st_gid)
+    _reachable(disk)
+    return inside
 
 
 def _reachable(folder: Path) -> None:
