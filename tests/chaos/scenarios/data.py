@@ -14,21 +14,22 @@ from tests.chaos.faults.kill import kill_worker
 from tests.chaos.feed import Fed, copied, message, origin_of, raw_records
 from tests.chaos.hits import Hit
 from tests.chaos.play import Fault, Play, files_of, playing
+from tests.chaos.problem import NeverBit
 from tests.chaos.replay import replay
 from tests.chaos.run import Run, version_of
 from tests.chaos.services import own_pair
 from tests.chaos.usage import SAMPLE, Generated, generated
 
 _WORKERS = ("normalise", "rate-1", "rate-2", "rate-3", "load")
+_STAGES = ("normalise", "rate", "load")
 _MOST_COPIES = 20
-_TWO_ACCOUNTS_EVERY = 25  # one record in so many comes again under another account
+_TWO_ACCOUNTS_EVERY = 5  # one record in so many comes again under another account
 _DAY_MS = 86_400_000
 _HORIZON_DAYS = 62
 
 
 def _kills(count: int) -> list[Fault]:
-    stages = ("normalise", "rate", "load")
-    return [kill_worker(stages[place % 3]) for place in range(count)]
+    return [kill_worker(_STAGES[place % 3]) for place in range(count)]
 
 
 async def copies(run: Run) -> None:
@@ -159,7 +160,10 @@ async def catalogue(run: Run) -> None:
     versions: dict[int, Path] = {}
     faults: list[Fault] = []
     for place in range(run.faults):
-        faults += [_publish(_dearer(run.new_folder(), by=place + 1), versions), *_kills(1)]
+        faults += [
+            _publish(_dearer(run.new_folder(), by=place + 1), versions),
+            kill_worker(_STAGES[(place + 1) % 3]),
+        ]
     async with (
         own_pair() as pair,
         playing(pair, run.new_folder(), usage, seed=run.seed, hits=run.hits) as play,
@@ -169,6 +173,10 @@ async def catalogue(run: Run) -> None:
         await play.under_load(faults, raw_records(usage.folder))
         await play.through()
         await run.check(play, catalogues=versions)
+        priced = await play.here.rows("SELECT DISTINCT catalogue_version FROM rated_usage")
+        run.hits.facts["catalogue versions that priced usage"] = len(priced)
+        if len(priced) < 2:
+            raise NeverBit("no version that was published in the middle priced anything")
         same, batches = await replay(play.here, versions, run.verdict)
         run.hits.facts["batches that a replay repeated byte for byte"] = same
         run.hits.facts["batches of rate"] = batches
