@@ -39,11 +39,6 @@ class Pair:
         """Return the addresses without a proxy."""
         return self._services.endpoints
 
-    @property
-    def killable(self) -> bool:
-        """Return whether both are ours: one that was given is never touched."""
-        return self.endpoints.embedded
-
     def pid(self, name: ServiceName) -> int:
         """Return the process of a service."""
         running = json.loads((self.data / "run" / "services.json").read_text())
@@ -88,13 +83,22 @@ def _children(pid: int) -> list[int]:
 
 @asynccontextmanager
 async def own_pair(
-    *, kafka_settings: Mapping[str, str] | None = None, proxied: bool = False
+    *,
+    kafka_settings: Mapping[str, str] | None = None,
+    proxied: bool = False,
+    hurt: bool = False,
 ) -> AsyncIterator[Pair]:
     """Yield a running pair; where RATEMILL_... names services, those, if they are empty.
 
     ``proxied``: the broker has a second way in, at which it names the proxy's port to its clients.
+    ``hurt``: the services themselves are killed, stopped or wiped, so they must be the run's own.
     """
     given = os.environ.get("RATEMILL_KAFKA_BOOTSTRAP"), os.environ.get("RATEMILL_POSTGRES_DSN")
+    if (hurt or proxied or kafka_settings) and any(given):
+        raise Problem(
+            "This row needs a broker and a database of its own, which it may kill or set up. "
+            "Operator action: unset RATEMILL_KAFKA_BOOTSTRAP and RATEMILL_POSTGRES_DSN for it."
+        )
     if given[0] is not None:
         await refuse_foreign_topics(given[0])
     inside, outside = free_ports(2)

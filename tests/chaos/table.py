@@ -135,9 +135,9 @@ ROWS = (
         "apart",
         "a second installation on the same cluster; broker wiped under a kept database",
         20_000,
-        3,
+        2,
         installations.apart,
-        least_faults=3,
+        least_faults=2,
     ),
     Row(
         "copies",
@@ -168,7 +168,7 @@ ROWS = (
         60_000,
         6,
         clocks.clocks,
-        least_faults=2,
+        least_faults=6,
         why_not=clock.why_not,
     ),
     Row(

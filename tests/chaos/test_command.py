@@ -9,7 +9,7 @@ from tests.chaos.hits import Hit, Hits
 from tests.chaos.problem import Problem
 from tests.chaos.report import document
 from tests.chaos.run import Run
-from tests.chaos.services import refuse_foreign_topics
+from tests.chaos.services import own_pair, refuse_foreign_topics
 from tests.chaos.table import BY_NAME, ROWS
 from tests.chaos.verifier.verdict import Verdict
 
@@ -59,6 +59,13 @@ async def test_a_broker_with_topics_of_others_is_refused(services, prefix):
     await apply_topics(Settings(installation=prefix), bootstrap=services.kafka_bootstrap)
     with pytest.raises(Problem, match="holds topics that no chaos run made"):
         await refuse_foreign_topics(services.kafka_bootstrap)
+
+
+async def test_a_row_that_hurts_its_services_takes_none_of_others(monkeypatch):
+    monkeypatch.setenv("RATEMILL_POSTGRES_DSN", "postgresql://somebody@db/accounts")
+    with pytest.raises(Problem, match="of its own"):
+        async with own_pair(hurt=True):
+            pytest.fail("it has started")
 
 
 def test_a_finished_part_is_passed_over_and_one_of_another_scale_is_not(

@@ -36,7 +36,7 @@ async def disks(run: Run) -> None:
     with ExitStack() as mounts:
         tables = mounts.enter_context(small_disk(run.new_folder(), megabytes=_TABLES_MB))
         async with (
-            own_pair() as pair,
+            own_pair(hurt=True) as pair,
             playing(pair, run.new_folder(), usage, seed=run.seed, hits=run.hits) as play,
         ):
             states = mounts.enter_context(

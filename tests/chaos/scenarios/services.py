@@ -40,7 +40,7 @@ async def postgres(run: Run) -> None:
 async def _play(run: Run, faults: list[Fault]) -> None:
     usage = await generated(run.new_folder() / "usage", records=run.records, seed=run.seed)
     async with (
-        own_pair() as pair,
+        own_pair(hurt=True) as pair,
         playing(pair, run.new_folder(), usage, seed=run.seed, hits=run.hits) as play,
     ):
         await play.workers.start(*WORKERS)
