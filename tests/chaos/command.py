@@ -128,13 +128,16 @@ def play(row: Row, *, seed: int, scale: float, keep: bool = False) -> dict[str, 
     Path(folder.name).chmod(0o755)
     run = Run(records, faults, seed, Path(folder.name))
     started_s = time.monotonic()
-    failed = None
+    failed = problem = None
     try:
         asyncio.run(row.play(run))
-    except* Problem as group:
-        raise _first(group) from None
+    except* Problem as group:  # what is raised in here would be a group again
+        problem = _first(group)
     except* (NeverBit, RatemillError, SinkError, KafkaError, TimeoutError, AssertionError) as group:
         failed = "".join(traceback.format_exception(_first(group)))[-4_000:]
+    if problem is not None:
+        folder.cleanup()
+        raise problem
     found = run.result()
     if failed is not None:
         found |= {"exact": False, "failed": failed}

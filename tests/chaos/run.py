@@ -28,6 +28,7 @@ class Run:
     faults: int
     seed: int
     folder: Path
+    short: bool = False  # faults last as long as it takes, not as long as the table asks
     hits: Hits = field(default_factory=Hits)
     verdict: Verdict = field(default_factory=Verdict)
     restored: Counter[str] = field(default_factory=Counter)

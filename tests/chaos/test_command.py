@@ -1,10 +1,13 @@
 """The command line of the chaos runs: what it refuses, what it goes on with, what it writes."""
 
+import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
 from tests.chaos import command, machine
+from tests.chaos.command import REPORT
 from tests.chaos.hits import Hit, Hits
 from tests.chaos.problem import Problem
 from tests.chaos.report import document
@@ -90,6 +93,26 @@ def test_a_finished_part_is_passed_over_and_one_of_another_scale_is_not(
     assert json.loads((tmp_path / "broken.json").read_text())["scale"] == 0.2
 
 
+async def _in_a_group(error):
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_fail(error))
+
+
+async def _fail(error):
+    raise error
+
+
+def test_what_a_row_cannot_have_ends_the_command_and_what_fails_is_part_of_the_result():
+    row = BY_NAME["broken"]
+    lacking = replace(row, play=lambda run: _in_a_group(Problem("no room")))
+    with pytest.raises(Problem, match="no room"):
+        command.play(lacking, seed=1, scale=0.01)
+    failing = replace(row, play=lambda run: _in_a_group(AssertionError("half a record")))
+    result = command.play(failing, seed=1, scale=0.01)
+    assert result["exact"] is False
+    assert "half a record" in result["failed"]
+
+
 def test_a_run_that_is_not_exact_ends_with_1(tmp_path, monkeypatch):
     monkeypatch.setattr(
         command, "play", lambda row, **asked: result_of(row, exact=False, lost=1, **asked)
@@ -119,3 +142,9 @@ def test_a_fault_that_never_hit_anything_fails_the_run():
 
 def test_a_run_without_any_strike_is_not_exact():
     assert Run(1, 1, 1, None).result()["exact"] is False
+
+
+def test_the_document_has_a_line_for_every_row_and_no_other():
+    lines = REPORT.read_text().splitlines()
+    named = [line.split("|")[1].strip() for line in lines if line.startswith("| ")]
+    assert named == ["Row", *(row.name for row in ROWS)]

@@ -15,7 +15,7 @@ WORKERS = ("normalise", "rate-1", "rate-2", "load")
 
 async def broker(run: Run) -> None:
     """Broker kill -9 and restart; broker stopped for 30 s."""
-    short = run.faults < 4
+    short = run.short
     faults: list[Fault] = [
         stop_broker(away_s=8 if short else 30)
         if place % 4 == 1
@@ -27,7 +27,7 @@ async def broker(run: Run) -> None:
 
 async def postgres(run: Run) -> None:
     """Postgres kill -9; stopped; a row locked for 20 s; slow, 2 s a transaction."""
-    short = run.faults < 8
+    short = run.short
     kinds = (
         lambda: kill_postgres(away_s=run.random.uniform(0, 3)),
         lambda: stop_postgres(away_s=5 if short else 15),

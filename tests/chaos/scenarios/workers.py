@@ -33,7 +33,7 @@ async def kills(run: Run) -> None:
 async def stops(run: Run) -> None:
     """SIGSTOP of 5 to 40 s, so that a zombie wakes; and of one that holds the RocksDB lock."""
     usage = await generated(run.new_folder() / "usage", records=run.records, seed=run.seed)
-    longest = 40 if run.faults >= 20 else 9
+    longest = 9 if run.short else 40
     faults = []
     for place in range(run.faults):
         seconds = run.random.uniform(5, longest)
