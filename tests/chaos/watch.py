@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -43,7 +43,8 @@ class Watch:
 
     def __init__(self, settings: Settings) -> None:
         self._folder = run_folder(settings)
-        self._restored: dict[tuple[int, Partition], set[int]] = defaultdict(set)
+        self._folded: dict[tuple[int, Partition], int] = {}  # by its running or last restore
+        self._restores: Counter[Partition] = Counter()
         self._stops: dict[tuple[int, str], int] = {}
 
     async def run(self) -> None:
@@ -58,8 +59,11 @@ class Watch:
         answers = await asyncio.gather(*(_numbers(one) for one in workers))
         for worker, numbers in zip(workers, answers, strict=True):
             for partition, count in numbers.restored.items():
-                if count:
-                    self._restored[worker.pid, partition].add(count)
+                before = self._folded.get((worker.pid, partition), 0)
+                # It grows while a restore lasts; the next one begins anew.
+                if count and (not before or count < before):
+                    self._restores[partition] += 1
+                self._folded[worker.pid, partition] = count
             for what, count in numbers.stops.items():
                 self._stops[worker.pid, what] = count
         return {worker.pid: numbers for worker, numbers in zip(workers, answers, strict=True)}
@@ -90,13 +94,11 @@ class Watch:
                 await asyncio.sleep(_LOOK_EVERY_S)
 
     def restored(self) -> Counter[Partition]:
-        """Return how often each partition's state had to be restored from its changelog.
+        """Return how often, at least, each partition's state was restored from its changelog.
 
         The first time is no restore: its first owner folds the genesis.
         """
-        found: Counter[Partition] = Counter()
-        for (_, partition), counts in self._restored.items():
-            found[partition] += len(counts)
+        found = self._restores.copy()
         found.subtract(list(found))
         return +found
 
