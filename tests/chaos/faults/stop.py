@@ -9,6 +9,9 @@ from tests.chaos.hits import Hit
 from tests.chaos.play import Fault, Play
 from tests.chaos.workers import kill
 
+ZOMBIES = "stopped workers whose partitions had moved when they woke"
+LOCKED_OUT = "second owners that could not have the locked folder and went on"
+
 
 def stop_worker(stage: str, *, seconds: float) -> Fault:
     """Return the fault: one of the stage's workers stops for so long, then goes on."""
@@ -24,7 +27,7 @@ def stop_worker(stage: str, *, seconds: float) -> Fault:
             taken = [one for one in moving.partitions if play.workers.owners(one, but=name)]
         finally:
             kill(moving.pid, signal.SIGCONT)
-        play.hits.facts["stopped workers whose partitions had moved when they woke"] += bool(taken)
+        play.hits.facts[ZOMBIES] += bool(taken)
         return Hit(f"stop {stage}", moving=moving.partitions, open=left, note=f"{seconds:.1f} s")
 
     return strike
@@ -46,7 +49,7 @@ def stop_lock_holder(stage: str, *, seconds: float) -> Fault:
             took = bool(play.workers.assigned(second)) and "slot-1000" in _folders(play)
         finally:
             kill(moving.pid, signal.SIGCONT)
-        play.hits.facts["second owners that could not have the locked folder and went on"] += took
+        play.hits.facts[LOCKED_OUT] += took
         await play.workers.stop(second)
         return Hit(
             f"stop {stage} that holds its lock",

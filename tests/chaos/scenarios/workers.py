@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tests.chaos.faults.kill import kill_worker
 from tests.chaos.faults.rolling import restart_in_turn, scale
-from tests.chaos.faults.stop import stop_lock_holder, stop_worker
+from tests.chaos.faults.stop import LOCKED_OUT, ZOMBIES, stop_lock_holder, stop_worker
 from tests.chaos.feed import raw_records
 from tests.chaos.play import SESSION_MS, playing
+from tests.chaos.problem import NeverBit
 from tests.chaos.run import Run
 from tests.chaos.services import own_pair
 from tests.chaos.usage import generated
@@ -53,6 +54,9 @@ async def stops(run: Run) -> None:
         await play.under_load(faults, raw_records(usage.folder))
         await play.through()
         await run.check(play)
+    for fact in (ZOMBIES, LOCKED_OUT):
+        if not run.hits.facts[fact]:
+            raise NeverBit(f"there were no {fact}")
 
 
 async def rolling(run: Run) -> None:
