@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ _MOST_COPIES = 20
 _TWO_ACCOUNTS_EVERY = 5  # one record in so many comes again under another account
 _DAY_MS = 86_400_000
 _HORIZON_DAYS = 62
+Said = dict[str, Any]
 
 
 def _kills(count: int) -> list[Fault]:
@@ -56,31 +58,58 @@ async def copies(run: Run) -> None:
 
 def under_two_accounts(usage: Generated) -> list[Fed]:
     """Return events that come again under another account's device; the log learns of them."""
+
+    def again(said: Said, event: Said, other: Said) -> None:
+        event["subject"] = other["identifier"]
+        for field in ("identifier", "account_id", "subscription_id"):
+            said[field] = other[field]
+
+    return _altered(usage, again, every=_TWO_ACCOUNTS_EVERY)
+
+
+def near_the_horizon(usage: Generated, *, horizon_ms: int, now_ms: int) -> list[Fed]:
+    """Return new events that began a horizon ago, give or take the time that the run takes."""
+    drawn = random.Random(now_ms)
+
+    def older(said: Said, event: Said, _other: Said) -> None:
+        at_ms = now_ms - horizon_ms + drawn.randint(-20_000, 90_000)
+        at = dt.datetime.fromtimestamp(at_ms // 1000, dt.UTC)
+        event["id"] = f"{event['id']}-near"
+        event["time"] = f"{at:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
+        said |= {"record_id": f"{said['record_id']}-near", "started_at_ms": at_ms}
+
+    return _altered(usage, older, every=_TWO_ACCOUNTS_EVERY)
+
+
+def _altered(
+    usage: Generated, alter: Callable[[Said, Said, Said], None], *, every: int
+) -> list[Fed]:
+    """Return altered copies of events of devices as messages; the log learns of them.
+
+    ``alter`` changes what the log says and the event, given what it says of another account's.
+    """
     path = usage.folder / "truth.jsonl"
     lines = path.read_bytes().splitlines()
     summary = json.loads((usage.folder / "truth.json").read_bytes())
     origins = {one["source"]: origin_of(one) for one in summary["sources"]}
     files: dict[str, list[bytes]] = {}
-    added, fed = [], []
-    for said, other in _pairs(lines):
+    fed: list[Fed] = []
+    for said, other in list(_pairs(lines, every=every)):
         if said["file"] not in files:
             files[said["file"]] = (usage.folder / said["file"]).read_bytes().splitlines()
         event = json.loads(files[said["file"]][said["line"] - 1])
-        event["subject"] = other["identifier"]
-        number = len(lines) + len(added) + 1
-        whose = ("identifier", "account_id", "subscription_id")
-        added.append(said | {field: other[field] for field in whose} | {"record": number})
-        fed.append(message(origins[said["source"]], json.dumps(event).encode(), number))
-    path.write_bytes(b"\n".join([*lines, *(json.dumps(one).encode() for one in added)]) + b"\n")
+        said = said | {"record": len(lines) + 1}
+        alter(said, event, other)
+        lines.append(json.dumps(said).encode())
+        fed.append(message(origins[said["source"]], json.dumps(event).encode(), len(lines)))
+    path.write_bytes(b"\n".join(lines) + b"\n")
     return fed
 
 
-def _pairs(lines: list[bytes]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+def _pairs(lines: list[bytes], *, every: int) -> Iterator[tuple[Said, Said]]:
     """Yield events of devices, each with one of another account."""
-    before: dict[str, Any] | None = None
-    for place, line in enumerate(lines):
-        if place % _TWO_ACCOUNTS_EVERY:
-            continue
+    before: Said | None = None
+    for line in lines[::every]:
         said = json.loads(line)
         if said["kind"] != "ordinary" or said["product"] != "iot-data":
             continue
@@ -124,6 +153,12 @@ async def late(run: Run) -> None:
         shares={Kind.OUT_OF_ORDER: 2_500, Kind.LATE: 2_000, Kind.PAST_HORIZON: 300},
         horizon_days=_HORIZON_DAYS,
     )
+    fed = raw_records(usage.folder)
+    now_ms = int(dt.datetime.now(dt.UTC).timestamp()) * 1000  # noqa: TID251  (the same)
+    near = near_the_horizon(usage, horizon_ms=_HORIZON_DAYS * _DAY_MS, now_ms=now_ms)
+    run.hits.facts["records that began a horizon ago, within two minutes"] = len(near)
+    for place, each in enumerate(near):
+        fed.insert(place * len(fed) // len(near), each)
     month = (today.replace(day=1) - dt.timedelta(days=1)).strftime("%Y-%m")
     accounts = [json.loads(line)["id"] for line in usage.accounts.read_text().splitlines()]
     async with (
@@ -140,7 +175,7 @@ async def late(run: Run) -> None:
     ):
         await play.workers.start(*_WORKERS)
         faults = [_close(month, account) for account in accounts[: max(3, run.faults)]]
-        await play.under_load([*faults, *_kills(run.faults)], raw_records(usage.folder))
+        await play.under_load([*faults, *_kills(run.faults)], fed)
         await play.through()
         await run.check(play)
 
