@@ -16,6 +16,7 @@ from tests.chaos.scenarios import (
     kinds,
     network,
     services,
+    storm,
     workers,
 )
 
@@ -121,6 +122,14 @@ ROWS = (
         40,
         network.network_faults,
         least_faults=6,
+    ),
+    Row(
+        "storm",
+        "two of these at once, at random: a service or a sleeping process, and a worker or its network",
+        100_000,
+        40,
+        storm.storm,
+        least_faults=4,
     ),
     Row(
         "disks",
