@@ -6,7 +6,7 @@ from tests.chaos.faults.kill import kill_worker
 from tests.chaos.faults.rolling import restart_in_turn, scale
 from tests.chaos.faults.stop import LOCKED_OUT, ZOMBIES, stop_lock_holder, stop_worker
 from tests.chaos.feed import raw_records
-from tests.chaos.play import SESSION_MS, playing
+from tests.chaos.play import playing
 from tests.chaos.problem import NeverBit
 from tests.chaos.run import Run
 from tests.chaos.services import own_pair
@@ -39,13 +39,10 @@ async def stops(run: Run) -> None:
     for place in range(run.faults):
         seconds = run.random.uniform(5, longest)
         if place % 4 == 3:
-            # It waits for the session time-out before it gives the folder up.
-            seconds = max(seconds, 2 * SESSION_MS / 1000 + 6)
             faults.append(stop_lock_holder("rate", seconds=seconds))
-        else:
-            if place % 4 == 0:  # one that is surely asleep for too long
-                seconds = max(seconds, SESSION_MS / 1000 + 3)
-            faults.append(stop_worker(STAGES[(place + 1) % 3], seconds=seconds))
+        else:  # the first one of rate is surely asleep for too long
+            stage = STAGES[(place + 1) % 3]
+            faults.append(stop_worker(stage, seconds=seconds, until_moved=place % 12 == 0))
     async with (
         own_pair() as pair,
         playing(pair, run.new_folder(), usage, seed=run.seed, hits=run.hits) as play,
