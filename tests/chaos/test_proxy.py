@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import os
 import struct
 
 import pytest
 
+from tests.chaos.faults.commit import process_at
 from tests.chaos.proxy import Proxy, read_request
 
 COMMIT, PRODUCE = 26, 0
@@ -147,3 +149,10 @@ def test_the_end_of_a_transaction_without_commit_is_none():
     assert read_request(frame(COMMIT, body=b"id\x01")).is_commit
     assert not read_request(frame(COMMIT, body=b"id\x00")).is_commit
     assert read_request(frame(COMMIT)).client_id == "inst.rate.topic.2"
+
+
+async def test_the_process_of_a_connection_is_found_by_its_port():
+    async with echoing() as (_, _reader, writer, _heard):
+        port = writer.get_extra_info("sockname")[1]
+        assert process_at(port, {1 << 22: "nobody", os.getpid(): "me"}) == os.getpid()
+        assert process_at(port, {1 << 22: "nobody"}) is None

@@ -16,6 +16,7 @@ PARTS = (
     ("broker", 2_000, 2),
     ("postgres", 2_000, 4),
     ("network", 4_000, 5),
+    ("refused", 2_000, 5),
     ("copies", 600, 2),
 )
 

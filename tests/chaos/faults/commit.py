@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +20,9 @@ _CATCH_S = 60.0
 class CommitTap:
     """Catches the next commit of a stage; the connection that carried it is cut."""
 
-    def __init__(self, stage: str, when: When, *, pids: Mapping[int, str] | None = None) -> None:
+    def __init__(
+        self, stage: str, when: When, *, pids: Callable[[], Mapping[int, str]] | None = None
+    ) -> None:
         """``before``: the request never arrives; ``after``: it does, and its answer is lost.
 
         The process that sent it is killed at that moment where ``pids`` are given.
@@ -40,37 +42,41 @@ class CommitTap:
         if self._when == "after":
             self._waiting = link, request.correlation, request.client_id
             return True
-        self._catch(link, request.client_id)
-        return False
+        return not self._catch(link, request.client_id)
 
     async def response(self, link: Link, correlation: int) -> bool:
         """Return whether an answer goes on."""
         if self._waiting is None or self._waiting[:2] != (link, correlation):
             return True
         client_id, self._waiting = self._waiting[2], None
-        self._catch(link, client_id)
-        return False
+        return not self._catch(link, client_id)
 
-    def _catch(self, link: Link, client_id: str) -> None:
-        pid = None
+    def _catch(self, link: Link, client_id: str) -> bool:
+        """Return whether it is caught; not where its process is one that has just been replaced."""
+        pid = name = None
         if self._pids is not None:
-            pid = process_at(link.client_port, self._pids)
-            if pid is not None:
-                kill(pid)
-        self.caught.set_result((client_id, pid))
+            pids = self._pids()
+            pid = process_at(link.client_port, pids)
+            if pid is None:
+                return False
+            name = pids[pid]
+            kill(pid)
+        self.caught.set_result((client_id, name))
+        return True
 
 
 def process_at(port: int, pids: Mapping[int, str]) -> int | None:
     """Return which of the processes holds the connection from a local port."""
-    inode = None
+    # Several may have had the port: a connection that is only remembered has no inode.
+    sockets = set()
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
-        if int(fields[1].rpartition(":")[2], 16) == port:
-            inode = f"socket:[{fields[9]}]"
+        if int(fields[1].rpartition(":")[2], 16) == port and fields[9] != "0":
+            sockets.add(f"socket:[{fields[9]}]")
     for pid in pids:
         folder = Path(f"/proc/{pid}/fd")
         try:
-            if any(_target(handle) == inode for handle in folder.iterdir()):
+            if any(_target(handle) in sockets for handle in folder.iterdir()):
                 return pid
         except OSError:
             continue
@@ -104,12 +110,11 @@ def kill_in_commit(proxy: Proxy, stage: str, when: When, *, wipe: bool) -> Fault
 
     async def strike(play: Play) -> Hit:
         moving = await play.at_work(stage)
-        pids = play.workers.pids(stage)
-        client_id, pid = await caught_by(proxy, CommitTap(stage, when, pids=pids))
-        assert pid is not None, "the commit of a process that is none of ours"
+        tap = CommitTap(stage, when, pids=lambda: play.workers.pids(stage))
+        client_id, name = await caught_by(proxy, tap)
+        assert name is not None
         partition = f"{stage}/{client_id.rpartition('.')[2]}"
         open_ = await play.transactions.of(stage, {int(partition.rpartition("/")[2])})
-        name = pids[pid]
         if wipe:
             await play.workers.stop(name)
             play.workers.wipe_state(name)
@@ -124,10 +129,10 @@ def kill_in_commit(proxy: Proxy, stage: str, when: When, *, wipe: bool) -> Fault
     return strike
 
 
-async def caught_by(proxy: Proxy, tap: CommitTap) -> tuple[str, int | None]:
-    """Return whose commit the tap has caught, and the process that died of it."""
+async def caught_by(proxy: Proxy, tap: CommitTap) -> tuple[str, str | None]:
+    """Return whose commit the tap has caught, and the worker that died of it."""
     proxy.tap = tap
     async with asyncio.timeout(_CATCH_S):
-        client_id, pid = await tap.caught
+        client_id, name = await tap.caught
     proxy.tap = None
-    return client_id, pid
+    return client_id, name

@@ -21,13 +21,13 @@ def dead_normaliser(proxy: Proxy, *, started_again: bool) -> Fault:
 
     async def strike(play: Play) -> Hit:
         moving = await play.at_work("normalise")
-        pids = play.workers.pids("normalise")
-        client_id, pid = await caught_by(proxy, CommitTap("normalise", "before", pids=pids))
-        assert pid is not None, "the commit of a process that is none of ours"
+        tap = CommitTap("normalise", "before", pids=lambda: play.workers.pids("normalise"))
+        client_id, name = await caught_by(proxy, tap)
+        assert name is not None
         clock = asyncio.get_running_loop().time
         since_s = clock()
         if not started_again:
-            await play.workers.stop(pids[pid])
+            await play.workers.stop(name)
         topic = topics_of(play.settings).normalised
         places = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
         held = await play.transactions.behind(places)
@@ -36,7 +36,7 @@ def dead_normaliser(proxy: Proxy, *, started_again: bool) -> Fault:
                 await asyncio.sleep(0.05)
         stalled_s = clock() - since_s
         if not started_again:
-            await play.workers.start(pids[pid])
+            await play.workers.start(name)
         how = "started again at once" if started_again else "left dead"
         fact = f"s that readers waited at most for a normaliser {how}"
         play.hits.facts[fact] = max(play.hits.facts[fact], math.ceil(stalled_s))
