@@ -98,6 +98,7 @@ class Proxy:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # what was cut is closed by then
 
     def cut_all(self) -> int:
         """Cut every connection now; return how many there were."""
@@ -123,10 +124,12 @@ class Proxy:
         self._tasks.add(task)
         try:
             server = await asyncio.open_connection(LOOPBACK, self.target)
-        except OSError:
+        except BaseException as error:
             writer.transport.abort()
             self._tasks.discard(task)
-            return
+            if isinstance(error, OSError):
+                return  # the server is away: so is the way to it
+            raise
         link = Link((reader, writer), server)
         self.links.add(link)
         pumps = [

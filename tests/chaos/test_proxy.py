@@ -26,18 +26,24 @@ def answer(correlation):
     return sized(struct.pack(">ih", correlation, 0))
 
 
+async def all_closed():
+    """Return when nobody serves any more; connections end with their tasks."""
+    while len(asyncio.all_tasks()) > 1:
+        await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
+    await asyncio.sleep(0)
+
+
 @contextlib.asynccontextmanager
 async def echoing(**options):
     """Yield a proxy before a server that sends back what it gets, and a connection through it."""
     heard = []
 
     async def serve(reader, writer):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), contextlib.closing(writer.transport):
             while chunk := await reader.read(1 << 16):
                 heard.append(chunk)
                 writer.write(chunk)
                 await writer.drain()
-            writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -47,6 +53,7 @@ async def echoing(**options):
             yield proxy, reader, writer, heard
         finally:
             writer.transport.abort()
+    await all_closed()
 
 
 async def test_what_is_sent_comes_through_and_back():
@@ -122,13 +129,15 @@ async def test_a_commit_or_the_answer_to_it_is_lost(when):
     heard = []
 
     async def broker(reader, writer):
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        with (
+            contextlib.suppress(OSError, asyncio.IncompleteReadError),
+            contextlib.closing(writer.transport),
+        ):
             while True:
                 size = int.from_bytes(await reader.readexactly(4), "big")
                 request = read_request(await reader.readexactly(size))
                 heard.append(request.api_key)
                 writer.write(answer(request.correlation))
-        writer.close()
 
     server = await asyncio.start_server(broker, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -143,6 +152,7 @@ async def test_a_commit_or_the_answer_to_it_is_lost(when):
         assert tap.seen == [PRODUCE, COMMIT]
         assert heard == ([PRODUCE] if when == "before" else [PRODUCE, COMMIT])
         writer.transport.abort()
+    await all_closed()
 
 
 def test_the_end_of_a_transaction_without_commit_is_none():
