@@ -28,6 +28,7 @@ from tests.integration.live_installation import LiveInstallation
 SESSION_MS = 6_000  # the least that the broker takes
 TRANSACTION_MS = 5_000
 PAUSE_S = 0.01  # between two raw records: the workers are to be busy for as long as it takes
+_LOOK_S, _LOOKS = 3, 30
 AT_WORK_S = 90.0
 THROUGH_S = 900.0
 QUICK: Mapping[str, Any] = {
@@ -68,19 +69,13 @@ class Play:
 
     async def at_work(self, stage: str, *, name: str | None = None) -> Moving:
         """Return a worker of the stage that has just committed records; by name, that one."""
-        while True:
+        for _ in range(_LOOKS):
+            # Asked again and again: a worker that is started again has another pid.
             among = {pid for pid, one in self.workers.pids(stage).items() if name in (None, one)}
-            try:
-                found = await self.watch.moving(stage, among=among, within_s=3)
-            except TimeoutError:
-                self._tried += 1
-                if self._tried > AT_WORK_S / 3:
-                    raise NeverBit(f"no worker of {stage} moved any record") from None
-            else:
-                self._tried = 0
+            with contextlib.suppress(TimeoutError):
+                found = await self.watch.moving(stage, among=among, within_s=_LOOK_S)
                 return self.random.choice(found)
-
-    _tried: int = 0
+        raise NeverBit(f"no worker of {stage} moved any record for {_LOOKS * _LOOK_S} s")
 
     async def left_open(self, stage: str, moving: Moving) -> tuple[str, ...]:
         """Return those of a dead worker's partitions that hold its open transaction now."""
