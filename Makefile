@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help venv demo bench fmt lint types layers test check lock jars generated
+.PHONY: help venv demo bench fmt lint types layers test check chaos lock jars generated
 
 PYTHON ?= python3
 UV ?= uv
@@ -43,6 +43,10 @@ test: venv  ## Run every test; starts a Kafka and a PostgreSQL of its own
 	$(BIN)/pytest -q
 
 check: lint types layers test  ## Exactly what CI runs
+
+# CHAOS chooses, as `make chaos CHAOS="kills network --scale 0.01"`; what is finished is kept in .chaos.
+chaos: venv  ## Play every fault on real processes (hours; stop and go on at will)
+	$(BIN)/python -m tests.chaos run $(CHAOS)
 
 lock:    ## Resolve requirements.lock again (needs uv)
 	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \

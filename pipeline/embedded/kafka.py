@@ -92,7 +92,11 @@ async def _start_once(
     """Return a Kafka that answers on these ports, or nothing if it ended."""
     port, controller_port = chosen
     settings = folder.root / "server.properties"
-    settings.write_text(server_properties(folder.data, port=port, controller_port=controller_port))
+    settings.write_text(
+        server_properties(
+            folder.data, port=port, controller_port=controller_port, more=options.kafka_settings
+        )
+    )
     child = children.spawn(
         [*java, "kafka.Kafka", str(settings)],
         folder.log,
@@ -140,7 +144,7 @@ async def _format(folder: KafkaFolder, java: Sequence[str]) -> None:
     """Make the data folder whole or not at all: under another name first."""
     unfinished = folder.root / f"data.{uuid.uuid4().hex}"
     settings = folder.root / "format.properties"
-    settings.write_text(server_properties(unfinished, port=1, controller_port=2))
+    settings.write_text(server_properties(unfinished, port=1, controller_port=2, more={}))
     tool = ["kafka.tools.StorageTool", "format", "-t", _new_cluster_id(), "-c", str(settings)]
     await children.run("Kafka", [*java, *tool], folder.log)
     unfinished.rename(folder.data)

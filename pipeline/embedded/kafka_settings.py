@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.embedded.ports import LOOPBACK
 
 
-def server_properties(log_folder: Path, *, port: int, controller_port: int) -> str:
-    """Return the text of server.properties for one node that is broker and controller."""
+def server_properties(
+    log_folder: Path, *, port: int, controller_port: int, more: Mapping[str, str]
+) -> str:
+    """Return the text of server.properties for one node that is broker and controller.
+
+    ``more`` comes last, and the last word on a setting counts.
+    """
+    added = "".join(
+        f"{name}={value.format(port=port, controller_port=controller_port)}\n"
+        for name, value in more.items()
+    )
     return f"""\
 process.roles=broker,controller
 node.id=1
@@ -59,4 +69,4 @@ num.io.threads=4
 background.threads=2
 # The default of 128 MB is a quarter of the heap.
 log.cleaner.dedupe.buffer.size=33554432
-"""
+{added}"""

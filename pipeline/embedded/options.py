@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 # The one that every Maven uses when nothing else is configured.
@@ -18,6 +18,8 @@ class EmbeddedOptions:
     maven_repository: str  # base URL, without a slash at its end
     kafka_heap_mb: int = 512  # 300 to 450 MB resident were measured with it
     start_timeout_s: int = 120  # a slow disk may need most of it after a crash
+    # More settings of the broker; they win. "{port}" and "{controller_port}" stand for its ports.
+    kafka_settings: Mapping[str, str] = field(default_factory=dict)
 
 
 def options_from(environment: Mapping[str, str], *, home: Path | None = None) -> EmbeddedOptions:

@@ -136,6 +136,7 @@ class LiveInstallation:
         *,
         catalogue: Mapping[str, str] = CATALOGUE,
         accounts: str = ACCOUNTS,
+        name: str | None = None,
         **changed: int,
     ) -> AsyncIterator[LiveInstallation]:
         """Yield an installation that no other test uses, set up as a user sets one up."""
@@ -148,7 +149,7 @@ class LiveInstallation:
             "heartbeat_interval_ms": 500,
             "transaction_timeout_ms": 5_000,
         }
-        name = f"t{secrets.token_hex(3)}"
+        name = name or f"t{secrets.token_hex(3)}"
         settings = Settings(
             installation=name,
             data=folder,

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.embedded.kafka_settings import server_properties
 from pipeline.embedded.options import MAVEN_CENTRAL, options_from
 
 SETTINGS = (
@@ -62,3 +63,15 @@ def test_our_own_setting_wins(home):
 def test_the_cache_folder(tmp_path, environment, expected):
     found = options_from(environment, home=tmp_path).cache
     assert str(found) == expected.format(home=tmp_path)
+
+
+def test_a_further_setting_of_the_broker_has_the_last_word_and_knows_the_ports(tmp_path):
+    text = server_properties(
+        tmp_path,
+        port=11,
+        controller_port=12,
+        more={"listeners": "A://h:{port},C://h:{controller_port}"},
+    )
+    said = [line for line in text.splitlines() if line.startswith("listeners=")]
+    assert len(said) == 2
+    assert said[-1] == "listeners=A://h:11,C://h:12"

@@ -1,8 +1,8 @@
-"""What a run must come to, worked out by one process that shares no code with the product.
+"""What usage must come to, worked out by one process that shares no code with the product.
 
-It reads the generator's truth about each record, and the catalogue's files by a reading of its own:
-`docs/catalogue.md`, as far as the sample catalogue goes. Sums are fractions, rounded by its own
-hand. Prices of the month and limits follow the order in which the usage is given.
+It reads the catalogue's files by a reading of its own: `docs/catalogue.md`, as far as the sample
+catalogue goes. Sums are fractions, rounded by its own hand. Prices of the month, limits and closes
+follow the order in which the usage is given.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import csv
 import datetime as dt
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -20,8 +20,9 @@ from zoneinfo import ZoneInfo
 
 from ruamel.yaml import YAML
 
-Ref = tuple[str, str]
-"""A record: its source, and the id that the source gave it."""
+from tests.chaos.verifier.truth import Ref, Usage
+
+Month = tuple[int, int]
 
 _PLACES = 10
 _SIZES = {
@@ -31,19 +32,6 @@ _SIZES = {
     "record": 1,
 }  # fmt: skip
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-
-
-@dataclass(frozen=True)
-class Usage:
-    """One record that normalise must hand on."""
-
-    ref: Ref
-    account: str
-    subscription: str
-    product: str
-    at: dt.datetime  # aware
-    quantities: dict[str, Fraction]
-    destination: str | None
 
 
 @dataclass(frozen=True)
@@ -59,7 +47,8 @@ class Charged:
     used: Fraction
     free: Fraction
     billed: Fraction
-    bill_month: tuple[int, int]
+    usage_month: Month
+    bill_month: Month
 
 
 @dataclass
@@ -70,82 +59,65 @@ class Outcome:
     filtered: set[Ref] = field(default_factory=set)
     refused: dict[Ref, str] = field(default_factory=dict)
     invoices: list[tuple[str, frozenset[Ref]]] = field(default_factory=list)  # account, charges
-    counters: dict[tuple[str, str, tuple[int, int]], tuple[int, Fraction, Fraction]] = field(
+    counters: dict[tuple[str, str, Month], tuple[int, Fraction, Fraction]] = field(
         default_factory=dict
-    )  # account, product, month: records, used, amount
+    )  # account, product, month of use: records, used, amount
+    closes: list[tuple[str, Month]] = field(default_factory=list)  # account, first open month
     unbilled: dict[str, dict[str, tuple[int, Fraction]]] = field(default_factory=dict)
 
 
-def read_truth(path: Path) -> tuple[list[Usage], list[tuple[Ref, str]], int]:
-    """Return the usage, what is refused before it is usage, and the number of copies.
+class _Catalogue:
+    """One version of a catalogue."""
 
-    Copies are found here: the first record with a source's id counts. What the generator calls
-    too old is usage, as the run's horizon is longer than that.
-    """
-    usage: list[Usage] = []
-    refused: list[tuple[Ref, str]] = []
-    copies = 0
-    seen: set[Ref] = set()
-    with path.open() as lines:
-        for line in lines:
-            truth = json.loads(line)
-            ref = truth["source"], truth["record_id"]
-            reason = truth.get("reason")
-            if reason not in (None, "mediation.older_than_dedup_horizon") and not reason.startswith(
-                "rating."
-            ):
-                refused.append((ref, reason))
-                if reason == "mediation.unknown_subscriber":
-                    seen.add(ref)
-                continue
-            if ref in seen:
-                copies += 1
-                continue
-            seen.add(ref)
-            usage.append(
-                Usage(
-                    ref=ref,
-                    account=truth["account_id"],
-                    subscription=truth["subscription_id"],
-                    product=truth["product"],
-                    at=dt.datetime.fromtimestamp(truth["started_at_ms"] // 1000, dt.UTC)
-                    + dt.timedelta(milliseconds=truth["started_at_ms"] % 1000),
-                    quantities={u: Fraction(q) for u, q in truth["quantities"].items()},
-                    destination=truth.get("destination"),
-                )
-            )
-    return usage, refused, copies
+    def __init__(self, folder: Path) -> None:
+        yaml = YAML(typ="rt", pure=True)
+        document: dict[str, Any] = {}
+        for path in sorted(folder.glob("*.yaml")):
+            document |= yaml.load(path.read_text())
+        self.products = document["products"]
+        self.plans = document["plans"]
+        self.limits = document.get("limits", {})
+        self.bands = document.get("bands", {})
+        self.cards = {
+            code: _Card(folder / card["file"], self.bands.get(card.get("bands")))
+            for code, card in document.get("cards", {}).items()
+        }
 
 
 class Oracle:
-    """Prices, counts and limits over a catalogue folder and a file of accounts."""
+    """Prices, counts and limits over versions of a catalogue and a file of accounts."""
 
-    def __init__(self, catalogue: Path, accounts: Path) -> None:
-        yaml = YAML(typ="rt", pure=True)
-        document: dict[str, Any] = {}
-        for path in sorted(catalogue.glob("*.yaml")):
-            document |= yaml.load(path.read_text())
-        self._products = document["products"]
-        self._plans = document["plans"]
-        self._limits = document["limits"]
-        self._bands = document.get("bands", {})
-        self._cards = {
-            code: _Card(catalogue / card["file"], self._bands.get(card.get("bands")))
-            for code, card in document["cards"].items()
-        }
+    def __init__(self, catalogues: Mapping[int, Path], accounts: Path) -> None:
+        """Build it; ``catalogues`` are folders by the number of their version."""
+        self._versions = {number: _Catalogue(folder) for number, folder in catalogues.items()}
+        self._catalogue = next(iter(self._versions.values()))
         self._accounts = {}
         for line in accounts.read_text().splitlines():
             account = json.loads(line)
             self._accounts[account["id"]] = account
         self._months: dict[tuple[str, ...], Fraction] = defaultdict(Fraction)
         self._open: dict[str, list[Charged]] = defaultdict(list)
+        self._sums: dict[str, dict[str, tuple[int, Fraction]]] = defaultdict(dict)  # by scope
+        self._first_open: dict[str, Month] = {}
         self.outcome = Outcome()
 
-    def rate(self, usage: Usage) -> None:
+    def close(self, account: str, *, end: dt.datetime) -> None:
+        """Close the months of an account that end by then; they go to the bill run."""
+        local = end.astimezone(ZoneInfo(self._accounts[account]["zone"]))
+        assert (local.day, local.hour, local.minute) == (1, 0, 0), "periods are months"
+        first_open = local.year, local.month
+        if first_open <= self._first_open.get(account, (0, 0)):
+            return
+        self._first_open[account] = first_open
+        self._keep(account, [each for each in self._open[account] if each.bill_month >= first_open])
+        self.outcome.closes.append((account, first_open))
+
+    def rate(self, usage: Usage, *, version: int) -> None:
         """Price, count and look at the limits, in the order of the calls."""
+        self._catalogue = self._versions[version]
         account = self._accounts[usage.account]
         local = usage.at.astimezone(ZoneInfo(account["zone"]))
-        product = self._products[usage.product]
+        product = self._catalogue.products[usage.product]
         unit = product["unit"]
         used = Fraction(1) if unit == "record" else usage.quantities[unit]
         plan_code = self._plan_of(account, usage)
@@ -166,11 +138,12 @@ class Oracle:
             subscription=usage.subscription,
             product=usage.product,
             amount=_text(amount),
-            currency=self._plans[plan_code]["currency"],
+            currency=self._catalogue.plans[plan_code]["currency"],
             used=used,
             free=free,
             billed=billed,
-            bill_month=(local.year, local.month),
+            usage_month=(local.year, local.month),
+            bill_month=max((local.year, local.month), self._first_open.get(usage.account, (0, 0))),
         )
         self.outcome.charged[usage.ref] = charged
         self._count(charged, amount)
@@ -196,7 +169,7 @@ class Oracle:
     def _price(self, plan: str, usage: Usage, local: dt.datetime) -> _Price | str:
         priced = [
             (code, price)
-            for code, price in self._plans[plan]["prices"].items()
+            for code, price in self._catalogue.plans[plan]["prices"].items()
             if price["product"] == usage.product
         ]
         if not priced:
@@ -210,7 +183,7 @@ class Oracle:
                 return "rating.no_tariff_in_force"
             row = None
             if terms["model"] == "rate_card":
-                row = self._cards[terms["card"]].row(usage.destination or "", local)
+                row = self._catalogue.cards[terms["card"]].row(usage.destination or "", local)
                 if row is None:
                     return "rating.unknown_destination"
             return _Price(code, terms, row)
@@ -231,7 +204,7 @@ class Oracle:
         free = Fraction(0)
         if "allowance" in terms:
             taken = (*month, "allowance", terms["allowance"])
-            units = self._plans[plan]["allowances"][terms["allowance"]]["units"]
+            units = self._catalogue.plans[plan]["allowances"][terms["allowance"]]["units"]
             free = min(used, max(Fraction(0), _units(units) - self._months[taken]))
             self._months[taken] += free
         billed = used - free
@@ -260,45 +233,65 @@ class Oracle:
     def _amount_of(self, terms: dict[str, Any], local: dt.datetime) -> Fraction:
         if "bands" not in terms:
             return Fraction(str(terms["amount"]))
-        return Fraction(str(terms["amounts"][_band(self._bands[terms["bands"]], local)]))
+        return Fraction(str(terms["amounts"][_band(self._catalogue.bands[terms["bands"]], local)]))
 
     def _count(self, charged: Charged, amount: Fraction) -> None:
-        key = (charged.account, charged.product, charged.bill_month)
+        key = (charged.account, charged.product, charged.usage_month)
         counters = self.outcome.counters
         records, used, total = counters.get(key, (0, Fraction(0), Fraction(0)))
         counters[key] = records + 1, used + charged.used, total + amount
 
     def _look_at_limits(self, charged: Charged) -> None:
-        waiting = self._open[charged.account]
-        waiting.append(charged)
+        self._open[charged.account].append(charged)
+        sums = self._sums[charged.account]
+        limits = [
+            limit
+            for limit in self._catalogue.limits.values()
+            if self._in_scope(charged, limit["scope"])
+        ]
+        for scope in {limit["scope"] for limit in limits}:
+            records, amount = sums.get(scope, (0, Fraction(0)))
+            sums[scope] = records + 1, amount + Fraction(charged.amount)
         scopes = []
-        for limit in self._limits.values():
-            if not self._in_scope(charged, limit["scope"]):
-                continue
-            counting = [each for each in waiting if self._in_scope(each, limit["scope"])]
-            by_records = "records" in limit and len(counting) >= limit["records"]
+        for limit in limits:
+            records, amount = sums[limit["scope"]]
+            by_records = "records" in limit and records >= limit["records"]
             by_amount = (
                 "amount" in limit
                 and limit["currency"] == charged.currency
-                and sum(Fraction(each.amount) for each in counting)
-                >= Fraction(str(limit["amount"]))
+                and amount >= Fraction(str(limit["amount"]))
             )
             if by_records or by_amount:
                 scopes.append(limit.get("invoice_scope", "account"))
-        if not scopes:
-            return
-        widest = _widest(scopes)
-        taken = [each for each in waiting if self._in_scope(each, widest)]
+        if scopes:
+            self._invoice(charged.account, _widest(scopes))
+
+    def _invoice(self, account: str, scope: str) -> None:
+        taken = [each for each in self._open[account] if self._in_scope(each, scope)]
         refs = frozenset(each.ref for each in taken)
-        self._open[charged.account] = [each for each in waiting if each.ref not in refs]
-        self.outcome.invoices.append((charged.account, refs))
+        self._keep(account, [each for each in self._open[account] if each.ref not in refs])
+        self.outcome.invoices.append((account, refs))
+
+    def _keep(self, account: str, left: list[Charged]) -> None:
+        """Leave only these unbilled, and sum them up anew."""
+        self._open[account] = left
+        self._sums[account] = {
+            scope: (
+                sum(self._in_scope(each, scope) for each in left),
+                sum(
+                    (Fraction(each.amount) for each in left if self._in_scope(each, scope)),
+                    Fraction(0),
+                ),
+            )
+            for scope in {limit["scope"] for limit in self._catalogue.limits.values()}
+        }
 
     def _in_scope(self, charged: Charged, scope: str) -> bool:
         kind, _, code = scope.partition(":")
         if kind == "product":
             return charged.product == code
         if kind == "product_type":
-            return bool(self._products[charged.product]["type"] == code)
+            return bool(self._catalogue.products[charged.product]["type"] == code)
         return True
 
 

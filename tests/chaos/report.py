@@ -1,0 +1,117 @@
+"""`docs/reliability.md`, written from the results: what was asked, what was done, what was found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.table import ROWS, Row
+
+_HEAD = """\
+# Reliability
+
+Nothing is lost or charged twice, whatever is killed, paused, cut off or full. Each row below is a
+run on real processes: the usage is known, the faults hit while records move, and afterwards a
+verifier that shares no code with the product compares every record, charge, counter, invoice and
+row with what they must be, to the last digit; then `ratemill verify` must reconcile.
+
+Written by `make chaos` from its results, not by hand. Runs that were asked to do less than the table
+demands say so under *done*: they are partial. A run whose faults never hit anything at work counts
+as failed.
+
+| Row | Fault | Asked | Done | Hits | Lost | Doubled | Wrong | Exact | Time |
+|---|---|--:|--:|---|--:|--:|--:|---|--:|
+"""
+
+
+def write_report(results: Path, path: Path) -> None:
+    """Write the document from a folder of results."""
+    path.write_text(document(read_results(results)))
+
+
+def read_results(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the results by the name of their row."""
+    found = {}
+    for path in sorted(folder.glob("*.json")):
+        result = json.loads(path.read_text())
+        found[result["name"]] = result
+    return found
+
+
+def document(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the document: the table, then each run with how to repeat it."""
+    lines = [_line(row, results.get(row.name)) for row in ROWS]
+    parts = [_HEAD + "\n".join(lines) + "\n"]
+    runs = [_run(results[row.name]) for row in ROWS if row.name in results]
+    if runs:
+        parts.append("## The runs\n")
+        parts += runs
+    return "\n".join(parts)
+
+
+def _line(row: Row, result: Mapping[str, Any] | None) -> str:
+    asked = _amount(row.records, row.faults)
+    if result is None:
+        return f"| {row.name} | {row.fault} | {asked} | not run | | | | | | |"
+    done = _amount(result["done"]["records"], result["done"]["faults"])
+    if result["done"]["records"] < row.records or result["done"]["faults"] < row.faults:
+        done += " (partial)"
+    exact = "yes" if result["exact"] else "**no**"
+    cells = (
+        row.name,
+        row.fault,
+        asked,
+        done,
+        _hits(result),
+        result["lost"],
+        result["doubled"],
+        result["wrong"],
+        exact,
+        f"{result['seconds']:.0f} s",
+    )
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def _amount(records: int, faults: int) -> str:
+    return f"{records:,} records" + (f", {faults} faults" if faults else "")
+
+
+def _hits(result: Mapping[str, Any]) -> str:
+    said = []
+    for kind, counts in result["hits"]["kinds"].items():
+        moving, open_ = counts["while records moved"], counts["with an open transaction"]
+        text = f"{kind} {counts['strikes']}: {moving} moving"
+        said.append(text + (f", {open_} open" if open_ else ""))
+    return "; ".join(said)
+
+
+def _run(result: Mapping[str, Any]) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    lines = [
+        f"### {result['name']}\n",
+        f"- `{result['command']}`, commit {result['commit']}",
+        f"- {result['hardware']}; {versions}",
+        f"- compared: {_counted(result['compared'].items())}",
+    ]
+    if result["restored"]:
+        restored = _counted((f"of {name}", count) for name, count in result["restored"].items())
+        lines.append(f"- states that had to be restored, by partition: {restored}")
+    if result["stops"]:
+        lines.append(f"- sessions that ended in doubt: {_counted(result['stops'].items())}")
+    if result["restarts"]:
+        lines.append(f"- workers that were started again: {result['restarts']}")
+    for what, count in result["hits"]["facts"].items():
+        lines.append(f"- {what}: {count}")
+    lines += [f"- {note}" for note in result["notes"]]
+    if result["never bit"]:
+        lines.append(f"- **never bit**: {', '.join(result['never bit'])}")
+    if "failed" in result:
+        lines.append(f"- **not finished**: {result['failed'].strip().splitlines()[-1]}")
+    lines += [f"- **wrong**: {text.splitlines()[0]}" for text in result["examples"][:5]]
+    return "\n".join(lines) + "\n"
+
+
+def _counted(pairs: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{count:,} {what}" for what, count in pairs)
