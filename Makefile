@@ -45,8 +45,13 @@ test: venv  ## Run every test; starts a Kafka and a PostgreSQL of its own
 check: lint types layers test  ## Exactly what CI runs
 
 # CHAOS chooses, as `make chaos CHAOS="kills network --scale 0.01"`; what is finished is kept in .chaos.
-chaos: venv  ## Play every fault on real processes (hours; stop and go on at will)
+chaos: venv  ## Play every fault, on real processes and in memory (hours; stop and go on at will)
 	$(BIN)/python -m tests.chaos run $(CHAOS)
+ifeq ($(CHAOS),)
+	$(BIN)/python -m tests.simulation --seeds 20000 --result .chaos
+	$(BIN)/python -m tests.planted --result .chaos
+	$(BIN)/python -m tests.chaos report
+endif
 
 lock:    ## Resolve requirements.lock again (needs uv)
 	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \

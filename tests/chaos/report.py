@@ -44,11 +44,60 @@ def document(results: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the document: the table, then each run with how to repeat it."""
     lines = [_line(row, results.get(row.name)) for row in ROWS]
     parts = [_HEAD + "\n".join(lines) + "\n"]
+    parts += [
+        write(results[name])
+        for name, write in (("simulation", _simulation), ("planted", _planted))
+        if name in results
+    ]
     runs = [_run(results[row.name]) for row in ROWS if row.name in results]
     if runs:
         parts.append("## The runs\n")
         parts += runs
     return "\n".join(parts)
+
+
+def _simulation(result: Mapping[str, Any]) -> str:
+    """Return the section about the seeds of `tests/simulation`."""
+    faults = result["faults"]
+
+    def count(kind: str) -> int:
+        return sum(number for name, number in faults.items() if name.startswith(kind))
+
+    wrong = result["not_exact"]
+    others = {n: c for n, c in faults.items() if not n.startswith(("kill", "stop", "restart"))}
+    return "\n".join(
+        [
+            "## In memory, under a made-up time\n",
+            "The stages, the loader and the fold as they are shipped, over a broker, a RocksDB and",
+            "tables in memory (decision 15). The seed chooses schedule and faults; the same seed does",
+            "the same again.\n",
+            f"- {result['seeds']:,} seeds, exact: {result['seeds'] - len(wrong):,}"
+            + (f", **not exact: {wrong}**" if wrong else ""),
+            f"- {count('kill'):,} kills, {count('stop'):,} stops, {count('restart'):,} restarts, "
+            f"{result['open_transactions_torn']:,} transactions whose owner was gone while they "
+            "were open",
+            f"- {_counted(others.items())}",
+            f"- points never killed at: {', '.join(result['points_never_killed_at']) or 'none'}",
+            f"- `{result['command']}`, commit {result['commit']}, {result['seconds']:.0f} s\n",
+        ]
+    )
+
+
+def _planted(result: Mapping[str, Any]) -> str:
+    """Return the section about the planted bugs."""
+    caught = sum(bug["suite"] is not None for bug in result["bugs"])
+    lines = [
+        "## Planted bugs\n",
+        f"{caught} of {len(result['bugs'])} were caught. Each is planted alone, in a copy of the "
+        "tree; the suites after it ran until one failed.\n",
+        "| Bug | What it spoils | Caught by |",
+        "|---|---|---|",
+    ]
+    for bug in result["bugs"]:
+        suite = "**nothing**" if bug["suite"] is None else f"`{bug['suite']}`"
+        lines.append(f"| {bug['bug']} | {bug['what']} | {suite} |")
+    lines.append(f"\n`{result['command']}`, commit {result['commit']}, {result['seconds']:.0f} s\n")
+    return "\n".join(lines)
 
 
 def _line(row: Row, result: Mapping[str, Any] | None) -> str:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
+from pathlib import Path
 
+from tests.chaos.machine import machine
 from tests.planted.bugs import BUGS
 from tests.planted.plant import catch
 
@@ -18,6 +21,9 @@ def main() -> int:
     )
     parser.add_argument("names", nargs="*", metavar="BUG", help="these alone (default: all)")
     parser.add_argument("--json", action="store_true", help="one line of JSON at the end")
+    parser.add_argument(
+        "--result", type=Path, metavar="FOLDER", help="keep the table there, for reliability.md"
+    )
     options = parser.parse_args()
     known = {bug.name: bug for bug in BUGS}
     unknown = [name for name in options.names if name not in known]
@@ -29,6 +35,16 @@ def main() -> int:
         results.append(caught)
         verdict = f"caught by {caught.suite}: {caught.said}" if caught.suite else "NOT CAUGHT"
         sys.stderr.write(f"{name} ({caught.seconds:.0f} s): {verdict}\n")
+    if options.result is not None:
+        kept = {
+            "name": "planted",
+            "command": shlex.join(["python", "-m", "tests.planted", *options.names]),
+            "seconds": round(sum(caught.seconds for caught in results), 1),
+            **machine(),
+            "bugs": [{**caught._asdict(), "what": known[caught.bug].what} for caught in results],
+        }
+        options.result.mkdir(parents=True, exist_ok=True)
+        (options.result / "planted.json").write_text(json.dumps(kept, indent=1) + "\n")
     missed = [caught.bug for caught in results if caught.suite is None]
     if options.json:
         sys.stdout.write(json.dumps([caught._asdict() for caught in results]) + "\n")

@@ -6,9 +6,12 @@ import argparse
 import concurrent.futures
 import json
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
+from tests.chaos.machine import machine
 from tests.conftest import trap_inexact_decimals
 from tests.simulation.schedule import POINTS
 from tests.simulation.simulate import Outcome, simulate
@@ -23,6 +26,7 @@ def main() -> int:
         sys.stdout.write("\n".join(outcome.said) + "\n")
         sys.stdout.write(f"{_line(outcome)}\n")
         return int(outcome.wrong is not None)
+    began_s = time.monotonic()
     seeds = range(options.first, options.first + options.seeds)
     bitten: Counter[str] = Counter()
     wrong: list[Outcome] = []
@@ -49,6 +53,12 @@ def main() -> int:
         "faults": dict(sorted(bitten.items())),
         "points_never_killed_at": never,
     }
+    if options.result is not None:
+        command = f"python -m tests.simulation --seeds {len(seeds)} --first {options.first}"
+        seconds = round(time.monotonic() - began_s, 1)
+        kept = {"name": "simulation", "command": command, "seconds": seconds, **machine(), **report}
+        options.result.mkdir(parents=True, exist_ok=True)
+        (options.result / "simulation.json").write_text(json.dumps(kept, indent=1) + "\n")
     if options.json:
         sys.stdout.write(json.dumps(report) + "\n")
     else:
@@ -74,6 +84,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=2, help="processes (default %(default)s)")
     parser.add_argument("--stop", action="store_true", help="end at the first that is not exact")
     parser.add_argument("--json", action="store_true", help="the report on one line")
+    parser.add_argument(
+        "--result", type=Path, metavar="FOLDER", help="keep the report there, for reliability.md"
+    )
     return parser.parse_args()
 
 
