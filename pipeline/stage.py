@@ -23,6 +23,7 @@ from pipeline.metrics import StageMetrics
 from pipeline.ownership import Ownership
 from pipeline.pace import Pace
 from pipeline.proofs import LastProof, read_last_proof, wait_until_closed
+from pipeline.recent_state import RecentState, Store
 from pipeline.restore import Changelog, catch_up
 from pipeline.settings import Settings
 from pipeline.snapshots import Snapshots
@@ -53,8 +54,17 @@ class StageSpec:
     is_proof: Callable[[SourceRecord], bool]
     proof_headers: tuple[tuple[str, bytes], ...]
     wait_for_versions: Callable[[Versions], Awaitable[None]]
+    recent_values: int = 0  # values of the state that are kept at hand; 0: RocksDB is asked
     window: Window | None = None  # of the marks in the state: what is behind it is pruned
     fold_many: Callable[[Sequence[bytes]], Iterable[StateChange]] | None = None  # see Changelog
+
+
+BatchState = Store[Folded]
+"""What a batch reads and writes: the state, or the state with its newest values at hand."""
+
+
+def _with_recent(store: StateStore, most_values: int) -> BatchState:
+    return RecentState(store, most_values=most_values) if most_values else store
 
 
 class StagePartition:
@@ -243,6 +253,7 @@ class StagePartition:
             fetched: deque[SourceRecord] = deque()
             idle = Idle(consumer, source)
             upkeep = Upkeep(store, window=spec.window, snapshots=self._snapshots)
+            state = _with_recent(store, spec.recent_values)
             pace = Pace(self._settings.batch_every_ms)
             while True:
                 await pace.turn()
@@ -253,7 +264,7 @@ class StagePartition:
                     continue
                 pace.took(full=bool(fetched) or len(records) >= self._size.records)
                 upkeep.before_batch(records)
-                appends, proof, changes = self._decide(records, store, previous)
+                appends, proof, changes = self._decide(records, state, previous)
                 offset = await transaction.write(
                     appends,
                     last=Append(
@@ -264,7 +275,7 @@ class StagePartition:
                         spec.proof_headers,
                     ),
                 )
-                store.write(
+                state.write(
                     changes,
                     Folded(
                         format=FORMAT,
@@ -318,7 +329,7 @@ class StagePartition:
         )
 
     def _decide(
-        self, records: list[SourceRecord], store: StateStore, previous: Proof
+        self, records: list[SourceRecord], store: BatchState, previous: Proof
     ) -> tuple[list[Append], Proof, list[StateChange]]:
         refused = self._suspects.refused(records[0].offset, records[-1].offset + 1)
         with self._size.timing(len(records)):
@@ -355,7 +366,7 @@ class StagePartition:
     def _run_step(
         self,
         records: Sequence[SourceRecord],
-        store: StateStore,
+        store: BatchState,
         previous: Proof,
         refused: frozenset[int],
     ) -> Decided:
@@ -366,7 +377,7 @@ class StagePartition:
     def _culprit(
         self,
         records: Sequence[SourceRecord],
-        store: StateStore,
+        store: BatchState,
         previous: Proof,
         refused: frozenset[int],
     ) -> int:

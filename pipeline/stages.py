@@ -36,6 +36,8 @@ from schemas.proof import (
 )
 from schemas.reference import Account, ReferenceData, account_from_json
 
+# Of the counters and heads of one partition: five thousand busy accounts, some 6 MB.
+_RECENT_VALUES = 25_000
 # Rate waits for the first version before it takes a record, so nothing is ever decided by this.
 _NO_CATALOGUE = Catalogue(version=-1, plans={}, product_types={}, limits=())
 
@@ -159,6 +161,7 @@ def rate_stage(settings: Settings, *, bootstrap: str) -> Stage:
         decode_proof=proof_from_json,
         is_proof=_is_ledger_proof,
         proof_headers=LEDGER_PROOF_HEADERS,
+        recent_values=_RECENT_VALUES,
         wait_for_versions=wait_for_versions,
         fold_many=changes_of_many,
     )

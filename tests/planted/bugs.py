@@ -70,7 +70,7 @@ BUGS = (
             _STAGE,
             "                offset = await transaction.write(\n",
             "                if store.folded is not None:\n"
-            "                    store.write(changes, store.folded)\n"
+            "                    state.write(changes, store.folded)\n"
             "                offset = await transaction.write(\n",
         ),
     ),
