@@ -264,12 +264,14 @@ def _explained(path: Path) -> Iterator[None]:
 def _options() -> Options:
     options = Options(raw_mode=True)
     options.create_if_missing(True)
-    options.set_write_buffer_size(32 << 20)
+    # Of each partition, and there are two such buffers while one is written out: a process has four
+    # partitions or more, and is to stay below 400 MB.
+    options.set_write_buffer_size(16 << 20)
     options.set_keep_log_file_num(2)
     options.set_max_total_wal_size(64 << 20)
     table = BlockBasedOptions()
     table.set_bloom_filter(10, False)  # most identities were never seen: answer without a read
-    table.set_block_cache(Cache(32 << 20))
+    table.set_block_cache(Cache(16 << 20))
     options.set_block_based_table_factory(table)
     return options
 
