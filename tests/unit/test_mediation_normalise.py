@@ -490,6 +490,25 @@ def test_an_end_record_that_is_no_json(stage):
     assert stage.reasons() == ["mediation.file_incomplete"]
 
 
+def test_a_record_whose_identities_come_again_is_read_once_more_not_once_for_each(
+    stage, monkeypatch
+):
+    first, later = ("2026-03-01T12:00:00Z", NOON), ("2026-05-10T12:00:00Z", NOON + 70 * DAY_MS)
+
+    def block(at, appended_at_ms):
+        events = [event_json(number, at=at) for number in range(20)]
+        return stage.record(b"[" + b",".join(events) + b"]", at=appended_at_ms)
+
+    stage.batch(block(*first))
+    decoder, read = MAPPINGS["cloudevents-iot"], []
+    each = type(decoder).each
+    monkeypatch.setattr(
+        type(decoder), "each", lambda self, *given: read.append(self) or each(self, *given)
+    )
+    assert stage.batch(block(*later)).proof.outcomes == {"normalised": 20}
+    assert len(read) == 2
+
+
 def test_an_identity_behind_the_horizon_passes_again_though_its_mark_is_still_there(stage):
     """The mark may be pruned or not: both give the same outcome."""
     stage.send(event_json())
