@@ -15,6 +15,7 @@ from mediation.file_progress import (
     progress_from_bytes,
     progress_to_bytes,
 )
+from mediation.owners import Owners
 from schemas import raw, sethash
 from schemas.flow import Channel, SourceRecord
 from schemas.ids import event_identity, suspense_id
@@ -65,6 +66,16 @@ def test_what_a_client_makes_up_is_not_kept_in_memory(stage):
     kept_bytes, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept_bytes < 500_000
+
+
+def test_tenants_that_a_source_makes_up_are_not_kept_in_memory(stage):
+    owners = Owners(stage.reference, lambda key: 0)
+    tracemalloc.start()
+    assert not any(owners.find(str(number), ("dev-1",), NOON) for number in range(2_000))
+    kept_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept_bytes < 50_000
+    assert owners.find("acme", ("nobody", "dev-1"), NOON).account_id == "a-1"
 
 
 def test_the_proof_of_a_batch(stage):
