@@ -154,11 +154,9 @@ class NormaliseStep:
         proof = proof_from_msgpack(value)
         return state_changes(unpack(proof.changes), batch=proof.batch)
 
-    def in_full(self, record: SourceRecord, index: int) -> ReceivedItem:
-        """Return an item as it was decoded: for the few that were ready and are no event."""
-        item = self._intake.read(record, in_full).items[index]
-        assert isinstance(item, ReceivedItem)
-        return item
+    def in_full(self, record: SourceRecord) -> Sequence[ReceivedItem | Ready]:
+        """Return items as they were decoded: for the few that were ready and are no event."""
+        return self._intake.read(record, in_full).items
 
     def partition_of(self, rating_key: str) -> int:
         """Return the normalised partition of a rating key, remembered."""
@@ -188,6 +186,7 @@ class _Decision:
         self._appends: list[Append] = []
         self._end = end_of_event(self._batch)
         self._handed_on = defaultdict[int, list[bytes]](list)  # members that were ready
+        self._in_full: tuple[Received, Sequence[ReceivedItem | Ready]] | None = None
         self._tally = NormaliseTally(previous)
 
     def take(self, received: Received) -> None:
@@ -220,8 +219,17 @@ class _Decision:
         usage = ReceivedItem(item.index, item.raw, _COPY, item.key, mark.content_hash)
         copy = self._copy(received, usage, version=mark.content_version)
         if copy is None:  # the one before is behind the horizon: it counts no more
-            copy = self._decide(received, self._step.in_full(received.record, item.index))
+            copy = self._decide(received, self._item_in_full(received, item.index))
         return copy
+
+    def _item_in_full(self, received: Received, index: int) -> ReceivedItem:
+        # The record is read once, not once for each of its thousand items.
+        known = self._in_full
+        if known is None or known[0] is not received:
+            known = self._in_full = received, self._step.in_full(received.record)
+        item = known[1][index]
+        assert isinstance(item, ReceivedItem)
+        return item
 
     def decided(self, batch: Sequence[Received]) -> Decided:
         """Return what the batch comes to."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from schemas.reference import Account, ReferenceData, Subscription
@@ -11,6 +11,7 @@ from schemas.usage import RETAIL
 
 _REMEMBERED = 50_000  # identifiers, about 30 MB; the busy ones are fewer
 _NO_END_MS = 1 << 63
+_NOBODY: Mapping[str, tuple[Owner, ...]] = {}
 
 
 class Owner(NamedTuple):
@@ -49,9 +50,8 @@ class Owners:
 
     def find(self, tenant: str, identifiers: tuple[str, ...], at_ms: int) -> Owner | None:
         """Return the owner of the first identifier that somebody held at an instant."""
-        of_tenant = self._remembered.get(tenant)
-        if of_tenant is None:
-            of_tenant = self._remembered[tenant] = {}
+        # Not put there: of tenants that a source makes up there is no end.
+        of_tenant = self._remembered.get(tenant, _NOBODY)
         for identifier in identifiers:
             held = of_tenant.get(identifier)
             if held is None:

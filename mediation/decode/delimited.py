@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 _BOM = b"\xef\xbb\xbf"
 _HEADERS_REMEMBERED = 100
+# Of a block, lines behind which the parser is begun anew: each of them may have read all the rest.
+_MOST_BROKEN = 8
 _LONGEST_QUOTED = 100_000  # characters; the parser refuses a cell of 131,073
 _EPOCH_S = re.compile(r"[0-9]{1,12}")  # str.isdigit() takes digits that int() refuses
 _EMPTY_LINE = Ignored("an empty line")
@@ -130,7 +132,9 @@ class DelimitedDecoder:
 
     def _parsed(self, lines: list[bytes], texts: list[str]) -> Iterator[Row | Refused]:
         at = 0
-        while at < len(lines):
+        for _ in range(_MOST_BROKEN):
+            if at == len(lines):
+                return
             parser, begun_at = self._parser(texts[at:] if at else texts), at
             try:
                 for row in parser:
@@ -144,6 +148,7 @@ class DelimitedDecoder:
             if at < len(lines):
                 yield self._row(lines[at])
                 at += 1
+        yield from map(self._row, lines[at:])
 
     def _text_or_empty(self, line: bytes) -> str:
         try:

@@ -120,7 +120,10 @@ def ordinary_event(
         if has_end:
             value = data.get(ended_key) if ended_deep is None else ended_deep(event)
             if value is not None:
-                time = iso_time(value) if type(value) is str else None
+                # A fraction of a second may have any number of digits: a time can be too long.
+                if type(value) is not str or len(value) > MAX_TEXT:
+                    return None
+                time = iso_time(value)
                 if time is None or not time[1]:
                     return None
                 ended_ms = time[0]

@@ -198,3 +198,19 @@ def test_details_hold_no_value_of_the_event():
 
 def test_noon_is_noon():
     assert one(event_json()).started_at_ms == NOON
+
+
+def test_an_end_of_more_characters_than_a_text_may_have_is_refused():
+    """A fraction of a second may have any number of digits, and the short way must count them."""
+    decoder = load_decoder(
+        "kind: cloudevents\nname: n\nversion: 1\ntypes:\n  sensor.data:\n    product: p\n"
+        "    usage_kind: event\n    quantities: {B: data.bytes}\n    ended_at: data.until\n",
+        "n.yaml",
+    )
+
+    def ended(digits):
+        until = f"2026-03-01T12:00:01.{'0' * digits}Z"
+        return one(changed(data={"bytes": 1, "until": until}), decoder=decoder)
+
+    assert ended(235).ended_at_ms == NOON + 1000  # 256 characters
+    assert ended(236).reason is RefusalReason.INVALID_FIELD

@@ -167,6 +167,18 @@ def test_a_broken_line_never_reaches_into_the_next():
     assert outcomes[1][1] == GOOD.rstrip(b"\n")
 
 
+def test_many_broken_lines_take_no_more_than_a_look_at_each(monkeypatch):
+    """Such lines leave a quote open to the end of the block, one after the other."""
+    decoder, looked_at = small(), []
+    parser = decoder._parser
+    monkeypatch.setattr(decoder, "_parser", lambda of: looked_at.append(len(of)) or parser(of))
+    outcomes = decoder.decode(b'a","\n' * 1000 + GOOD, BERLIN)
+    assert [type(outcome).__name__ for _, _, outcome in outcomes] == ["Refused"] * 1000 + [
+        "DecodedItem"
+    ]
+    assert sum(looked_at) < 10_000
+
+
 def test_a_mapping_can_name_the_zone_and_the_raw_header_goes_before_it():
     decoder = small(times="{formats: [iso], zone: Europe/Berlin}")
     assert one(decoder, GOOD, {}).started_at_ms == NOON

@@ -15,6 +15,7 @@ from mediation.file_progress import (
     progress_from_bytes,
     progress_to_bytes,
 )
+from mediation.owners import Owners
 from schemas import raw, sethash
 from schemas.flow import Channel, SourceRecord
 from schemas.ids import event_identity, suspense_id
@@ -65,6 +66,16 @@ def test_what_a_client_makes_up_is_not_kept_in_memory(stage):
     kept_bytes, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept_bytes < 500_000
+
+
+def test_tenants_that_a_source_makes_up_are_not_kept_in_memory(stage):
+    owners = Owners(stage.reference, lambda key: 0)
+    tracemalloc.start()
+    assert not any(owners.find(str(number), ("dev-1",), NOON) for number in range(2_000))
+    kept_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept_bytes < 50_000
+    assert owners.find("acme", ("nobody", "dev-1"), NOON).account_id == "a-1"
 
 
 def test_the_proof_of_a_batch(stage):
@@ -488,6 +499,25 @@ def test_an_item_too_large_for_a_block_counts_as_its_source_says(stage):
 def test_an_end_record_that_is_no_json(stage):
     assert stage.send(b"{", record="end", file_id="f") == {"suspended": 1}
     assert stage.reasons() == ["mediation.file_incomplete"]
+
+
+def test_a_record_whose_identities_come_again_is_read_once_more_not_once_for_each(
+    stage, monkeypatch
+):
+    first, later = ("2026-03-01T12:00:00Z", NOON), ("2026-05-10T12:00:00Z", NOON + 70 * DAY_MS)
+
+    def block(at, appended_at_ms):
+        events = [event_json(number, at=at) for number in range(20)]
+        return stage.record(b"[" + b",".join(events) + b"]", at=appended_at_ms)
+
+    stage.batch(block(*first))
+    decoder, read = MAPPINGS["cloudevents-iot"], []
+    each = type(decoder).each
+    monkeypatch.setattr(
+        type(decoder), "each", lambda self, *given: read.append(self) or each(self, *given)
+    )
+    assert stage.batch(block(*later)).proof.outcomes == {"normalised": 20}
+    assert len(read) == 2
 
 
 def test_an_identity_behind_the_horizon_passes_again_though_its_mark_is_still_there(stage):
