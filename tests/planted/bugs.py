@@ -412,4 +412,31 @@ BUGS = (
             "            found = tuple(sorted(own | shorter))\n",
         ),
     ),
+    _bug(
+        "commands_to_another_partition",
+        "the close of a period goes where its account's counters are not",
+        (
+            "mediation/normalise.py",
+            "        partition = self._step.partition_of(key)\n",
+            "        partition = self._step.partition_of(key[::-1])\n",
+        ),
+    ),
+    _bug(
+        "product_counter_left_out",
+        "a price with counters of its own has the product's left out",
+        (
+            "pipeline/rate_terms.py",
+            "                for name in (product, *names)\n",
+            "                for name in names or (product,)\n",
+        ),
+    ),
+    _bug(
+        "invoice_of_one_product",
+        "a limit resets all that it should invoice, and names the first product of it",
+        (
+            "counters/limits.py",
+            "        invoiced=tuple(taken),\n",
+            "        invoiced=tuple(taken[:1]),\n",
+        ),
+    ),
 )
