@@ -422,15 +422,6 @@ BUGS = (
         ),
     ),
     _bug(
-        "product_counter_left_out",
-        "a price with counters of its own has the product's left out",
-        (
-            "pipeline/rate_terms.py",
-            "                for name in (product, *names)\n",
-            "                for name in names or (product,)\n",
-        ),
-    ),
-    _bug(
         "invoice_of_one_product",
         "a limit resets all that it should invoice, and names the first product of it",
         (
