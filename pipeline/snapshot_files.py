@@ -14,7 +14,7 @@ import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -96,6 +96,14 @@ def snapshot_at(folder: Path, position: int) -> Snapshot:
         raise SnapshotDamaged(f"{path}: the manifest is damaged, or of another version")
     if manifest.folded.next_offset != position:
         raise SnapshotDamaged(f"{path}: the manifest is that of another snapshot")
+    own = partition_folder(
+        folder.parent.parent,
+        installation=manifest.installation,
+        stage=manifest.stage,
+        partition=manifest.partition,
+    )
+    if own != folder:
+        raise SnapshotDamaged(f"{path} was copied here from {own.parent.name}/{own.name}")
     return Snapshot(path, manifest)
 
 
@@ -103,11 +111,7 @@ def check_files(snapshot: Snapshot, *, goes_on: GoesOn = lambda: True) -> None:
     """Return when every file is, byte for byte, what was verified; else `SnapshotDamaged`."""
     state = snapshot.folder / _STATE
     for name, said in snapshot.manifest.files.items():
-        try:
-            found = _hashed(state / name, None, goes_on=goes_on)
-        except OSError as error:
-            raise SnapshotDamaged(f"{snapshot.folder}: {name} cannot be read: {error}") from error
-        _same(snapshot, name, said, found)
+        _same(snapshot, name, said, _hashed(state / name, None, goes_on=goes_on))
 
 
 def copy_in(snapshot: Snapshot, target: Path, *, goes_on: GoesOn = lambda: True) -> None:
@@ -121,11 +125,7 @@ def copy_in(snapshot: Snapshot, target: Path, *, goes_on: GoesOn = lambda: True)
     try:
         target.mkdir(parents=True)
         for name, said in manifest.files.items():
-            try:
-                found = _hashed(state / name, target / name, goes_on=goes_on)
-            except FileNotFoundError as error:
-                raise SnapshotDamaged(f"{snapshot.folder}: {name} is missing") from error
-            _same(snapshot, name, said, found)
+            _same(snapshot, name, said, _hashed(state / name, target / name, goes_on=goes_on))
         try:
             content = content_of(target, goes_on=goes_on)
         except StateUnavailable as error:
@@ -145,7 +145,7 @@ def write_snapshot(
 
     ``manifest`` says what the state must be; keys, digest and files are filled in. Written under
     a scratch name, made durable, opened and read whole, and only then renamed; older ones than the
-    newest `KEPT` are removed after that. `SnapshotDamaged` where the state is not at its position,
+    newest `KEPT` that are whole are removed after that. `SnapshotDamaged` where the state is not at its position,
     or the folder is another installation's, whose snapshots would be removed.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -187,8 +187,7 @@ def write_snapshot(
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
-    for position in positions(folder)[KEPT:]:
-        shutil.rmtree(folder / _name(position), ignore_errors=True)
+    _remove_older(folder, goes_on=goes_on)
     return Snapshot(final, filled)
 
 
@@ -201,14 +200,27 @@ def newest(folder: Path) -> Sequence[Snapshot]:
     return found
 
 
+def _remove_older(folder: Path, *, goes_on: GoesOn) -> None:
+    """Remove what is older than the newest `KEPT` that are whole, byte for byte.
+
+    A damaged one does not count: the changelog may be trimmed behind the whole one before it.
+    """
+    whole = 0
+    for position in positions(folder):
+        if whole >= KEPT:
+            shutil.rmtree(folder / _name(position), ignore_errors=True)
+            continue
+        with contextlib.suppress(SnapshotDamaged):
+            check_files(snapshot_at(folder, position), goes_on=goes_on)
+            whole += 1
+
+
 def _hashed(source: Path, target: Path | None, *, goes_on: GoesOn) -> tuple[int, str]:
     """Return bytes and hash of a file, copied to ``target`` durably where there is one."""
     digest, size = hashlib.blake2b(digest_size=16), 0
-    with source.open("rb") as read, contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
         write = None if target is None else stack.enter_context(target.open("xb"))
-        while chunk := read.read(_CHUNK_BYTES):
-            if not goes_on():
-                raise Interrupted
+        for chunk in _chunks(source, goes_on=goes_on):
             digest.update(chunk)
             size += len(chunk)
             if write is not None:
@@ -217,6 +229,18 @@ def _hashed(source: Path, target: Path | None, *, goes_on: GoesOn) -> tuple[int,
             write.flush()
             os.fsync(write.fileno())
     return size, digest.hexdigest()
+
+
+def _chunks(source: Path, *, goes_on: GoesOn) -> Iterator[bytes]:
+    """Yield the bytes of a file; `SnapshotDamaged` where they cannot be read, bad sectors too."""
+    try:
+        with source.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                if not goes_on():
+                    raise Interrupted
+                yield chunk
+    except OSError as error:
+        raise SnapshotDamaged(f"{source} cannot be read: {error}") from error
 
 
 def _same(snapshot: Snapshot, name: str, said: tuple[int, str], found: tuple[int, str]) -> None:

@@ -96,7 +96,7 @@ async def _run(
             settings,
             bootstrap=bootstrap,
             pool=pool,
-            keep_from_ms=now_ms - keep_days * _DAY_MS if keep_days else None,
+            keep_from_ms=max(0, now_ms - keep_days * _DAY_MS) if keep_days else None,
             groups=groups,
         )
     plans = plan(topics_of(settings), facts)

@@ -10,13 +10,14 @@ from decimal import Decimal
 
 from aiokafka import TopicPartition
 
+from pipeline.proofs import read_last_proof
 from pipeline.settings import Settings
 from pipeline.topics import Topic, Topics, topics_of
 from pipeline.verify.index import HandedOn, StageProofs
 from pipeline.verify.reading import Ends, PartitionReader, check_topics, partition_reader
 from pipeline.verify.report import Findings
 from schemas.decimals import EXACT, ZERO
-from schemas.proof import NORMALISE, RATE, Proof
+from schemas.proof import NORMALISE, RATE, Proof, proof_from_msgpack
 from sinks.progress import Progress
 from sinks.reconcile import TablesSnapshot
 
@@ -108,6 +109,14 @@ class Context:
     def open(self, place: TopicPartition) -> AbstractAsyncContextManager[PartitionReader]:
         """Return a reader of one partition up to its fixed end."""
         return partition_reader(self._bootstrap, place, end=self._ends[place])
+
+    async def proved_upto(self, number: int) -> int:
+        """Return the first raw offset of a partition that no proof covers, as of now."""
+        place = partitions_of(self.topics.proofs)[number]
+        last = await read_last_proof(
+            self._bootstrap, place, decode=proof_from_msgpack, client_id="ratemill.verify"
+        )
+        return last.proof.next
 
     def settled(self, place: TopicPartition, offset: int) -> bool:
         """Return whether all that a proof speaks of can be read."""

@@ -91,8 +91,19 @@ class Fold:
                     str(charge.bill_period_ms),
                 )
             )
+        own = f"{_PRODUCT}{charge.product}:"
+        stated = 0
         for after in charge.counters_after:
+            stated += after.counter.startswith(own)
             self._count(charge, after, amount, wrong)
+        if stated != 1:
+            wrong.append(
+                (
+                    Check.LEDGER_COUNTERS,
+                    f"one counter of product {charge.product} after charge {charge.charge_id}",
+                    str(stated),
+                )
+            )
 
     def _count(
         self, charge: ChargeSaid, after: CounterAfter, amount: Decimal, wrong: list[Mismatch]

@@ -69,6 +69,8 @@ async def check_normalise(context: Context, number: int) -> None:
                 await take(proof_from_msgpack(record.value), record.offset, whole=True)
             context.progressed(place.topic, len(chunk))
         chain.end()
+        if chain.last is not None and raw.begin > chain.last.next:
+            await _never_read(context, source, raw.begin, last=chain.last)
         await rows.end()
         tally.proof_lag += rows.not_loaded
         async for chunk in raw.chunks():
@@ -94,6 +96,24 @@ def _check_handed_on(context: Context, proof: Proof, before: int, *, offset: int
             )
         )
     return total
+
+
+async def _never_read(context: Context, source: TopicPartition, begin: int, *, last: Proof) -> None:
+    """Note where raw records are gone that no proof covers."""
+    # What is proved since the ends were fixed may be trimmed since.
+    proved = max(last.next, await context.proved_upto(source.partition))
+    if begin > proved:
+        context.findings.add(
+            Finding(
+                check=Check.RAW_RECORDS,
+                topic=source.topic,
+                partition=source.partition,
+                batches=(last.batch, last.batch),
+                offsets=(proved, begin),
+                expected=f"the records from offset {proved} on, which no proof covers",
+                found=f"the topic begins at offset {begin}: they were deleted before they were read",
+            )
+        )
 
 
 async def _raw_records(context: Context, raw: PartitionReader, proof: Proof) -> None:

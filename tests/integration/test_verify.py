@@ -218,6 +218,7 @@ class TestRate:
                 {"counters_after": [["product:iot-data:B:EUR", 1772319600000, 7, "1", "1"]]},
                 Check.LEDGER_COUNTERS,
             ),
+            ("usage", {"counters_after": []}, Check.LEDGER_COUNTERS),
             ("usage", {"kind": "of the future"}, Check.LEDGER_BATCH),
         ],
         ids=lambda value: value if isinstance(value, str) else ", ".join(map(str, value)),

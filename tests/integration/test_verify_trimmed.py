@@ -10,6 +10,7 @@ from aiokafka import TopicPartition
 
 from pipeline.verify import Check, verify
 from schemas.ledger import KIND_HEADER, KIND_PERIOD_CLOSED, KIND_PROOF
+from schemas.proof import proof_from_msgpack
 from tests.mediation_world import NOON
 from tests.verify_world import VerifyWorld
 
@@ -255,6 +256,23 @@ async def test_where_only_the_genesis_is_trimmed_the_chain_begins_with_it(
     report = await world.verify()
     assert report.findings == ()
     assert report.complete
+
+
+async def test_raw_records_that_were_deleted_before_they_were_read_are_missed(
+    services, prefix, database
+):
+    world = await gone_through(services, prefix, database)
+    await world.publish_usage(first=900)
+    raw = TopicPartition(world.topics.raw.name, 0)
+    end = (await world.read(raw))[-1].offset + 1
+    proofs = await world.read(TopicPartition(world.topics.proofs.name, 0))
+    proved = proof_from_msgpack(proofs[-1].value).next
+    await world.trim(world.topics.raw, partition=0, before=proved)
+    assert (await world.verify()).findings == ()
+    await world.trim(world.topics.raw, partition=0, before=end - 1)
+    (found,) = (await world.verify()).findings
+    assert (found.check, found.partition) == (Check.RAW_RECORDS, 0)
+    assert found.offsets == (proved, end - 1)
 
 
 async def test_a_trim_in_the_middle_of_a_batch_reconciles_too(services, prefix, database):

@@ -412,4 +412,22 @@ BUGS = (
             "            found = tuple(sorted(own | shorter))\n",
         ),
     ),
+    _bug(
+        "commands_to_another_partition",
+        "the close of a period goes where its account's counters are not",
+        (
+            "mediation/normalise.py",
+            "        partition = self._step.partition_of(key)\n",
+            "        partition = self._step.partition_of(key[::-1])\n",
+        ),
+    ),
+    _bug(
+        "invoice_of_one_product",
+        "a limit resets all that it should invoice, and names the first product of it",
+        (
+            "counters/limits.py",
+            "        invoiced=tuple(taken),\n",
+            "        invoiced=tuple(taken[:1]),\n",
+        ),
+    ),
 )

@@ -237,7 +237,8 @@ class _Run:
             if each["kind"] == "limit_reached"
         }
         _same("rows", Counter(tables.rated), Counter(charges))
-        _same("charge ids", Counter(tables.charges.keys()), Counter(charges))
+        amounts = {e["charge_id"]: e["amount"].encode() for e in ledger if e["kind"] == "usage"}
+        _same("amounts", {key: value[0] for key, value in tables.charges.items()}, amounts)
         _same("invoice requests", tables.requests, reached)
         _same(
             "suspense", set(tables.suspense), {i for i, c in suspense.items() if c == "suspended"}

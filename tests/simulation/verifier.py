@@ -84,8 +84,10 @@ def committed(log: Log) -> list[Stored]:
 
 
 def check_normalised(logs: Iterable[Log], expected: Expected) -> dict[int, list[tuple[int, Place]]]:
-    """Return, by partition, offset and origin of each event: each expected one exactly once."""
+    """Return, by partition, offset and origin of each event: each expected one exactly once, and
+    all of an account in one partition, where its counters are."""
     order: dict[int, list[tuple[int, Place]]] = {}
+    homes: dict[str | None, set[int]] = defaultdict(set)
     seen: Counter[Place] = Counter()
     for log in logs:
         mine = order.setdefault(log.place.partition, [])
@@ -101,6 +103,11 @@ def check_normalised(logs: Iterable[Log], expected: Expected) -> dict[int, list[
     _expect(not lost, f"lost by normalise: {sorted(lost)[:3]} ({len(lost)})")
     extra = seen.keys() - expected.normalised.keys()
     _expect(not extra, f"normalised for nothing: {sorted(extra)[:3]}")
+    for partition, events in order.items():
+        for _, place in events:
+            homes[expected.normalised[place].account].add(partition)
+    spread = {account: found for account, found in homes.items() if len(found) > 1}
+    _expect(not spread, f"accounts in several partitions: {spread}")
     return order
 
 
@@ -128,7 +135,8 @@ class Rating:
     def __init__(self, second_tier_of: Callable[[int], Fraction]) -> None:
         self._second_tier_of = second_tier_of  # by version of the catalogue
         self._used: dict[tuple[str, int], Fraction] = defaultdict(Fraction)
-        self._unbilled: dict[str, list[int]] = defaultdict(list)  # month that bills it, each
+        # Of each account: product, month that bills it, and amount of each charge.
+        self._unbilled: dict[str, list[tuple[str, int, Fraction]]] = defaultdict(list)
         self._closed: set[str] = set()  # accounts whose February is over
         self._sequences: Counter[str] = Counter()
         self._totals: dict[tuple[str, str, int], tuple[int, Fraction, Fraction]] = {}
@@ -174,20 +182,20 @@ class Rating:
         after = self._totals[name] = (records + 1, used + item.quantity, total)
         counters = charge["counters_after"]
         assert isinstance(counters, list)
-        for counter, _, number, quantity, sum_ in counters:
-            if counter.startswith("product:"):
-                stated = (number, Fraction(quantity), Fraction(sum_))
-                _expect(stated == after, f"{place}: counter {stated}, not {after}")
+        of_product = [
+            (number, Fraction(quantity), Fraction(sum_))
+            for counter, _, number, quantity, sum_ in counters
+            if counter.startswith(f"product:{product}:")
+        ]
+        _expect(of_product == [after], f"{place}: counter {of_product}, not {after}")
         month = 3 if account in self._closed else item.month
         starts_ms = {2: FEBRUARY_MS, 3: MARCH_MS}
         _expect(charge["usage_period_ms"] == starts_ms[item.month], f"{place}: period {charge}")
         _expect(charge["bill_period_ms"] == starts_ms[month], f"{place}: billed in {charge}")
         unbilled = self._unbilled[account]
-        unbilled.append(month)
-        if item.what == "data" and len(unbilled) == _LIMIT_RECORDS:
-            unbilled.clear()
-            return True
-        return False
+        unbilled.append((product, starts_ms[month], amount))
+        _expect_sums(charge["unbilled"], unbilled, f"{place}: unbilled")
+        return item.what == "data" and len(unbilled) == _LIMIT_RECORDS
 
     def _close(self, stated: Iterator[dict[str, object]], item: Item) -> None:
         """The close of February: a record of the ledger, the first time."""
@@ -206,9 +214,9 @@ class Rating:
         _expect(record["account_id"] == account, f"another account: {record}")
         _expect(record["sequence"] == self._sequences[account], f"sequence of {record}")
         unbilled = self._unbilled[account]
-        closed = sum(entry[4] for entry in record["closed"])  # type: ignore[attr-defined]
-        _expect(closed == unbilled.count(2), f"closed {closed}, {unbilled.count(2)} were open")
-        self._unbilled[account] = [month for month in unbilled if month != 2]
+        closed = [entry for entry in unbilled if entry[1] == FEBRUARY_MS]
+        _expect_sums(record["closed"], closed, f"closed of {account}")
+        self._unbilled[account] = [entry for entry in unbilled if entry[1] != FEBRUARY_MS]
 
     def _limit(
         self, record: dict[str, object] | None, charge: dict[str, object], item: Item
@@ -223,6 +231,9 @@ class Rating:
         _expect(record["crossing_charge_id"] == charge["charge_id"], f"another crossing: {record}")
         _expect(record["sequence"] == self._sequences[item.account], f"sequence of {record}")
         _expect(record["invoice_up_to"] == charge["sequence"], f"invoiced up to: {record}")
+        unbilled = self._unbilled[item.account]
+        _expect_sums(record["invoiced"], unbilled, f"invoiced of {item.account}")
+        unbilled.clear()
         _expect(not record["unbilled"], f"a reset that resets not all: {record}")
 
     def _price(self, charge: dict[str, object], item: Item) -> Fraction:
@@ -241,6 +252,20 @@ class Rating:
         beyond = seconds - first
         billed = first + -(-beyond // following) * following
         return _round(per_minute * billed / 60)
+
+
+def _expect_sums(stated: object, entries: Sequence[tuple[str, int, Fraction]], what: str) -> None:
+    """Sums by product and month must be stated as the charges make them, and no others."""
+    due: dict[tuple[str, int], tuple[int, Fraction]] = {}
+    for product, month, amount in entries:
+        records, total = due.get((product, month), (0, Fraction(0)))
+        due[product, month] = records + 1, total + amount
+    assert isinstance(stated, list)
+    found = {
+        (product, month): (records, Fraction(amount))
+        for product, _, month, _, records, amount in stated
+    }
+    _expect(found == due and len(found) == len(stated), f"{what}: {stated}, not {due}")
 
 
 def _tiers(used: Fraction, second: Fraction) -> Fraction:

@@ -14,6 +14,7 @@ from pipeline.metrics import StageMetrics
 from pipeline.settings import Settings
 from pipeline.snapshot_files import (
     SnapshotDamaged,
+    _sealed,
     check_files,
     copy_in,
     newest,
@@ -156,6 +157,14 @@ class TestTaking:
             await taken(world)
         assert positions(world.snapshots.folder) == [81, 61]
 
+    async def test_a_damaged_one_is_no_reason_to_remove_a_whole_one(self, world):
+        await taken(world)
+        flip(first_table(await taken(world)))
+        await taken(world)
+        assert positions(world.snapshots.folder) == [61, 41, 21]
+        await taken(world)
+        assert positions(world.snapshots.folder) == [81, 61]
+
     async def test_a_large_state_is_copied_as_often_as_half_of_it_changed(self, world):
         for _ in range(5):
             await taken(world)
@@ -262,7 +271,9 @@ class TestRestoring:
         empty.write([(b"inew", b"1")], empty.folded)
         check_files(snapshot), "opened as a copy, never where it lies"
 
-    @pytest.mark.parametrize("what", ["byte", "cut", "missing", "manifest", "no manifest"])
+    @pytest.mark.parametrize(
+        "what", ["byte", "cut", "missing", "unreadable", "manifest", "no manifest"]
+    )
     async def test_a_damaged_one_is_passed_over_for_the_next_older(self, world, empty, what):
         older = await taken(world)
         snapshot = await taken(world)
@@ -274,6 +285,10 @@ class TestRestoring:
                 path.write_bytes(path.read_bytes()[:-1])
             case "missing":
                 first_table(snapshot).unlink()
+            case "unreadable":  # `OSError` on reading, as a bad sector gives it
+                path = first_table(snapshot)
+                path.unlink()
+                path.mkdir()
             case "manifest":
                 path = snapshot.folder / "manifest.json"
                 path.write_bytes(path.read_bytes().replace(b'"batch":4', b'"batch":5'))
@@ -281,6 +296,16 @@ class TestRestoring:
                 (snapshot.folder / "manifest.json").unlink()
         assert await self.restored(world, empty) == older.manifest.folded
         assert len(dict(empty.items())) == 20
+
+    async def test_one_of_another_partition_is_passed_over(self, world, empty):
+        """Its genesis is the same; put in the place of the state, it would stay there."""
+        older = await taken(world)
+        other = await taken(world)
+        wrong = msgspec.structs.replace(other.manifest, partition=2)
+        (other.folder / "manifest.json").write_bytes(msgspec.json.encode(_sealed(wrong)))
+        assert await self.restored(world, empty) == older.manifest.folded
+        with pytest.raises(SnapshotDamaged, match="from test/normalise-2"):
+            snapshot_at(world.snapshots.folder, other.next_offset)
 
     async def test_files_are_held_to_the_manifest_byte_by_byte_without_opening_them(self, world):
         """What retention asks before it trims behind a snapshot."""
