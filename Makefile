@@ -47,6 +47,7 @@ check: lint types layers test  ## Exactly what CI runs
 # CHAOS chooses, as `make chaos CHAOS="kills network --scale 0.01"`; what is finished is kept in .chaos.
 chaos: venv  ## Play every fault, on real processes and in memory (hours; stop and go on at will)
 	$(BIN)/python -m tests.chaos run $(CHAOS)
+# Only all of it is put on record in docs/reliability.md; `python -m tests.chaos report` does it too.
 ifeq ($(CHAOS),)
 	$(BIN)/python -m tests.simulation --seeds 20000 --result .chaos
 	$(BIN)/python -m tests.planted --result .chaos

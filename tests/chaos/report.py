@@ -9,11 +9,14 @@ from typing import Any
 
 from tests.chaos.table import ROWS, Row
 
+INCONCLUSIVE = "inconclusive"
+"""How the failure of a run begins whose faults found nothing at work: it says nothing."""
+
 _HEAD = """\
 # Reliability
 
-Nothing is lost or charged twice, whatever is killed, paused, cut off or full. Each row below is a
-run on real processes: the usage is known, the faults hit while records move, and afterwards a
+What must hold: nothing is lost or charged twice, whatever is killed, paused, cut off or full. What
+was tried so far, and what came of it, is below. Each row is a run on real processes: the usage is known, the faults hit while records move, and afterwards a
 verifier that shares no code with the product compares every record, charge, counter, invoice and
 row with what they must be, to the last digit; then `ratemill verify` must reconcile.
 
@@ -108,6 +111,8 @@ def _line(row: Row, result: Mapping[str, Any] | None) -> str:
     if result["done"]["records"] < row.records or result["done"]["faults"] < row.faults:
         done += " (partial)"
     exact = "yes" if result["exact"] else "**no**"
+    if result.get("failed", "").startswith(INCONCLUSIVE):
+        exact = INCONCLUSIVE
     cells = (
         row.name,
         row.fault,

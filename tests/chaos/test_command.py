@@ -55,6 +55,17 @@ def test_too_little_room_is_said_before_anything_starts(lacks, monkeypatch, caps
     assert "Operator action" in capsys.readouterr().out
 
 
+def test_a_row_alone_leaves_the_document_as_it_is(tmp_path, monkeypatch):
+    before = REPORT.read_text()
+    monkeypatch.setattr(
+        command, "play", lambda row, **named: result_of(row, scale=0.01, seed=command.SEED)
+    )
+    words = ["run", "broken", "--scale", "0.01", "--resume", str(tmp_path)]
+    assert command.main(words) == 0
+    assert (tmp_path / "broken.json").exists()
+    assert REPORT.read_text() == before
+
+
 async def test_a_broker_with_topics_of_others_is_refused(services, prefix):
     from pipeline.genesis import apply_topics
     from pipeline.settings import Settings
