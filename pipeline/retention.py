@@ -149,13 +149,11 @@ def _suspense(place: TopicPartition, facts: Facts) -> list[Bound]:
     uncovered = facts.uncovered_suspense.get(place)
     if uncovered is not None:
         offset, stage = uncovered
-        bounds.append(
-            Bound(
-                offset,
-                f"refused by {stage} after its older snapshot was taken",
-                _SNAPSHOT_ACTION if facts.stages[stage, place.partition].snapshot is None else "",
-            )
-        )
+        if facts.stages[stage, place.partition].snapshot is None:
+            why = f"refused by {stage}, which has no two snapshots yet"
+            bounds.append(Bound(offset, why, _SNAPSHOT_ACTION))
+        else:
+            bounds.append(Bound(offset, f"refused by {stage} after its older snapshot was taken"))
     return bounds
 
 
@@ -184,8 +182,9 @@ def _asked_for(place: TopicPartition, facts: Facts) -> list[Bound]:
 
 _READ = "stands here; a newer one moves it on"
 _SNAPSHOT_ACTION = (
-    "let the workers run: a snapshot is taken after RATEMILL_SNAPSHOT_CHANGES changes or "
-    "RATEMILL_SNAPSHOT_INTERVAL_MS; give this command the RATEMILL_SNAPSHOTS of the workers"
+    "let the workers run: a snapshot comes with the next usage of this partition, after "
+    "RATEMILL_SNAPSHOT_CHANGES changes or RATEMILL_SNAPSHOT_INTERVAL_MS; give this command the "
+    "RATEMILL_SNAPSHOTS of the workers"
 )
 
 
