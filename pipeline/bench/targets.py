@@ -45,7 +45,7 @@ ABOUT: dict[str, str] = {
     "latency_offered_p99_ms": "the same, p99",
     "faust_agent_times_our_cpu": "CPU of the same work as a stock Faust agent, as a multiple of ours",
     "restore_rate_ledger_records_per_s": "restore of a lost RocksDB, ledger records",
-    "memory_rate_process_mb": "memory of a rating process, 1 million identities seen",
+    "memory_rate_process_mb": "memory of the rating process, at the end of the run",
 }
 
 NOT_MEASURED: dict[str, str] = {
