@@ -131,7 +131,7 @@ def _ledger(place: TopicPartition, facts: Facts) -> list[Bound]:
                 facts.begins[place] if position is None else position,
                 f"the group {group} has "
                 + ("no offset committed" if position is None else "committed up to here"),
-                f"start the reader of {group}, or leave --behind-group away",
+                f"let the reader of {group} catch up; if there is none of that name, correct it",
             )
         )
     return bounds

@@ -43,15 +43,19 @@ def retention(
     ] = 7,
     behind_group: Annotated[
         list[str] | None,
-        typer.Option(help="A consumer group that reads the ledger and must have read what goes."),
+        typer.Option(
+            help="A consumer group that reads the ledger and must have read what goes; may be said "
+            "again. One that is not named may lose records."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
 ) -> None:
     """Trim topics behind proofs, load and snapshots; says for each partition why not further.
 
     Raw usage, events, ledger, suspense and proofs of normalise grow until this is run, by a timer
-    for example; it may run while everything works. What goes is in Postgres, and in the snapshots
-    of state: `ratemill verify` checks it there from then on.
+    for example; it may run while everything works. It deletes at once: see --dry-run. Charges and
+    what was refused stay in Postgres, where `ratemill verify` checks them from then on; raw usage
+    that was rated is gone, and `ratemill explain` no longer shows its line.
     """
     plans = run_to_end(
         _run(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.verify import Check, Finding, Lag, Report, Totals, to_text
 from pipeline.verify import events as verify_events
+from pipeline.verify.fold import Fold
 from pipeline.verify.index import NOTHING, HandedOn, StageProofs, Sum
 from pipeline.verify.ledger_records import ChargeSaid, CloseSaid, LimitSaid, said
 from pipeline.verify.report import Findings
@@ -199,3 +200,27 @@ def test_ledger_records_are_read_as_they_are_written() -> None:
             assert getattr(read, name) == getattr(record, name)
     assert said(b'{"kind":"of the future"}') is None
     assert said(b"no JSON") is None
+
+
+def test_a_charge_that_states_no_counter_of_its_product_is_named() -> None:
+    """Left out of all charges alike, no later one would tell."""
+    charge = ChargeSaid(
+        rating_key="acme",
+        sequence=1,
+        first_open_period_ms=0,
+        unbilled=(ledger.Unbilled("voice", "telephony", 5, "EUR", 1, "1"),),
+        charge_id="0" * 32,
+        product="voice",
+        product_type="telephony",
+        used="60",
+        billed="60",
+        unit="s",
+        amount="1",
+        currency="EUR",
+        usage_period_ms=5,
+        bill_period_ms=5,
+        counters_after=(),
+    )
+    ((check, expected, found),) = Fold().add(charge)
+    assert (check, found) == (Check.LEDGER_COUNTERS, "0")
+    assert "voice" in expected
