@@ -56,6 +56,9 @@ class StageSpec:
     wait_for_versions: Callable[[Versions], Awaitable[None]]
     recent_values: int = 0  # values of the state that are kept at hand; 0: RocksDB is asked
     window: Window | None = None  # of the marks in the state: what is behind it is pruned
+
+    def __post_init__(self) -> None:
+        assert self.window is None or not self.recent_values, "pruning goes past what is at hand"
     fold_many: Callable[[Sequence[bytes]], Iterable[StateChange]] | None = None  # see Changelog
 
 
