@@ -59,6 +59,7 @@ class StageSpec:
 
     def __post_init__(self) -> None:
         assert self.window is None or not self.recent_values, "pruning goes past what is at hand"
+
     fold_many: Callable[[Sequence[bytes]], Iterable[StateChange]] | None = None  # see Changelog
 
 
