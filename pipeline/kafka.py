@@ -10,6 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from pipeline.errors import BrokerUnavailable
+from pipeline.source_consumer import SourceConsumer
 from pipeline.topics import MAX_BATCH_BYTES
 from pipeline.within import within
 
@@ -20,17 +21,23 @@ _STOP_S = 2.0  # a client's stop() may wait for ever on a broker that is gone
 
 
 def partition_consumer(
-    bootstrap: str, *, client_id: str, committed: bool = True
+    bootstrap: str, *, client_id: str, committed: bool = True, source: bool = False
 ) -> AIOKafkaConsumer:
-    """Return a consumer to be `assign`ed one partition; it belongs to no group."""
-    return AIOKafkaConsumer(
+    """Return a consumer to be `assign`ed one partition; it belongs to no group.
+
+    ``source``: it gives `SourceRecord`s.
+    """
+    kind = SourceConsumer if source else AIOKafkaConsumer
+    return kind(
         bootstrap_servers=bootstrap,
         client_id=client_id,
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="none",  # a position that is gone is an error, never "start elsewhere"
         isolation_level="read_committed" if committed else "read_uncommitted",
-        fetch_max_wait_ms=50,
+        # Of an idle partition: the broker answers as soon as there is something to give. A stage
+        # has a dozen such consumers, and at 50 ms their questions alone took a quarter of a core.
+        fetch_max_wait_ms=500,
         # An answer must be whole within the time-out: with 4 MiB, a backlog behind a link of less
         # than 400 kB/s would never move. One batch comes whole, however large it is.
         max_partition_fetch_bytes=1024 * 1024,
@@ -75,10 +82,17 @@ async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
 
 @contextlib.asynccontextmanager
 async def reading(
-    bootstrap: str, partition: TopicPartition, *, client_id: str, committed: bool = True
+    bootstrap: str,
+    partition: TopicPartition,
+    *,
+    client_id: str,
+    committed: bool = True,
+    source: bool = False,
 ) -> AsyncIterator[AIOKafkaConsumer]:
     """Yield a started consumer that is assigned one partition, with no position yet."""
-    consumer = partition_consumer(bootstrap, client_id=client_id, committed=committed)
+    consumer = partition_consumer(
+        bootstrap, client_id=client_id, committed=committed, source=source
+    )
     try:
         await consumer.start()
         consumer.assign([partition])

@@ -96,10 +96,12 @@ class LoadPartition:
         gathering = self._gather(self._pool, progress)
         waiting = 0
         client_id = f"{self._settings.installation}.load.{self._label.replace('/', '.')}"
-        async with reading(self._bootstrap, partition, client_id=client_id) as consumer:
+        async with reading(
+            self._bootstrap, partition, client_id=client_id, source=True
+        ) as consumer:
             consumer.seek(partition, progress.next_position)
             idle = Idle(consumer, partition)
-            pace = Pace(self._every_ms)
+            pace = Pace(consumer, partition, self._every_ms)
             while True:
                 await pace.turn()
                 records = await self._fetch(consumer)
@@ -109,7 +111,10 @@ class LoadPartition:
                 if not gathering.ready:
                     self._metrics.caught_up(self._label, behind=waiting + await idle.look())
                     continue
-                pace.took(full=len(records) >= self._settings.load_batch_records)
+                more = await self._more(consumer)
+                if more and waiting < self._settings.load_batch_records:
+                    continue  # of a backlog as much in one transaction as is allowed
+                pace.took(full=more)
                 started_ns = self._clock.monotonic_ns()
                 progress, rows = await gathering.write(progress)
                 self.position = progress.next_position
@@ -125,6 +130,11 @@ class LoadPartition:
                 behind = max(0, highwater - progress.next_position)
                 self._metrics.caught_up(self._label, behind=behind)
 
+    async def _more(self, consumer: AIOKafkaConsumer) -> bool:
+        """Return whether the broker had more to give when it was asked last."""
+        stable = consumer.last_stable_offset(self._partition)
+        return stable is not None and await consumer.position(self._partition) < stable
+
     async def _fetch(self, consumer: AIOKafkaConsumer) -> list[SourceRecord]:
         partition = self._partition
         try:
@@ -136,14 +146,5 @@ class LoadPartition:
                 f"{self._label} no longer holds offset {self.position}. Operator action: records "
                 "were deleted before they were loaded; restore the topic from its backup."
             ) from error
-        return [
-            SourceRecord(
-                partition.partition,
-                record.offset,
-                record.timestamp,
-                record.key,
-                record.value or b"",
-                tuple(record.headers),
-            )
-            for record in answer.get(partition, ())
-        ]
+        records: list[SourceRecord] = answer.get(partition, [])
+        return records

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
 
 class Pace:
     """The least time between two batches of one partition, where they are small.
@@ -11,22 +13,35 @@ class Pace:
     A transaction costs milliseconds of CPU, here and at the broker, however few records are in it.
     Records that come one by one, and fast, would otherwise be committed almost one by one, and
     wait for each other's commits. The first record after a pause is never kept waiting.
+
+    Until the next batch may be taken nothing is fetched for it: the client would ask at once, be
+    given the first record that comes, and hold that alone while the others gather at the broker.
     """
 
-    def __init__(self, every_ms: int) -> None:
+    def __init__(
+        self, consumer: AIOKafkaConsumer, partition: TopicPartition, every_ms: int
+    ) -> None:
+        self._consumer = consumer
+        self._partition = partition
         self._every_s = every_ms / 1000
-        self._last_s = float("-inf")
-        self._full = True
+        self._next_s = float("-inf")
+        self._paused = False
 
     async def turn(self) -> None:
         """Return when the next batch may be taken: at once, unless the last one was small."""
-        if self._full:
+        if not self._paused:
             return
-        wait_s = self._last_s + self._every_s - asyncio.get_running_loop().time()
+        wait_s = self._next_s - asyncio.get_running_loop().time()
         if wait_s > 0:
             await asyncio.sleep(wait_s)
+        self._consumer.resume(self._partition)
+        self._paused = False
 
     def took(self, *, full: bool) -> None:
-        """Note that a batch begins. ``full``: there was more than it could take."""
-        self._last_s = asyncio.get_running_loop().time()
-        self._full = full
+        """Note that a batch begins, as soon as it was taken. ``full``: there was more than it
+        could take; then the next is fetched meanwhile."""
+        if full or not self._every_s:
+            return
+        self._next_s = asyncio.get_running_loop().time() + self._every_s
+        self._consumer.pause(self._partition)
+        self._paused = True

@@ -72,7 +72,7 @@ async def catch_up(
         if folded.next_offset > upto.offset:
             return
     async with reading(
-        changelog.bootstrap, changelog.partition, client_id=changelog.client_id
+        changelog.bootstrap, changelog.partition, client_id=changelog.client_id, source=True
     ) as consumer:
         begins = await consumer.beginning_offsets([changelog.partition])
         begin = int(begins[changelog.partition])
@@ -137,13 +137,11 @@ async def _fold(
             for raw in fetched.get(partition, ()):
                 if raw.offset > upto.offset:
                     break
-                # It has the value and the headers of a SourceRecord; nothing else is asked for.
                 proof = changelog.proof_of(raw)
                 if proof is not None:
                     chain = _next_chain(chain, proof, name=name, offset=raw.offset)
-                value = raw.value or b""
-                values.append(value)
-                size += len(value)
+                values.append(raw.value)
+                size += len(raw.value)
                 position = raw.offset + 1
                 done += 1
                 if proof is not None and size >= _FOLD_BYTES:

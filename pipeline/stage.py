@@ -56,11 +56,10 @@ class StageSpec:
     wait_for_versions: Callable[[Versions], Awaitable[None]]
     recent_values: int = 0  # values of the state that are kept at hand; 0: RocksDB is asked
     window: Window | None = None  # of the marks in the state: what is behind it is pruned
+    fold_many: Callable[[Sequence[bytes]], Iterable[StateChange]] | None = None  # see Changelog
 
     def __post_init__(self) -> None:
         assert self.window is None or not self.recent_values, "pruning goes past what is at hand"
-
-    fold_many: Callable[[Sequence[bytes]], Iterable[StateChange]] | None = None  # see Changelog
 
 
 BatchState = Store[Folded]
@@ -251,14 +250,16 @@ class StagePartition:
     ) -> None:
         spec = self._spec
         source = self._partition
-        async with reading(self._bootstrap, source, client_id=f"{self._name}.source") as consumer:
+        async with reading(
+            self._bootstrap, source, client_id=f"{self._name}.source", source=True
+        ) as consumer:
             consumer.seek(source, previous.next)
             self.position = previous.next
             fetched: deque[SourceRecord] = deque()
             idle = Idle(consumer, source)
             upkeep = Upkeep(store, window=spec.window, snapshots=self._snapshots)
             state = _with_recent(store, spec.recent_values)
-            pace = Pace(self._settings.batch_every_ms)
+            pace = Pace(consumer, source, self._settings.batch_every_ms)
             while True:
                 await pace.turn()
                 records = await self._next_batch(consumer, fetched)
@@ -317,17 +318,7 @@ class StagePartition:
                     "producer and correct it; delete the records up to it with "
                     "kafka-delete-records.sh only after they were saved, for they were not rated."
                 ) from error
-            fetched.extend(
-                SourceRecord(
-                    self._number,
-                    record.offset,
-                    record.timestamp,
-                    record.key,
-                    record.value or b"",
-                    tuple(record.headers),
-                )
-                for record in answer.get(self._partition, ())
-            )
+            fetched.extend(answer.get(self._partition, ()))
         return self._size.take(
             fetched, most_bytes=self._settings.batch_bytes, suspects=self._suspects
         )

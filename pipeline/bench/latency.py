@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from itertools import islice
 
 import msgspec
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from pipeline.app import run_folder
 from pipeline.bench.live import Live
@@ -27,7 +28,7 @@ OFFERED_PER_S = 2_000
 LOW_PER_S = 50
 
 _POLL_S = 0.01  # how often Postgres is asked how far it is: half of it is added on average
-_SEND_EVERY_S = 0.002
+_SEND_EVERY_S = 0.005
 _READ_MS = 200
 
 
@@ -43,18 +44,17 @@ Raw = tuple[int, int]
 
 
 class Sent(msgspec.Struct):
-    """When each record should have been sent, and where it went."""
+    """When the records of each batch should have been sent, and where the batch went."""
 
-    due_s: list[float]
-    places: list[asyncio.Future[object]]
+    batches: list[tuple[list[float], asyncio.Future[object]]]
 
     def due(self) -> dict[Raw, float]:
         """Return when the raw record at each place should have been sent."""
         found = {}
-        for due_s, future in zip(self.due_s, self.places, strict=True):
+        for due_s, future in self.batches:
             answer = future.result()
-            place = (int(getattr(answer, "partition")), int(getattr(answer, "offset")))  # noqa: B009
-            found[place] = due_s
+            partition, base = int(getattr(answer, "partition")), int(getattr(answer, "offset"))  # noqa: B009
+            found.update({(partition, base + index): s for index, s in enumerate(due_s)})
         return found
 
 
@@ -120,31 +120,58 @@ def percentile(ascending: Sequence[float], share: int) -> float:
 
 
 async def _send(live: Live, records: Sequence[RawRecord], *, rate: int) -> Sent:
-    """Send each record when it is due, whatever became of those before."""
+    """Send each record when it is due, whatever became of those before.
+
+    What is due within one tick goes in one batch for each partition, as a producer's linger does
+    it, without the producer's work for each record: the machine is to be busy with ours.
+    """
     topic = topics_of(live.settings).raw
     producer = idempotent_producer(live.bootstrap, client_id="ratemill.bench.latency")
-    sent = Sent(due_s=[], places=[])
+    sent = Sent(batches=[])
     await producer.start()
     try:
         started_s = live.ground.now_s() + 0.5
-        for number, record in enumerate(records):
-            due_s = started_s + number / rate
-            if (wait_s := due_s - live.ground.now_s()) > 0:
-                await asyncio.sleep(max(wait_s, _SEND_EVERY_S))
-            future = await producer.send(
-                topic.name,
-                value=record.value,
-                key=record.key,
-                partition=partition_of(record.key, topic.partitions),
-                headers=list(record.headers),
-            )
-            sent.due_s.append(due_s)
-            sent.places.append(future)
+        due = [(started_s + number / rate, record) for number, record in enumerate(records)]
+        number = 0
+        while number < len(due):
+            await asyncio.sleep(max(due[number][0] - live.ground.now_s(), _SEND_EVERY_S))
+            now_s, first = live.ground.now_s(), number
+            while number < len(due) and due[number][0] <= now_s:
+                number += 1
+            for partition, due_s, batch in _batched(producer, due[first:number], topic.partitions):
+                place = await producer.send_batch(batch, topic.name, partition=partition)
+                sent.batches.append((due_s, place))
         await producer.flush()
-        await asyncio.gather(*sent.places)
+        await asyncio.gather(*(place for _, place in sent.batches))
     finally:
         await producer.stop()
     return sent
+
+
+def _batched(
+    producer: AIOKafkaProducer, due: Sequence[tuple[float, RawRecord]], partitions: int
+) -> list[tuple[int, list[float], BatchBuilder]]:
+    """Return the records in batches, closed: of which partition, and when each of it was due."""
+    batches: list[tuple[int, list[float], BatchBuilder]] = []
+    open_ones: dict[int, tuple[list[float], BatchBuilder]] = {}
+    for due_s, record in due:
+        partition = partition_of(record.key, partitions)
+        one = open_ones.get(partition)
+        if one is None or not _added(one[1], record):
+            one = open_ones[partition] = ([], producer.create_batch())
+            batches.append((partition, *one))
+            assert _added(one[1], record), "an empty batch takes any record"
+        one[0].append(due_s)
+    for _, _, batch in batches:
+        batch.close()
+    return batches
+
+
+def _added(batch: BatchBuilder, record: RawRecord) -> bool:
+    kept = batch.append(
+        key=record.key, value=record.value, timestamp=None, headers=list(record.headers)
+    )
+    return kept is not None
 
 
 async def _watch(live: Live, topic: str, seen: Mapping[int, list[tuple[int, float]]]) -> None:

@@ -15,7 +15,7 @@ from pipeline.kafka import (
     partition_consumer,
     transactional_producer,
 )
-from tests.simulation.clients import MemoryConsumer, MemoryProducer
+from tests.simulation.clients import MemoryConsumer, MemoryProducer, MemorySourceConsumer
 from tests.simulation.process import Process
 from tests.simulation.schedule import Schedule
 from tests.simulation.tables import Tables
@@ -37,8 +37,10 @@ class RealKafka:
             await admin.create_topics([NewTopic(name, 1, 1, topic_configs=configs)])
         return TopicPartition(name, 0)
 
-    def consumer(self, *, committed: bool = True) -> AIOKafkaConsumer:
-        return partition_consumer(self._bootstrap, client_id="contract", committed=committed)
+    def consumer(self, *, committed: bool = True, source: bool = False) -> AIOKafkaConsumer:
+        return partition_consumer(
+            self._bootstrap, client_id="contract", committed=committed, source=source
+        )
 
     def producer(self, name: str, *, timeout_ms: int = 10_000) -> AIOKafkaProducer:
         return transactional_producer(
@@ -69,9 +71,10 @@ class MemoryKafka:
         self._world.broker.log(place).most_bytes = most_bytes
         return place
 
-    def consumer(self, *, committed: bool = True) -> MemoryConsumer:
+    def consumer(self, *, committed: bool = True, source: bool = False) -> MemoryConsumer:
         isolation = "read_committed" if committed else "read_uncommitted"
-        return MemoryConsumer(
+        kind = MemorySourceConsumer if source else MemoryConsumer
+        return kind(
             bootstrap_servers=self._world.bootstrap, client_id="contract", isolation_level=isolation
         )
 

@@ -7,6 +7,7 @@ import secrets
 import pytest
 from aiokafka.errors import IllegalOperation, KafkaError, OffsetOutOfRangeError
 
+from schemas.flow import SourceRecord
 from tests.contract.kafka_kinds import RealKafka, memory_kafka
 
 WITHIN_S = 30
@@ -78,14 +79,22 @@ async def _poll_for_ever(consumer, place):
 
 
 @contextlib.asynccontextmanager
-async def _reading(kafka, place, *, committed=True):
-    consumer = kafka.consumer(committed=committed)
+async def _reading(kafka, place, *, committed=True, source=False):
+    consumer = kafka.consumer(committed=committed, source=source)
     await consumer.start()
     try:
         consumer.assign([place])
         yield consumer
     finally:
         await consumer.stop()
+
+
+async def _next(consumer, place, *, most=None):
+    """Return the next records, however many polls they take."""
+    while True:
+        fetched = await consumer.getmany(place, timeout_ms=100, max_records=most)
+        if fetched.get(place):
+            return fetched[place]
 
 
 async def _end(kafka, place, *, committed=True):
@@ -229,6 +238,77 @@ async def test_a_position_that_was_trimmed_is_an_error(kafka):
         with pytest.raises(OffsetOutOfRangeError):
             await _poll_for_ever(consumer, place)
     assert (await _read(kafka, place, start=2))[0] == [(2, b"2"), (3, b"3")]
+
+
+@of_both
+async def test_a_paused_consumer_is_given_nothing_and_loses_nothing(kafka):
+    place = await kafka.new_partition()
+    async with _producing(kafka, _name()) as producer, _reading(kafka, place) as consumer:
+        consumer.seek(place, 0)
+        await _whole_transaction(producer, place, b"first")
+        values = [one.value for one in await _next(consumer, place)]
+        consumer.pause(place)
+        await _whole_transaction(producer, place, b"second")
+        await _until_decided(kafka, place)
+        assert await consumer.getmany(place, timeout_ms=100) == {}
+        consumer.resume(place)
+        values += [one.value for one in await _next(consumer, place)]
+    assert values == [b"first", b"second"]
+
+
+@of_both
+async def test_a_consumer_knows_whether_there_was_more(kafka):
+    place = await kafka.new_partition()
+    async with _producing(kafka, _name()) as producer, _reading(kafka, place) as consumer:
+        for value in (b"first", b"second"):
+            await _whole_transaction(producer, place, value)
+        await _until_decided(kafka, place)
+        consumer.seek(place, 0)
+        await _next(consumer, place, most=1)
+        assert await consumer.position(place) < consumer.last_stable_offset(place)
+        await _next(consumer, place, most=1)
+        await consumer.getmany(place, timeout_ms=100)  # passes over the last marker
+        assert await consumer.position(place) == consumer.last_stable_offset(place)
+
+
+@of_both
+async def test_a_source_consumer_gives_what_another_one_does(kafka):
+    place = await kafka.new_partition()
+    async with _producing(kafka, _name()) as producer:
+        await producer.begin_transaction()
+        await (await _send(producer, place, b"aborted"))
+        await producer.abort_transaction()
+        await producer.begin_transaction()
+        batch = producer.create_batch()
+        batch.append(timestamp=None, key=b"k", value=b"v", headers=[("kind", b"usage"), ("x", b"")])
+        batch.append(timestamp=None, key=None, value=None, headers=[])
+        batch.close()
+        await (await producer.send_batch(batch, place.topic, partition=place.partition))
+        await producer.commit_transaction()
+        await _whole_transaction(producer, place, b"third")
+    await _until_decided(kafka, place)
+    found = []
+    for source in (False, True):
+        async with _reading(kafka, place, source=source) as consumer:
+            consumer.seek(place, 0)
+            records = [(await _next(consumer, place, most=1))[0] for _ in range(3)]
+            await consumer.getmany(place, timeout_ms=100)  # passes over the last marker
+            found.append((records, await consumer.position(place)))
+    (others, position), (records, position_of_ours) = found
+    assert position_of_ours == position
+    assert records == [
+        SourceRecord(
+            place.partition,
+            other.offset,
+            other.timestamp,
+            other.key,
+            other.value or b"",
+            tuple(other.headers),
+        )
+        for other in others
+    ]
+    assert [record.value for record in records] == [b"v", b"", b"third"]
+    assert all(type(record) is SourceRecord for record in records)
 
 
 @of_both

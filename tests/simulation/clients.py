@@ -21,6 +21,7 @@ from aiokafka.errors import (
     RequestTimedOutError,
 )
 
+from schemas.flow import SourceRecord
 from tests.simulation.broker import Broker, Headers, Log, Stored
 from tests.simulation.process import Process, current
 from tests.simulation.world import World, world_of
@@ -276,6 +277,8 @@ class MemoryConsumer(_Client):
         self._committed = isolation_level == "read_committed"
         self._positions: dict[TopicPartition, int] = {}
         self._known_ends: dict[TopicPartition, int] = {}
+        self._known_stable: dict[TopicPartition, int] = {}
+        self._paused: set[TopicPartition] = set()
         kind = client_id.rpartition(".")[2]
         self._point = _POINTS.get(kind, "load_fetch" if ".load." in client_id else "other")
 
@@ -298,6 +301,15 @@ class MemoryConsumer(_Client):
     def highwater(self, place: TopicPartition) -> int | None:
         return self._known_ends.get(place)
 
+    def last_stable_offset(self, place: TopicPartition) -> int | None:
+        return self._known_stable.get(place)
+
+    def pause(self, *places: TopicPartition) -> None:
+        self._paused.update(places)
+
+    def resume(self, *places: TopicPartition) -> None:
+        self._paused.difference_update(places)
+
     async def end_offsets(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         await self.call(f"{self._point}.ends")
         logs = {place: self.broker.log(place) for place in places}
@@ -313,10 +325,10 @@ class MemoryConsumer(_Client):
 
     async def getmany(
         self, *places: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
-    ) -> dict[TopicPartition, list[Fetched]]:
+    ) -> dict[TopicPartition, list[Fetched | SourceRecord]]:
         asked = places or tuple(self._positions)
         schedule = self.world.schedule
-        if schedule.poll_is_empty(self.process):
+        if self._paused.issuperset(asked) or schedule.poll_is_empty(self.process):
             await asyncio.sleep(timeout_ms / 1000)
             await self.call(f"{self._point}.after")
             return {}
@@ -328,9 +340,12 @@ class MemoryConsumer(_Client):
         await self.call(f"{self._point}.after")
         fetched = {}
         for place in asked:
+            if place in self._paused:
+                continue
             self.broker.log(place).check_range(self._positions[place])
             found = self._take(place, schedule.most_of(max_records))
             self._known_ends[place] = self.broker.log(place).end
+            self._known_stable[place] = self.broker.log(place).last_stable
             if found:
                 fetched[place] = found
         return fetched
@@ -339,20 +354,34 @@ class MemoryConsumer(_Client):
         log = self.broker.log(place)
         return log.last_stable if self._committed else log.end
 
-    def _take(self, place: TopicPartition, most: int) -> list[Fetched]:
-        log, found = self.broker.log(place), []
+    def _take(self, place: TopicPartition, most: int) -> list[Fetched | SourceRecord]:
+        log = self.broker.log(place)
+        found: list[Fetched | SourceRecord] = []
         offset, limit = self._positions[place], self._readable(place)
         while offset < limit and len(found) < most:
             stored = log.at(offset)
             if not stored.is_marker and (stored.committed or not self._committed):
-                found.append(_fetched(stored))
+                found.append(self._record(place, stored))
             offset += 1
         self._positions[place] = offset
         return found
 
+    def _record(self, place: TopicPartition, stored: Stored) -> Fetched | SourceRecord:
+        return Fetched(stored.offset, stored.timestamp, stored.key, stored.value, stored.headers)
 
-def _fetched(stored: Stored) -> Fetched:
-    return Fetched(stored.offset, stored.timestamp, stored.key, stored.value, stored.headers)
+
+class MemorySourceConsumer(MemoryConsumer):
+    """A consumer that gives `SourceRecord`s, as the pipeline's own does."""
+
+    def _record(self, place: TopicPartition, stored: Stored) -> SourceRecord:
+        return SourceRecord(
+            place.partition,
+            stored.offset,
+            stored.timestamp,
+            stored.key,
+            stored.value or b"",
+            stored.headers,
+        )
 
 
 async def _something_new(logs: Sequence[Log], within_s: float) -> None:

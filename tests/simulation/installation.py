@@ -32,7 +32,7 @@ from schemas.reference import account_to_json
 from sinks.progress import Progress
 from tests.simulation import tables as memory_tables
 from tests.simulation.broker import CLUSTER_ID
-from tests.simulation.clients import MemoryConsumer, MemoryProducer
+from tests.simulation.clients import MemoryConsumer, MemoryProducer, MemorySourceConsumer
 from tests.simulation.disk import MemoryBatch, MemoryRdict
 from tests.simulation.groups import MemoryGroupConsumer
 from tests.simulation.process import Process, current
@@ -101,6 +101,7 @@ def in_memory(world: World) -> Iterator[None]:
     with contextlib.ExitStack() as patches:
         for target, value in {
             "pipeline.kafka.AIOKafkaConsumer": _consumer,
+            "pipeline.kafka.SourceConsumer": MemorySourceConsumer,
             "pipeline.kafka.AIOKafkaProducer": MemoryProducer,
             "pipeline.ownership.AIOKafkaConsumer": _consumer,
             "pipeline.state.WriteBatch": MemoryBatch,

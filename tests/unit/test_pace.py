@@ -6,11 +6,29 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from aiokafka import TopicPartition
 
 from pipeline.pace import Pace
 from tests.simulation import loop
 
 EVERY_MS = 40
+
+
+class _Consumer:
+    """What a pace asks of a consumer."""
+
+    def __init__(self) -> None:
+        self.fetches = True
+
+    def pause(self, _place: TopicPartition) -> None:
+        self.fetches = False
+
+    def resume(self, _place: TopicPartition) -> None:
+        self.fetches = True
+
+
+def _pace(consumer: _Consumer | None = None, *, every_ms: int = EVERY_MS) -> Pace:
+    return Pace(consumer or _Consumer(), TopicPartition("any", 0), every_ms)
 
 
 async def _waited_s(pace: Pace) -> float:
@@ -31,12 +49,12 @@ def _made_up(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
 
 @_made_up
 async def test_the_first_batch_is_not_kept_waiting() -> None:
-    assert await _waited_s(Pace(EVERY_MS)) == 0
+    assert await _waited_s(_pace()) == 0
 
 
 @_made_up
 async def test_a_small_batch_lets_the_next_one_wait() -> None:
-    pace = Pace(EVERY_MS)
+    pace = _pace()
     pace.took(full=False)
     await asyncio.sleep(0.015)
     assert await _waited_s(pace) == pytest.approx(0.025)
@@ -44,7 +62,7 @@ async def test_a_small_batch_lets_the_next_one_wait() -> None:
 
 @_made_up
 async def test_a_full_batch_does_not() -> None:
-    pace = Pace(EVERY_MS)
+    pace = _pace()
     pace.took(full=True)
     assert await _waited_s(pace) == 0
 
@@ -52,7 +70,7 @@ async def test_a_full_batch_does_not() -> None:
 @_made_up
 async def test_a_record_after_a_pause_is_not_kept_waiting() -> None:
     """Latency at low load does not pay for batching."""
-    pace = Pace(EVERY_MS)
+    pace = _pace()
     pace.took(full=False)
     await asyncio.sleep(0.2)
     assert await _waited_s(pace) == 0
@@ -60,6 +78,24 @@ async def test_a_record_after_a_pause_is_not_kept_waiting() -> None:
 
 @_made_up
 async def test_a_pace_of_nothing_never_waits() -> None:
-    pace = Pace(0)
+    pace = _pace(every_ms=0)
     pace.took(full=False)
     assert await _waited_s(pace) == 0
+
+
+@_made_up
+async def test_nothing_is_fetched_until_the_next_batch_may_be_taken() -> None:
+    """Else the client asks at once, and what it is given is the first record that comes, alone."""
+    consumer = _Consumer()
+    pace = _pace(consumer)
+    pace.took(full=False)
+    assert not consumer.fetches
+    await pace.turn()
+    assert consumer.fetches
+
+
+@_made_up
+async def test_behind_a_full_batch_the_next_is_fetched_meanwhile() -> None:
+    consumer = _Consumer()
+    _pace(consumer).took(full=True)
+    assert consumer.fetches
