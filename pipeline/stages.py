@@ -17,6 +17,7 @@ from pipeline.genesis import LEDGER_PROOF_HEADERS, checked_cluster_id
 from pipeline.mappings import load_mappings
 from pipeline.metrics import StageMetrics
 from pipeline.ownership import Ownership
+from pipeline.packed_chunks import PackedChunks
 from pipeline.rate_step import RateStep
 from pipeline.settings import Settings
 from pipeline.slots import Slot, take_slot
@@ -187,10 +188,10 @@ def _accounts(parts: Sequence[Entry]) -> list[Account]:
 
 
 def _catalogue_feed(topics: Topics, bootstrap: str, step: RateStep) -> Feed:
-    chunks: dict[str, bytes] = {}
+    chunks = PackedChunks()
 
     async def apply(parts: Sequence[Entry], marker: Entry, version: int) -> None:
-        chunks.update({part.key.decode(): part.value for part in parts})
+        await asyncio.to_thread(chunks.add, {part.key.decode(): part.value for part in parts})
         # Seconds for a large card: on a thread, so that the group's heartbeat goes on.
         step.catalogue = await asyncio.to_thread(compile_parts, marker.value, chunks, version)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from schemas.limit import ChargeLimit
 
 
-class Subscription(msgspec.Struct, frozen=True, kw_only=True):
+class Subscription(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One identifier on one plan for [valid_from, valid_to); numbers move, so there may be several
     entries of one subscription, and of one identifier."""
 
@@ -43,60 +44,113 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         return self.account_id
 
 
+Held = tuple[Account, Subscription]
+"""An account and one of its subscriptions."""
+
+_Key = tuple[str, str]
+
+
+class _Index:
+    """The subscriptions of all accounts by a key of theirs.
+
+    It is filled when it is first asked: each stage asks one of them only, and for a hundred
+    thousand subscriptions it weighs as much as they do.
+    """
+
+    def __init__(self, key_of: Callable[[Account, Subscription], _Key]) -> None:
+        self._key_of = key_of
+        # Nearly every key has one subscription, and then no list.
+        self._held: dict[_Key, Held | list[Held]] | None = None
+
+    def of(self, key: _Key, accounts: Mapping[str, Account]) -> Sequence[Held]:
+        """Return the subscriptions of a key in the order in which they came."""
+        if self._held is None:
+            self._held = {}
+            for account in accounts.values():
+                self.add(account)
+        held = self._held.get(key)
+        if held is None:
+            return ()
+        return held if isinstance(held, list) else (held,)
+
+    def add(self, account: Account) -> None:
+        """Note the subscriptions of one more account."""
+        if self._held is None:
+            return
+        for entry in account.subscriptions:
+            key, held = self._key_of(account, entry), (account, entry)
+            others = self._held.setdefault(key, held)
+            if isinstance(others, list):
+                others.append(held)
+            elif others is not held:
+                self._held[key] = [others, held]
+
+    def remove(self, account: Account) -> None:
+        """Forget the subscriptions of an account; those of others under the same keys stay."""
+        if self._held is None:
+            return
+        for entry in account.subscriptions:
+            key = self._key_of(account, entry)
+            held = self._held.get(key)
+            if isinstance(held, list):
+                held[:] = [pair for pair in held if pair[0] is not account]
+            elif held is not None and held[0] is account:
+                del self._held[key]
+
+
 class ReferenceData:
     """All accounts as of one version; changed only between batches, by whole versions."""
 
     def __init__(self) -> None:
         self.version = -1
         self.accounts: dict[str, Account] = {}
-        self._by_identifier: dict[tuple[str, str], list[tuple[Account, Subscription]]] = {}
+        self._by_identifier = _Index(lambda account, entry: (account.tenant, entry.identifier))
         # By account and subscription: an account may have a hundred thousand devices.
-        self._by_subscription: dict[tuple[str, str], list[tuple[Account, Subscription]]] = {}
+        self._by_subscription = _Index(
+            lambda account, entry: (account.account_id, entry.subscription_id)
+        )
+        self._texts: dict[str, str] = {}  # one copy of what most accounts say alike
 
     def apply(self, accounts: Iterable[Account], *, version: int) -> None:
         """Add or replace accounts whole; the data is then of ``version``."""
         assert version > self.version
+        indices = (self._by_identifier, self._by_subscription)
         for account in accounts:
-            self._remove(account.account_id)
+            self._share_texts(account)
+            old = self.accounts.pop(account.account_id, None)
             self.accounts[account.account_id] = account
-            for entry in account.subscriptions:
-                key = (account.tenant, entry.identifier)
-                self._by_identifier.setdefault(key, []).append((account, entry))
-                key = (account.account_id, entry.subscription_id)
-                self._by_subscription.setdefault(key, []).append((account, entry))
+            for index in indices:
+                if old is not None:
+                    index.remove(old)
+                index.add(account)
         self.version = version
 
-    def _remove(self, account_id: str) -> None:
-        old = self.accounts.pop(account_id, None)
-        if old is None:
-            return
-        for entry in old.subscriptions:
-            key = (old.tenant, entry.identifier)
-            left = [pair for pair in self._by_identifier[key] if pair[0].account_id != account_id]
-            self._by_identifier[key] = left
-            self._by_subscription.pop((account_id, entry.subscription_id), None)
+    def _share_texts(self, account: Account) -> None:
+        share = self._texts.setdefault
+        force_setattr(account, "tenant", share(account.tenant, account.tenant))
+        force_setattr(account, "zone", share(account.zone, account.zone))
+        force_setattr(account, "currency", share(account.currency, account.currency))
+        for entry in account.subscriptions:
+            force_setattr(entry, "plan", share(entry.plan, entry.plan))
 
-    def holders(self, *, tenant: str, identifier: str) -> Sequence[tuple[Account, Subscription]]:
+    def holders(self, *, tenant: str, identifier: str) -> Sequence[Held]:
         """Return whose an identifier is at one time or another, in the order that `find` tries."""
-        return self._by_identifier.get((tenant, identifier), ())
+        return self._by_identifier.of((tenant, identifier), self.accounts)
 
-    def find(
-        self, *, tenant: str, identifier: str, at_ms: int
-    ) -> tuple[Account, Subscription] | None:
+    def find(self, *, tenant: str, identifier: str, at_ms: int) -> Held | None:
         """Return the account and subscription that an identifier belongs to at an instant."""
-        for pair in self._by_identifier.get((tenant, identifier), ()):
-            if pair[1].covers(at_ms):
-                return pair
-        return None
+        return _at(self._by_identifier.of((tenant, identifier), self.accounts), at_ms)
 
-    def subscription(
-        self, *, account_id: str, subscription_id: str, at_ms: int
-    ) -> tuple[Account, Subscription] | None:
+    def subscription(self, *, account_id: str, subscription_id: str, at_ms: int) -> Held | None:
         """Return the account and the entry of one of its subscriptions at an instant."""
-        for pair in self._by_subscription.get((account_id, subscription_id), ()):
-            if pair[1].covers(at_ms):
-                return pair
-        return None
+        return _at(self._by_subscription.of((account_id, subscription_id), self.accounts), at_ms)
+
+
+def _at(held: Sequence[Held], at_ms: int) -> Held | None:
+    for pair in held:
+        if pair[1].covers(at_ms):
+            return pair
+    return None
 
 
 _encoder = msgspec.json.Encoder()

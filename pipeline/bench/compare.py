@@ -49,6 +49,7 @@ def differences(before: BenchResult, now: BenchResult) -> list[str]:
         ("cores", before.hardware.get("cores"), now.hardware.get("cores")),
         ("python", before.versions.get("python"), now.versions.get("python")),
         ("events", before.workload.get("events"), now.workload.get("events")),
+        ("partitions", before.workload.get("partitions"), now.workload.get("partitions")),
         ("prefixes", before.workload.get("prefixes"), now.workload.get("prefixes")),
     ):
         if old != new:

@@ -52,7 +52,8 @@ def _setting(result: BenchResult) -> str:
         f"{workload['start']}), {workload['accounts']:,} accounts with "
         f"{workload['subscriptions']:,} subscriptions, {workload['prefixes']:,} prefixes, "
         f"{workload['duplicates']:,} duplicates, {workload['broken']:,} broken; "
-        f"{workload['raw_records']:,} raw records of {workload['raw_bytes']:,} bytes. {exact}",
+        f"{workload['raw_records']:,} raw records of {workload['raw_bytes']:,} bytes, "
+        f"over {workload.get('partitions', '?')} partitions of raw and of rated usage each. {exact}",
         "\n".join(["```text", *result.command.split("; "), "```"]),
     )
 

@@ -29,6 +29,9 @@ from rating.catalogue import CatalogueDocument, check
 OnPart = Callable[[BenchResult], None]
 
 ACCOUNTS, PREFIXES = 20_000, 170_000  # of the standard workload
+# Of raw and of rated usage each. One worker of each stage on two cores gains nothing by more, and
+# a broker that flushes every append takes as long for a transaction as it has partitions.
+PARTITIONS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Wanted:
     seed: int
     accounts: int
     prefixes: int
+    partitions: int = PARTITIONS
 
     @property
     def command(self) -> str:
@@ -47,6 +51,8 @@ class Wanted:
         words = ["ratemill", "bench", "--events", str(self.events), "--seed", str(self.seed)]
         if (self.accounts, self.prefixes) != (ACCOUNTS, PREFIXES):
             words += ["--accounts", str(self.accounts), "--prefixes", str(self.prefixes)]
+        if self.partitions != PARTITIONS:
+            words += ["--partitions", str(self.partitions)]
         if list(self.parts) != list(Part):
             words += [word for part in self.parts for word in ("--only", part.value)]
         return " ".join(words)
@@ -85,7 +91,13 @@ async def run_bench(
         )
         workload = await _made(parameters, folder, tell)
         document = _document(workload)
-        run = settings.model_copy(update={"data": folder / f"run-{clock.now():%y%m%d%H%M%S}"})
+        run = settings.model_copy(
+            update={
+                "data": folder / f"run-{clock.now():%y%m%d%H%M%S}",
+                "raw_partitions": wanted.partitions,
+                "rating_partitions": wanted.partitions,
+            }
+        )
         async with own_services(run, tell=tell) as endpoints:
             ground = Ground(run, endpoints, workload, document, Findings(), clock, tell)
             done: list[Part] = []
@@ -113,6 +125,7 @@ def _result(ground: Ground, wanted: Wanted, done: Sequence[Part]) -> BenchResult
             "accounts": facts.accounts,
             "subscriptions": facts.subscriptions,
             "prefixes": facts.prefixes,
+            "partitions": wanted.partitions,
             "raw_records": facts.raw_records,
             "raw_bytes": facts.raw_bytes,
             "duplicates": facts.duplicates,

@@ -45,6 +45,9 @@ def bench(
     ] = None,
     accounts: Annotated[int, typer.Option(min=100, help="Accounts whose usage it is.")] = 20_000,
     prefixes: Annotated[int, typer.Option(min=100, help="Prefixes of the rate card.")] = 170_000,
+    partitions: Annotated[
+        int, typer.Option(min=1, max=64, help="Partitions of raw and of rated usage, each.")
+    ] = 2,
     compare: Annotated[
         Path | None, typer.Option(help="Show the change against an earlier result of --json.")
     ] = None,
@@ -81,6 +84,7 @@ def bench(
         seed=seed,
         accounts=accounts,
         prefixes=prefixes,
+        partitions=partitions,
     )
     # Before an hour of work, not after it.
     earlier = None if compare is None else read_result(compare)

@@ -83,7 +83,11 @@ def _rate_card(code: str, rows: Iterable[doc.CardRow]) -> RateCard:
     numbers: dict[str, Decimal] = {}
     names: dict[str, str] = {}
     found = []
+    prefix = ""
     for row in rows:
+        if row.prefix != prefix:  # rows are sorted by it, and each band has one
+            prefix = row.prefix
+        band = row.band
         stated = (row.amount, row.per_units, row.first_units, row.following_units, row.connect_fee)
         key = tuple(map(str, stated))
         price = prices.get(key)
@@ -96,10 +100,10 @@ def _rate_card(code: str, rows: Iterable[doc.CardRow]) -> RateCard:
             prices[key] = price
         found.append(
             RateCardRow(
-                row.prefix,
+                prefix,
                 names.setdefault(row.destination, row.destination),
                 price,
-                row.band,
+                None if band is None else names.setdefault(band, band),
                 _first_day(row.valid_from),
                 _last_day(row.valid_to),
             )

@@ -162,10 +162,10 @@ def test_one_run_that_does_not_reconcile_spoils_the_whole():
 def test_the_command_says_how_to_measure_it_again_and_nothing_of_this_machine():
     wanted = Wanted(parts=list(Part), events=7_000, seed=2, accounts=ACCOUNTS, prefixes=PREFIXES)
     assert wanted.command == "ratemill bench --events 7000 --seed 2"
-    some = dataclasses.replace(wanted, parts=[Part.LATENCY, Part.FAUST], prefixes=100)
+    some = dataclasses.replace(wanted, parts=[Part.LATENCY, Part.FAUST], prefixes=100, partitions=4)
     assert some.command == (
         "ratemill bench --events 7000 --seed 2 --accounts 20000 --prefixes 100 "
-        "--only latency --only faust"
+        "--partitions 4 --only latency --only faust"
     )
 
 

@@ -58,3 +58,33 @@ def test_an_account_is_replaced_whole():
     reference.apply([moved], version=2)
     assert plan_at(reference, JULY) is None
     assert plan_at(reference, JULY, subscription_id="s-2") == "other"
+
+
+def test_an_identifier_of_two_accounts_is_found_in_the_order_of_their_coming():
+    reference = ReferenceData()
+    other = msgspec.structs.replace(ACCOUNT, account_id="a-2")
+    reference.apply([ACCOUNT, other], version=1)
+    assert holders(reference) == ["a-1", "a-1", "a-2", "a-2"]
+    reference.apply([ACCOUNT], version=2)  # replaced: the last to come
+    assert holders(reference) == ["a-2", "a-2", "a-1", "a-1"]
+    reference.apply([msgspec.structs.replace(other, subscriptions=())], version=3)
+    assert holders(reference) == ["a-1", "a-1"]
+
+
+def test_it_is_all_one_whether_it_was_asked_before_or_not():
+    """What is looked up by is made at the first question, and kept from then on."""
+    other = msgspec.structs.replace(ACCOUNT, account_id="a-2")
+    moved = msgspec.structs.replace(ACCOUNT, subscriptions=(entry("third"),))
+    asked, unasked = ReferenceData(), ReferenceData()
+    for version, accounts in enumerate(([ACCOUNT], [other], [moved, other], [])):
+        for reference in (asked, unasked):
+            reference.apply(accounts, version=version)
+        holders(asked)
+        plan_at(asked, JULY)
+    assert holders(asked) == holders(unasked) == ["a-1", "a-2", "a-2"]
+    assert plan_at(asked, JULY) == plan_at(unasked, JULY) == "third"
+
+
+def holders(reference):
+    found = reference.holders(tenant="acme", identifier="4930")
+    return [account.account_id for account, _ in found]
