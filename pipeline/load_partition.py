@@ -117,6 +117,7 @@ class LoadPartition:
                 pace.took(full=more)
                 started_ns = self._clock.monotonic_ns()
                 progress, rows = await gathering.write(progress)
+                pace.done()
                 self.position = progress.next_position
                 backoff.reset()
                 self._metrics.loaded(

@@ -6,6 +6,8 @@ import asyncio
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+_REST = 3  # times what a batch took, from its beginning to that of the next
+
 
 class Pace:
     """The least time between two batches of one partition, where they are small.
@@ -13,6 +15,9 @@ class Pace:
     A transaction costs milliseconds of CPU, here and at the broker, however few records are in it.
     Records that come one by one, and fast, would otherwise be committed almost one by one, and
     wait for each other's commits. The first record after a pause is never kept waiting.
+
+    Nor may batches take more than a third of the time, if whoever makes them says when they end: what
+    a transaction costs besides its records is then shared by more of them, the busier it gets.
 
     Until the next batch may be taken nothing is fetched for it: the client would ask at once, be
     given the first record that comes, and hold that alone while the others gather at the broker.
@@ -24,6 +29,7 @@ class Pace:
         self._consumer = consumer
         self._partition = partition
         self._every_s = every_ms / 1000
+        self._began_s = float("-inf")
         self._next_s = float("-inf")
         self._paused = False
 
@@ -42,6 +48,12 @@ class Pace:
         could take; then the next is fetched meanwhile."""
         if full or not self._every_s:
             return
-        self._next_s = asyncio.get_running_loop().time() + self._every_s
+        self._began_s = asyncio.get_running_loop().time()
+        self._next_s = self._began_s + self._every_s
         self._consumer.pause(self._partition)
         self._paused = True
+
+    def done(self) -> None:
+        """Note that the batch that began last is committed."""
+        took_s = asyncio.get_running_loop().time() - self._began_s
+        self._next_s = max(self._next_s, self._began_s + _REST * took_s)

@@ -95,7 +95,9 @@ async def _build_next(pool: Pool, rating_key: str) -> list[str] | None:
         request = await _oldest_request(connection, rating_key)
         if request is None:
             return None
-        charges = await _unbilled(connection, request, after=after)
+        charges = await _unbilled(
+            connection, request, after=max(after, await _invoiced_up_to(connection, request))
+        )
         _compare(request, charges)
         numbers = []
         for currency in sorted({charge.currency for charge, _ in charges}):
@@ -141,6 +143,20 @@ async def _oldest_request(connection: Connection, rating_key: str) -> _Request |
     )
 
 
+async def _invoiced_up_to(connection: Connection, request: _Request) -> int:
+    """Return the sequence up to which the request's own scope is invoiced; 0: nothing of it is.
+
+    What such an invoice left out is of a period that was closed before it: it is the bill run's.
+    """
+    up_to: int = await connection.fetchval(
+        "SELECT coalesce(max(invoice_up_to), 0) FROM invoice_requests "
+        "WHERE rating_key = $1 AND invoice_scope = $2 AND state = 'built'",
+        request.rating_key,
+        request.scope,
+    )
+    return up_to
+
+
 async def _unbilled(
     connection: Connection, request: _Request, *, after: int
 ) -> list[tuple[BillableCharge, dt.datetime]]:
@@ -148,7 +164,7 @@ async def _unbilled(
 
     Unbilled: in the scope, up to the sequence, on no invoice, and of a period that was open then
     (usage of a closed one is the bill run's). Nothing up to ``after`` is: an invoice of the whole
-    account took it.
+    account, or of the same scope, took it.
     """
     kind, _, code = request.scope.partition(":")
     rows = await connection.fetch(

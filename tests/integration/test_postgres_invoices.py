@@ -71,6 +71,43 @@ async def test_a_limit_with_a_scope_leaves_the_rest_unbilled(tables, scope):
     assert sorted(built["acme-000002"]) == sorted(_ids(*rest))
 
 
+async def test_scopes_that_overlap_take_each_charge_once(tables):
+    """A product, its type, another product of the type, the account: each takes what is left."""
+    stream = {"product_type": "stream", "unit": "view"}
+    film, song = {"product": "film", **stream}, {"product": "song", **stream}
+    charges = {}
+
+    def use(name, **product):
+        charges[name] = tables.ledger.charge(**product).charge_id
+
+    use("call 1")
+    use("film 1", **film)
+    use("song 1", **song)
+    tables.ledger.limit(scope="product:film")
+    use("film 2", **film)
+    use("song 2", **song)
+    tables.ledger.limit(scope="product:film")
+    use("film 3", **film)
+    tables.ledger.limit(scope="product_type:stream")
+    use("film 4", **film)
+    use("song 3", **song)
+    tables.ledger.limit(scope="product:song")
+    use("film 5", **film)
+    tables.ledger.limit(scope="product:film")
+    use("song 4", **song)
+    tables.ledger.limit()
+    names = {charge_id: name for name, charge_id in charges.items()}
+    built = await _build(tables)
+    assert [sorted(names[one] for one in ids) for ids in built.values()] == [
+        ["film 1"],
+        ["film 2"],
+        ["film 3", "song 1", "song 2"],
+        ["song 3"],
+        ["film 4", "film 5"],
+        ["call 1", "song 4"],
+    ]
+
+
 async def test_usage_of_a_closed_period_is_left_to_the_bill_run(tables):
     tables.ledger.charge("10.00", usage_period_ms=OCTOBER)
     tables.ledger.close(start_ms=OCTOBER, end_ms=NOVEMBER)

@@ -99,3 +99,21 @@ async def test_behind_a_full_batch_the_next_is_fetched_meanwhile() -> None:
     consumer = _Consumer()
     _pace(consumer).took(full=True)
     assert consumer.fetches
+
+
+@_made_up
+async def test_batches_that_take_long_are_a_third_of_the_time() -> None:
+    pace = _pace()
+    pace.took(full=False)
+    await asyncio.sleep(0.1)
+    pace.done()
+    assert await _waited_s(pace) == pytest.approx(0.2)
+
+
+@_made_up
+async def test_batches_that_take_no_time_are_spread_as_ever() -> None:
+    pace = _pace()
+    pace.took(full=False)
+    await asyncio.sleep(0.001)
+    pace.done()
+    assert await _waited_s(pace) == pytest.approx(EVERY_MS / 1000 - 0.001)
