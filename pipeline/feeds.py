@@ -87,6 +87,7 @@ class Feed:
                     if dict(record.headers).get(KIND) == VERSION:
                         parts, self._parts = self._parts, []
                         await self._apply(parts, entry, record.offset)
+                        del parts  # of a large card, tens of megabytes until the next version
                         async with self._changed:
                             self.version = record.offset
                             self._changed.notify_all()

@@ -35,8 +35,9 @@ def partition_consumer(
         enable_auto_commit=False,
         auto_offset_reset="none",  # a position that is gone is an error, never "start elsewhere"
         isolation_level="read_committed" if committed else "read_uncommitted",
-        # Of an idle partition: the broker answers as soon as there is something to give. A stage
-        # has a dozen such consumers, and at 50 ms their questions alone took a quarter of a core.
+        # Of an idle partition: the broker answers as soon as there is something to give. A worker of
+        # each stage has two dozen such consumers together, whose questions at 50 ms took a third of a
+        # core, the broker's part included.
         fetch_max_wait_ms=500,
         # An answer must be whole within the time-out: with 4 MiB, a backlog behind a link of less
         # than 400 kB/s would never move. One batch comes whole, however large it is.

@@ -19,11 +19,12 @@ from pipeline.settings import Settings
 from schemas.flow import SourceRecord
 from sinks.connection import Pool
 from sinks.errors import SinkError
-from sinks.progress import read_progress
+from sinks.progress import Progress, read_progress
 
 _log = structlog.get_logger(__name__)
 
 _POLL_MS = 200
+_GATHERED_BYTES = 8 << 20  # of records that wait for one transaction, or one poll more
 EXPECTED = (KafkaError, RatemillError, SinkError, OSError, TimeoutError)
 
 
@@ -71,7 +72,7 @@ class LoadPartition:
                 ):
                     _log.warning("partition_given_up", partition=self._label)
                     return
-                await self._session(backoff)
+                await self._session(backoff, by_poll=in_doubt)
             except Exception as error:
                 # An error that nobody thought of stops this partition alone; the others go on.
                 in_doubt = True
@@ -84,7 +85,12 @@ class LoadPartition:
                 )
                 await backoff.wait()
 
-    async def _session(self, backoff: Backoff) -> None:
+    async def _session(self, backoff: Backoff, *, by_poll: bool) -> None:
+        """Load until something is in doubt.
+
+        ``by_poll``: until something is written, each poll is written by itself. What cannot be loaded
+        then holds back what is near it, and not all that could have been gathered with it.
+        """
         partition = self._partition
         progress = await read_progress(
             self._pool,
@@ -94,7 +100,7 @@ class LoadPartition:
         )
         self.position = progress.next_position
         gathering = self._gather(self._pool, progress)
-        waiting = 0
+        waiting = size = 0
         client_id = f"{self._settings.installation}.load.{self._label.replace('/', '.')}"
         async with reading(
             self._bootstrap, partition, client_id=client_id, source=True
@@ -107,17 +113,22 @@ class LoadPartition:
                 records = await self._fetch(consumer)
                 for record in records:
                     gathering.add(record)
+                    size += len(record.value)
                 waiting += len(records)
                 if not gathering.ready:
                     self._metrics.caught_up(self._label, behind=waiting + await idle.look())
                     continue
                 more = await self._more(consumer)
-                if more and waiting < self._settings.load_batch_records:
-                    continue  # of a backlog as much in one transaction as is allowed
+                room = waiting < self._settings.load_batch_records and size < _GATHERED_BYTES
+                # Of a backlog, more for the same transaction; a poll that brings nothing ends it.
+                if records and more and room and not by_poll:
+                    self._tell_behind(consumer, progress)
+                    continue
                 pace.took(full=more)
                 started_ns = self._clock.monotonic_ns()
                 progress, rows = await gathering.write(progress)
                 pace.done()
+                by_poll = False
                 self.position = progress.next_position
                 backoff.reset()
                 self._metrics.loaded(
@@ -126,10 +137,13 @@ class LoadPartition:
                     rows=rows,
                     seconds=(self._clock.monotonic_ns() - started_ns) / 1e9,
                 )
-                waiting = 0
-                highwater = consumer.highwater(partition) or 0
-                behind = max(0, highwater - progress.next_position)
-                self._metrics.caught_up(self._label, behind=behind)
+                waiting = size = 0
+                self._tell_behind(consumer, progress)
+
+    def _tell_behind(self, consumer: AIOKafkaConsumer, progress: Progress) -> None:
+        highwater = consumer.highwater(self._partition) or 0
+        behind = max(0, highwater - progress.next_position)
+        self._metrics.caught_up(self._label, behind=behind)
 
     async def _more(self, consumer: AIOKafkaConsumer) -> bool:
         """Return whether the broker had more to give when it was asked last."""

@@ -7,6 +7,7 @@ import asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 _REST = 3  # times what a batch took, from its beginning to that of the next
+_MOST_REST_S = 1.0  # a batch that took minutes waited for somebody; that is no measure of work
 
 
 class Pace:
@@ -14,13 +15,14 @@ class Pace:
 
     A transaction costs milliseconds of CPU, here and at the broker, however few records are in it.
     Records that come one by one, and fast, would otherwise be committed almost one by one, and
-    wait for each other's commits. The first record after a pause is never kept waiting.
+    wait for each other's commits. The first record after a pause longer than that is not kept waiting.
 
-    Nor may batches take more than a third of the time, if whoever makes them says when they end: what
-    a transaction costs besides its records is then shared by more of them, the busier it gets.
+    Nor may small batches take more than a third of the time, if whoever makes them says when they
+    end: what a transaction costs besides its records is then shared by more of them, the busier it
+    gets.
 
-    Until the next batch may be taken nothing is fetched for it: the client would ask at once, be
-    given the first record that comes, and hold that alone while the others gather at the broker.
+    Until the next batch may be taken the client does not ask for more: it would ask at once, be given
+    the first record that comes, and hold that alone while the others gather at the broker.
     """
 
     def __init__(
@@ -55,5 +57,8 @@ class Pace:
 
     def done(self) -> None:
         """Note that the batch that began last is committed."""
-        took_s = asyncio.get_running_loop().time() - self._began_s
-        self._next_s = max(self._next_s, self._began_s + _REST * took_s)
+        if not self._paused:
+            return
+        now_s = asyncio.get_running_loop().time()
+        rest_s = min((_REST - 1) * (now_s - self._began_s), _MOST_REST_S)
+        self._next_s = max(self._next_s, now_s + rest_s)

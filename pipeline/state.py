@@ -265,7 +265,7 @@ def _options() -> Options:
     options = Options(raw_mode=True)
     options.create_if_missing(True)
     # Of each partition, and there are two such buffers while one is written out: a process has four
-    # partitions or more, and is to stay below 400 MB.
+    # partitions or more, and should stay below 400 MB.
     options.set_write_buffer_size(8 << 20)
     options.set_keep_log_file_num(2)
     options.set_max_total_wal_size(64 << 20)

@@ -120,7 +120,8 @@ def percentile(ascending: Sequence[float], share: int) -> float:
 
 
 async def _send(live: Live, records: Sequence[RawRecord], *, rate: int) -> Sent:
-    """Send each record when it is due, whatever became of those before.
+    """Send each record when it is due, whatever became of those before; a partition's next batch
+    waits for the answer to the one before it, and counts from when it was due.
 
     What is due within one tick goes in one batch for each partition, as a producer's linger does
     it, without the producer's work for each record: the machine is to be busy with ours.

@@ -7,14 +7,10 @@ from pipeline.embedded.ports import LOOPBACK
 _SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",  # its path may be longer than a socket's may be
-    "shared_buffers": "512MB",
+    "shared_buffers": "256MB",
     "effective_cache_size": "4GB",
     "maintenance_work_mem": "256MB",
-    # After a checkpoint the first change of a page writes all of it to the log, and a charge id is a
-    # hash: each row changes another page. So there are few checkpoints.
-    "max_wal_size": "4GB",
-    "checkpoint_timeout": "15min",
-    "temp_buffers": "32MB",  # what one load copies in stays in memory until it is inserted
+    "max_wal_size": "2GB",  # a bulk load then waits for fewer checkpoints
     "checkpoint_completion_target": "0.9",
     "max_connections": "100",
     # What was acknowledged must survive a power cut; both are the defaults, and must stay.

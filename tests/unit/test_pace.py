@@ -111,6 +111,16 @@ async def test_batches_that_take_long_are_a_third_of_the_time() -> None:
 
 
 @_made_up
+async def test_a_batch_that_took_minutes_is_followed_within_a_second() -> None:
+    """It waited for a database, or the process was stopped: that is no measure of its work."""
+    pace = _pace()
+    pace.took(full=False)
+    await asyncio.sleep(600)
+    pace.done()
+    assert await _waited_s(pace) == pytest.approx(1)
+
+
+@_made_up
 async def test_batches_that_take_no_time_are_spread_as_ever() -> None:
     pace = _pace()
     pace.took(full=False)
