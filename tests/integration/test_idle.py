@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 import pytest
 from aiokafka import TopicPartition
@@ -55,10 +54,11 @@ async def test_records_that_do_not_come_are_noticed(
     async with reading(services.kafka_bootstrap, raw, client_id="test") as consumer:
         consumer.seek(raw, 0)
         assert not await consumer.getmany(raw, timeout_ms=50)
-        fetching = consumer._fetcher._fetch_task
-        fetching.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await fetching
+        fetcher = consumer._fetcher
+        dying = [fetcher._fetch_task, *fetcher._pending_tasks]  # the last ones wait for an answer
+        for task in dying:
+            task.cancel()
+        await asyncio.gather(*dying, return_exceptions=True)
         await _publish(services, raw)
         assert not await consumer.getmany(raw, timeout_ms=50)
         idle = Idle(consumer, raw)
