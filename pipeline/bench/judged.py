@@ -59,6 +59,11 @@ def judged(result: BenchResult, reasons: Mapping[str, str]) -> list[Judged]:
     return rows
 
 
+def measured_alone(rows: list[Judged]) -> list[Judged]:
+    """Return the rows that have a figure."""
+    return [row for row in rows if row.measured]
+
+
 def number(value: float) -> str:
     """Return a figure as it is read: grouped digits, no more of them than mean something."""
     if value == int(value):

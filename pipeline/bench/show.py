@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.bench.compare import changes, differences, regressions
-from pipeline.bench.judged import judged, number, reasons_by_name
+from pipeline.bench.judged import judged, measured_alone, number, reasons_by_name
 from pipeline.cli.output import messages, results, table
 
 if TYPE_CHECKING:
@@ -17,13 +17,17 @@ if TYPE_CHECKING:
 def show(result: BenchResult) -> None:
     """Print the targets with what was measured, then every figure."""
     out = results()
-    out.print(
-        table(
-            "Measured against what must be reached, and what is aimed at",
-            ["", ">Measured", ">Must", ">Aim", "Verdict", "Reason"],
-            [list(row) for row in judged(result, reasons_by_name())],
+    rows_of_targets = judged(result, reasons_by_name())
+    if found := measured_alone(rows_of_targets):
+        out.print(
+            table(
+                "Measured against what must be reached, and what is aimed at",
+                ["", ">Measured", ">Must", ">Aim", "Verdict", "Reason"],
+                [list(row) for row in found],
+            )
         )
-    )
+    if left := len(rows_of_targets) - len(found):
+        out.print(f"{left} targets are of parts that were not measured.")
     rows = [[name, number(value)] for name, value in result.figures.items()]
     out.print(table("Figures", ["Name", ">Value"], rows))
     if result.exact is not None:
@@ -35,6 +39,13 @@ def show_changes(before: BenchResult, now: BenchResult, *, as_json: bool) -> Non
     """Print the change of each figure; to standard error where the result has standard output."""
     out: Console = messages() if as_json else results()
     found = changes(before, now)
+    if not found:
+        out.print(
+            f"Nothing to compare: the result of {before.measured_at} has {', '.join(before.parts)}; "
+            f"this one has {', '.join(now.parts)}.",
+            markup=False,
+        )
+        return
     out.print(
         table(
             f"Against the result of {before.measured_at}",

@@ -72,7 +72,7 @@ def bench(
     """
     from pipeline.bench.documents import check_documents, write_documents
     from pipeline.bench.merged import Into
-    from pipeline.bench.result import read_result
+    from pipeline.bench.result import NotAResult, read_result
     from pipeline.bench.run import Wanted, run_bench
     from pipeline.bench.show import show, show_changes
     from pipeline.clock import SystemClock
@@ -87,7 +87,10 @@ def bench(
         partitions=partitions,
     )
     # Before an hour of work, not after it.
-    earlier = None if compare is None else read_result(compare)
+    try:
+        earlier = None if compare is None else read_result(compare)
+    except NotAResult as error:
+        raise typer.BadParameter(str(error), param_hint="--compare") from error
     kept = None if into is None else Into(into)
     if docs is not None:
         check_documents(docs)

@@ -68,16 +68,32 @@ def retention(
     if as_json:
         write_json({"dry_run": dry_run, "partitions": plans})
         return
-    trim_to = "May be trimmed to" if dry_run else "Trimmed to"
-    results().print(
-        table(
-            None,
-            ["Topic", ">Partition", ">Begins", ">Ends", f">{trim_to}", "Why not further", "To do"],
-            [[p.topic, p.partition, p.begins, p.ends, p.trim_to, p.why, p.action] for p in plans],
-        )
-    )
+    goes = "Could go" if dry_run else "Gone"
+    headings = ["Topic", "Partitions", ">Offsets", f">{goes}", "Why not further", "Operator action"]
+    results().print(table(None, headings, _rows(plans)))
     offsets = sum(one.offsets for one in plans)
-    tell(f"{offsets:,} offsets {'could go' if dry_run else 'are gone'}.")
+    tell(
+        f"{offsets:,} offsets {'could go' if dry_run else 'are gone'}; kept: the last {keep_days} days "
+        "(--keep-days). An offset is a record or a mark of a transaction. --json has each partition."
+    )
+
+
+def _rows(plans: Sequence[PartitionPlan]) -> list[list[object]]:
+    """Return a row for all partitions of a topic that are held back by the same."""
+    alike: dict[tuple[str, str, str], list[PartitionPlan]] = {}
+    for one in plans:
+        alike.setdefault((one.topic, one.why, one.action), []).append(one)
+    return [
+        [
+            topic,
+            ", ".join(str(one.partition) for one in found),
+            f"{sum(one.ends - one.begins for one in found):,}",
+            f"{sum(one.offsets for one in found):,}",
+            why,
+            action,
+        ]
+        for (topic, why, action), found in alike.items()
+    ]
 
 
 async def _run(
