@@ -125,6 +125,20 @@ async def test_a_period_that_closed_after_the_limit_does_not_take_from_its_invoi
     assert await _build(tables) == {"acme-000001": _ids(old)}
 
 
+async def test_a_period_that_closed_between_two_invoices_of_a_product_is_the_bill_runs(tables):
+    """What the close took is on neither; late usage of it is on the second one."""
+    film = {"product": "film", "product_type": "stream", "unit": "view"}
+    scope = {"scope": "product:film"}
+    first = tables.ledger.charge("10.00", usage_period_ms=OCTOBER, **film)
+    tables.ledger.limit(**scope)
+    tables.ledger.charge("20.00", usage_period_ms=OCTOBER, **film)
+    tables.ledger.close(start_ms=OCTOBER, end_ms=NOVEMBER)
+    late = tables.ledger.charge("30.00", usage_period_ms=OCTOBER, **film)
+    new = tables.ledger.charge("40.00", **film)
+    tables.ledger.limit(**scope)
+    assert await _build(tables) == {"acme-000001": _ids(first), "acme-000002": _ids(late, new)}
+
+
 async def test_two_open_periods_are_on_one_invoice(tables):
     charges = [
         tables.ledger.charge("25.00", usage_period_ms=month)
