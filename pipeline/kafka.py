@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, LeaderNotAvailableError
 
 from pipeline.errors import BrokerUnavailable
 from pipeline.source_consumer import SourceConsumer
@@ -17,6 +18,8 @@ from pipeline.within import within
 # A batch is closed at this size, so that one record of the largest size still fits behind it.
 PRODUCER_BATCH_BYTES = MAX_BATCH_BYTES // 2
 _REQUEST_TIMEOUT_MS = 10_000
+_LEADER_S = 10.0
+_LEADER_AGAIN_S = 0.1
 _STOP_S = 2.0  # a client's stop() may wait for ever on a broker that is gone
 
 
@@ -96,10 +99,31 @@ async def reading(
     )
     try:
         await consumer.start()
+        await _leader_known(consumer, partition)
         consumer.assign([partition])
         yield consumer
     finally:
         await stop_consumer(consumer)
+
+
+async def _leader_known(consumer: AIOKafkaConsumer, partition: TopicPartition) -> None:
+    """Return when the consumer knows which broker leads a partition; `LeaderNotAvailableError` where
+    none has said so for a while.
+
+    A consumer that is assigned a partition without a leader asks for it over and over, without a
+    pause where no broker answers: a core for each of them.
+    """
+    client = consumer._client
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _LEADER_S
+    await client.add_topic(partition.topic)
+    while client.cluster.leader_for_partition(partition) in (None, -1):
+        if loop.time() > deadline:
+            raise LeaderNotAvailableError(
+                f"no broker says who leads {partition.topic}/{partition.partition}"
+            )
+        await asyncio.sleep(_LEADER_AGAIN_S)
+        await client.force_metadata_update()
 
 
 @contextlib.asynccontextmanager

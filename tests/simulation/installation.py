@@ -76,6 +76,10 @@ def _consumer(*, group_id: str | None = None, **named: object) -> object:
     return MemoryGroupConsumer(group_id=group_id, **named)  # type: ignore[arg-type]
 
 
+async def _known(_consumer: object, _partition: TopicPartition) -> None:
+    """The one broker leads every partition."""
+
+
 @functools.cache
 def _mappings() -> object:
     return load_mappings(Settings(installation=NAME))
@@ -102,6 +106,7 @@ def in_memory(world: World) -> Iterator[None]:
         for target, value in {
             "pipeline.kafka.AIOKafkaConsumer": _consumer,
             "pipeline.kafka.SourceConsumer": MemorySourceConsumer,
+            "pipeline.kafka._leader_known": _known,
             "pipeline.kafka.AIOKafkaProducer": MemoryProducer,
             "pipeline.ownership.AIOKafkaConsumer": _consumer,
             "pipeline.state.WriteBatch": MemoryBatch,
