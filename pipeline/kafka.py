@@ -120,7 +120,9 @@ async def _leader_known(consumer: AIOKafkaConsumer, partition: TopicPartition) -
     while client.cluster.leader_for_partition(partition) in (None, -1):
         if loop.time() > deadline:
             raise LeaderNotAvailableError(
-                f"no broker says who leads {partition.topic}/{partition.partition}"
+                f"no broker said for {_LEADER_S:.0f} s who leads {partition.topic}/"
+                f"{partition.partition}. Operator action: start the broker that leads it; if the topic "
+                "was never made, run `ratemill topics apply`."
             )
         await asyncio.sleep(_LEADER_AGAIN_S)
         await client.force_metadata_update()

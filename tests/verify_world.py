@@ -277,22 +277,12 @@ class VerifyWorld:
         found = []
         async with (
             Ends(self.bootstrap, wait_s=10) as ends,
-            reading(self.bootstrap, place, client_id="test") as consumer,
+            reading(self.bootstrap, place, client_id="test", source=True) as consumer,
         ):
             end = (await ends.settled([place]))[place]
             consumer.seek(place, begin)
             while await consumer.position(place) < end:
-                for record in (await consumer.getmany(place, timeout_ms=200)).get(place, ()):
-                    found.append(
-                        SourceRecord(
-                            place.partition,
-                            record.offset,
-                            record.timestamp,
-                            record.key,
-                            record.value,
-                            tuple(record.headers),
-                        )
-                    )
+                found += (await consumer.getmany(place, timeout_ms=200)).get(place, ())
         return found
 
     async def load(self) -> None:
