@@ -7,14 +7,13 @@ import concurrent.futures
 import json
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.chaos.machine import machine
 from tests.conftest import trap_inexact_decimals
 from tests.simulation.schedule import POINTS
 from tests.simulation.simulate import Outcome, simulate
+from tests.simulation.sums import PART_SEEDS, Kept, Sums
 
 
 def main() -> int:
@@ -26,50 +25,47 @@ def main() -> int:
         sys.stdout.write("\n".join(outcome.said) + "\n")
         sys.stdout.write(f"{_line(outcome)}\n")
         return int(outcome.wrong is not None)
-    began_s = time.monotonic()
     seeds = range(options.first, options.first + options.seeds)
-    bitten: Counter[str] = Counter()
-    wrong: list[Outcome] = []
-    done, deaths, torn = 0, 0, 0
-    for outcome in _all(seeds, jobs=options.jobs):
-        done += 1
-        bitten += outcome.bitten
-        deaths += outcome.deaths
-        torn += outcome.torn
-        if outcome.wrong is not None:
-            wrong.append(outcome)
-            sys.stderr.write(f"{_line(outcome)}\n")
-            if options.stop:
-                break
-        if done % 100 == 0:
-            sys.stderr.write(f"{done:,} of {len(seeds):,} seeds, {len(wrong)} not exact\n")
-    never = [point for point in POINTS if not bitten[f"kill {point}"]]
-    report = {
-        "seeds": done,
-        "first": options.first,
-        "not_exact": [outcome.seed for outcome in wrong],
-        "deaths": deaths,
-        "open_transactions_torn": torn,
-        "faults": dict(sorted(bitten.items())),
-        "points_never_killed_at": never,
-    }
-    if options.result is not None:
-        command = f"python -m tests.simulation --seeds {len(seeds)} --first {options.first}"
-        seconds = round(time.monotonic() - began_s, 1)
-        kept = {"name": "simulation", "command": command, "seconds": seconds, **machine(), **report}
-        options.result.mkdir(parents=True, exist_ok=True)
-        (options.result / "simulation.json").write_text(json.dumps(kept, indent=1) + "\n")
+    if options.result is None:
+        sums = _run(seeds, options)
+    else:
+        kept = Kept(options.result)
+        for part in kept.missing(seeds):
+            began_s = time.monotonic()
+            report = _run(part, options).report(first=part.start)
+            if options.stop and report["not_exact"]:
+                return 1  # not all of the part was run: it is not kept
+            kept.keep(part, report, began_s=began_s)
+        sums = kept.sum(seeds)
+    report = sums.report(first=seeds.start)
     if options.json:
         sys.stdout.write(json.dumps(report) + "\n")
     else:
         for name, value in report.items():
             sys.stdout.write(f"{name}: {value}\n")
-    if wrong:
+    if sums.not_exact:
         sys.stderr.write(
-            f"Not exact. See one again: python -m tests.simulation --seed {wrong[0].seed}\n"
+            f"Not exact. See one again: python -m tests.simulation --seed {sums.not_exact[0]}\n"
         )
     # A few seeds cannot kill at every point; a suite must.
-    return int(bool(wrong) or (bool(never) and len(seeds) >= 10 * len(POINTS)))
+    enough = len(seeds) >= 10 * len(POINTS)
+    return int(bool(sums.not_exact) or (enough and bool(report["points_never_killed_at"])))
+
+
+def _run(seeds: range, options: argparse.Namespace) -> Sums:
+    sums = Sums()
+    for outcome in _all(seeds, jobs=options.jobs):
+        sums.add(outcome)
+        if outcome.wrong is not None:
+            sys.stderr.write(f"{_line(outcome)}\n")
+            if options.stop:
+                break
+        if sums.seeds % 100 == 0:
+            sys.stderr.write(
+                f"{sums.seeds:,} of {len(seeds):,} seeds from {seeds.start:,} on, "
+                f"{len(sums.not_exact)} not exact\n"
+            )
+    return sums
 
 
 def _options() -> argparse.Namespace:
@@ -85,7 +81,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--stop", action="store_true", help="end at the first that is not exact")
     parser.add_argument("--json", action="store_true", help="the report on one line")
     parser.add_argument(
-        "--result", type=Path, metavar="FOLDER", help="keep the report there, for reliability.md"
+        "--result",
+        type=Path,
+        metavar="FOLDER",
+        help=f"keep it there in parts of {PART_SEEDS}, and go on after those that are there; "
+        "reliability.md is made from it",
     )
     return parser.parse_args()
 
