@@ -2,63 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
+from collections.abc import Sequence
 
 from tests.chaos.faults import network
-from tests.chaos.feed import raw_records
-from tests.chaos.play import Fault, playing
-from tests.chaos.proxy import Proxy
+from tests.chaos.play import Fault
 from tests.chaos.run import Run
-from tests.chaos.services import LOOPBACK, Pair, own_pair
-from tests.chaos.usage import generated
+from tests.chaos.scenarios.proxied import Proxied, proxied
 
-WORKERS = ("normalise", "rate-1", "rate-2", "load")
-
-
-@asynccontextmanager
-async def proxied_pair(
-    *, frames: bool = False, kafka_settings: Mapping[str, str] | None = None
-) -> AsyncIterator[tuple[Pair, Proxy, Proxy, dict[str, str]]]:
-    """Yield services, a proxy before each, and the variables that send workers through them."""
-    async with own_pair(proxied=True, kafka_settings=kafka_settings) as pair:
-        dsn = urlsplit(pair.endpoints.postgres_dsn)
-        assert dsn.port is not None
-        async with (
-            Proxy(port=pair.outside, target=pair.inside, frames=frames) as broker,
-            Proxy(port=0, target=dsn.port) as postgres,
-        ):
-            user, _, _ = dsn.netloc.rpartition("@")
-            through = dsn._replace(netloc=f"{user}@{LOOPBACK}:{postgres.port}").geturl()
-            yield (
-                pair,
-                broker,
-                postgres,
-                {
-                    "RATEMILL_KAFKA_BOOTSTRAP": f"{LOOPBACK}:{pair.outside}",
-                    "RATEMILL_POSTGRES_DSN": through,
-                },
-            )
+_WORKERS = ("normalise", "rate-1", "rate-2", "load")
 
 
 async def network_faults(run: Run) -> None:
     """A proxy that delays, cuts in mid-frame, half-opens, limits bandwidth."""
-    usage = await generated(run.new_folder() / "usage", records=run.records, seed=run.seed)
-    async with (
-        proxied_pair() as (pair, broker, postgres, environment),
-        playing(
-            pair, run.new_folder(), usage, seed=run.seed, hits=run.hits, environment=environment
-        ) as play,
-    ):
-        await play.workers.start(*WORKERS)
-        # What is fed does not go through the proxy, so that the ends of files hold.
-        await play.under_load(_faults(run, broker, postgres), raw_records(usage.folder))
-        await play.through()
-        await run.check(play)
+    async with proxied(run, workers=_WORKERS) as there:
+        await there.hurt(_faults(there))
 
 
-def _faults(run: Run, broker: Proxy, postgres: Proxy) -> Sequence[Fault]:
+def _faults(there: Proxied) -> Sequence[Fault]:
+    run, broker, postgres = there.run, there.broker, there.postgres
     kinds = (
         lambda: network.cut_in_frame(broker, "broker", "up"),
         lambda: network.cut_in_frame(postgres, "postgres", "up"),
@@ -73,4 +34,4 @@ def _faults(run: Run, broker: Proxy, postgres: Proxy) -> Sequence[Fault]:
         lambda: network.cut_all(postgres, "postgres"),
         lambda: network.narrow(postgres, "postgres", bytes_per_s=20_000, seconds=6),
     )
-    return [kinds[place % len(kinds)]() for place in range(run.faults)]
+    return there.by_turns(kinds)

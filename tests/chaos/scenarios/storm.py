@@ -11,33 +11,21 @@ from tests.chaos.faults.postgres import kill_postgres, stop_postgres
 from tests.chaos.faults.stop import stop_worker
 from tests.chaos.feed import raw_records
 from tests.chaos.hits import Hit
-from tests.chaos.play import Fault, Play, playing
-from tests.chaos.proxy import Proxy
+from tests.chaos.play import Fault, Play
 from tests.chaos.run import Run
-from tests.chaos.scenarios.network import proxied_pair
-from tests.chaos.usage import generated
-
-_WORKERS = ("normalise-1", "normalise-2", "rate-1", "rate-2", "load")
+from tests.chaos.scenarios.proxied import Proxied, proxied
 
 
 async def storm(run: Run) -> None:
     """Two faults at once: one of a service or a process that sleeps, one of a worker or a way."""
-    usage = await generated(run.new_folder() / "usage", records=run.records, seed=run.seed)
-    async with (
-        proxied_pair() as (pair, broker, postgres, environment),
-        playing(
-            pair, run.new_folder(), usage, seed=run.seed, hits=run.hits, environment=environment
-        ) as play,
-    ):
-        await play.workers.start(*_WORKERS)
-        faults = [_both(run, broker, postgres) for _ in range(run.faults // 2)]
+    async with proxied(run) as there:
+        faults = [_both(there) for _ in range(run.faults // 2)]
         # A client may send again what a dying broker had taken: so no ends of files.
-        await play.under_load(faults, raw_records(usage.folder, whole_files=False))
-        await play.through()
-        await run.check(play)
+        await there.hurt(faults, raw_records(there.play.generated.folder, whole_files=False))
 
 
-def _both(run: Run, broker: Proxy, postgres: Proxy) -> Fault:
+def _both(there: Proxied) -> Fault:
+    run, broker, postgres = there.run, there.broker, there.postgres
     draw = run.random
     slow = draw.choice(
         [
