@@ -13,7 +13,6 @@ from pipeline.rate_records import Charged, charged_of, rest_json, usage_json
 from pipeline.rate_terms import PeriodCounters, Terms, TermsInForce
 from rating.rate import Filtered, Selected, charge_after, select_price
 from schemas import usage
-from schemas.decimals import ZERO
 from schemas.flow import SourceRecord
 from schemas.proof import Versions
 from schemas.refusal import RefusalReason, Refused
@@ -125,7 +124,7 @@ def _priceable(
     month_ms = terms.month_start_ms
     charged = None
     if len(counters) == 1:
-        priced = charge_after(selected, taken_before=ZERO, billed_before=ZERO)
+        priced = charge_after(selected, ())
         charged = charged_of(selected, priced, month_ms)
     charge_id = terms.digests.charge_id(event.identity)
     provenance = event.provenance

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
+from rating.counting import Count
 from rating.rate import Priced, Selected
 from schemas.decimals import DecimalText, to_text
 from schemas.flow import SourceRecord
@@ -23,7 +24,7 @@ class Charged(msgspec.Struct, frozen=True, gc=False):
     amount: Decimal
     amount_text: DecimalText
     billed: Decimal
-    free: Decimal
+    counts: tuple[Count, ...]
     price_json: bytes
     explanation: msgspec.Raw
 
@@ -43,7 +44,7 @@ def charged_of(selected: Selected, priced: Priced, usage_period_ms: int) -> Char
         priced.amount,
         amount_text,
         billed,
-        free,
+        priced.counts,
         fields_json(part),
         explanation_json(priced.explanation),
     )

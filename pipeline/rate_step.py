@@ -19,9 +19,8 @@ from pipeline.rate_running import RunningState
 from pipeline.rate_tally import RateTally
 from pipeline.rate_terms import PeriodCounter, PeriodCounters, TermsInForce
 from rating.catalogue import Catalogue
-from rating.rate import Filtered, Priced, Selected, charge_after
+from rating.rate import Filtered, Selected, charge_after
 from schemas import ledger, suspense, usage
-from schemas.decimals import ZERO
 from schemas.flow import Append, Channel, Decided, Headers, SourceRecord, StateChange
 from schemas.ledger import Charge, CounterAfter
 from schemas.ledger_parts import CountedPart, charge_json, fields_json
@@ -113,7 +112,7 @@ class _Work:
         before = [self.state.bucket(counter.key) for counter in counters]
         charged = priceable.charged
         if charged is None:
-            priced = _priced_after(selected, before)
+            priced = charge_after(selected, before[1:])
             charged = charged_of(selected, priced, usage_period_ms)
         amount = charged.amount
         head = self.state.head(terms.head_key)
@@ -138,7 +137,7 @@ class _Work:
                     [
                         CounterAfter(
                             counter.name,
-                            usage_period_ms,
+                            counter.start_ms,
                             bucket.records,
                             bucket.quantity_text,
                             bucket.amount_text,
@@ -215,16 +214,6 @@ class _Work:
         self.tally.suspended(suspended)
 
 
-def _priced_after(selected: Selected, before: Sequence[RunningBucket]) -> Priced:
-    """Return what the price comes to, after the counters that it asks for."""
-    allowance, tier = selected.counting
-    return charge_after(
-        selected,
-        taken_before=ZERO if allowance is None else before[1].quantity,
-        billed_before=ZERO if tier is None else before[-1].quantity,
-    )
-
-
 def _added(
     selected: Selected,
     counters: PeriodCounters,
@@ -233,9 +222,7 @@ def _added(
 ) -> list[tuple[PeriodCounter, RunningBucket]]:
     """Return the counters that the charge changes, with their buckets after it."""
     after = [(counters[0], add_running(before[0], selected.used, charged.amount))]
-    allowance, tier = selected.counting
-    if allowance is not None and charged.free:
-        after.append((counters[1], add_running(before[1], charged.free)))
-    if tier is not None and charged.billed:
-        after.append((counters[-1], add_running(before[-1], charged.billed)))
+    for place, count in enumerate(charged.counts, 1):
+        if count is not None:
+            after.append((counters[place], add_running(before[place], *count)))
     return after

@@ -15,11 +15,12 @@ from counters.count import product_counter
 from counters.limits import LimitInForce, in_force, that_count
 from counters.state import bucket_key, head_key
 from pipeline.generations import Generations
-from rating.catalogue import Catalogue, Counting, Offer
+from rating.catalogue import Catalogue, Offer
+from rating.counting import CounterPeriod, Counting
 from rating.rate import counter_names, find_offer
 from schemas.event_digests import EventDigests
 from schemas.ledger_parts import head_json
-from schemas.period import month_of
+from schemas.period import day_of, month_of
 from schemas.reference import Account, ReferenceData, Subscription
 from schemas.refusal import RefusalReason, Refused
 from schemas.usage import UsageEvent
@@ -41,15 +42,17 @@ class PeriodCounter(msgspec.Struct, frozen=True, gc=False):
 
     name: str
     key: bytes
+    start_ms: int  # of its period
 
 
 PeriodCounters = tuple[PeriodCounter, ...]
-"""The product's, then those that the price asks for, the allowance's first."""
+"""The product's, then those that the price asks for, in their order."""
 
 
 class Terms(msgspec.Struct, gc=False):
-    """What an event of one subscription and product meets. The last four fields change: they are
-    the month that was asked for last, and its counters."""
+    """What an event of one subscription and product meets. The last six fields change: they are
+    the month that was asked for last, and its counters with the instants between which they are
+    the right ones."""
 
     tenant: str
     rating_key: str
@@ -68,6 +71,8 @@ class Terms(msgspec.Struct, gc=False):
     month_end_ms: int
     counting: Counting | None = None
     named: PeriodCounters = ()
+    named_from_ms: int = 0
+    named_to_ms: int = 0
 
     def fits(self, event: UsageEvent) -> bool:
         """Return whether these are the terms of an event of the same account, subscription and
@@ -81,25 +86,34 @@ class Terms(msgspec.Struct, gc=False):
         )
 
     def counters(self, at_ms: int, counting: Counting) -> PeriodCounters:
-        """Return the counters in the month that an instant lies in, which `month_start_ms` is the
-        start of from then on."""
+        """Return the counters in the periods that an instant lies in. `month_start_ms` is the start
+        of its month from then on."""
+        if counting is self.counting and self.named_from_ms <= at_ms < self.named_to_ms:
+            return self.named
         if not self.month_start_ms <= at_ms < self.month_end_ms:
             self.month_start_ms, self.month_end_ms = month_of(at_ms, zone=self.zone)
-        elif counting is self.counting:
-            return self.named
+        self.named_from_ms, self.named_to_ms = self.month_start_ms, self.month_end_ms
+        if any(counter.period is CounterPeriod.DAY for counter in counting):
+            self.named_from_ms, self.named_to_ms = day_of(at_ms, zone=self.zone)
         self.counting = counting
-        self.named = self._named(counting, self.month_start_ms)
+        self.named = self._named(counting)
         return self.named
 
-    def _named(self, counting: Counting, start_ms: int) -> PeriodCounters:
+    def _named(self, counting: Counting) -> PeriodCounters:
         offer = self.offer
         assert isinstance(offer, Offer), "an event without a price has no counters"
         product = product_counter(offer.product, unit=offer.unit, currency=offer.currency)
         names = counter_names(counting, subscription_id=self.subscription_id, unit=offer.unit)
+        starts_ms = [
+            self.named_from_ms if counter.period is CounterPeriod.DAY else self.month_start_ms
+            for counter in counting
+        ]
         return tuple(
             [
-                PeriodCounter(name, bucket_key(self.rating_key, name, start_ms))
-                for name in (product, *names)
+                PeriodCounter(name, bucket_key(self.rating_key, name, start_ms), start_ms)
+                for name, start_ms in zip(
+                    (product, *names), (self.month_start_ms, *starts_ms), strict=True
+                )
             ]
         )
 

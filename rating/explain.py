@@ -7,7 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from rating.units import plain, readable
-from schemas.decimals import EXACT, ZERO
+from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import Charge, ExplanationStep
 
 _LEAST_PLACES = 2  # of an amount: 0.20, not 0.2
@@ -98,6 +98,12 @@ def _band(_charge: Charge, fields: list[str]) -> str:
     return f"It began on {_WEEKDAYS[weekday]} at {clock}, local time: {band}."
 
 
+def _band_end(_charge: Charge, fields: list[str]) -> str:
+    band, end = fields
+    weekday, clock = end.split(" ")
+    return f"It ended on {_WEEKDAYS[weekday]} at {clock}, local time: {band}."
+
+
 def _no_usage(_charge: Charge, _fields: list[str]) -> str:
     return "Nothing was used, so nothing is charged."
 
@@ -111,13 +117,45 @@ def _rounded_units(charge: Charge, fields: list[str]) -> str:
 
 
 def _allowance(charge: Charge, fields: list[str]) -> str:
-    allowance_id, size, taken, free = fields
-    left = EXACT.subtract(Decimal(size), Decimal(taken))
-    left = left if left > ZERO else ZERO
+    allowance_id, size, taken, free, *period = fields
     return (
-        f"Allowance {allowance_id} of {_units(charge, size)} a month had "
-        f"{readable(left, charge.unit)} left: {_units(charge, free)} is free."
+        f"Allowance {allowance_id} of {_units(charge, size)} a {_period(period)} had "
+        f"{readable(_left(size, taken), charge.unit)} left: {_units(charge, free)} is free."
     )
+
+
+def _credit(charge: Charge, fields: list[str]) -> str:
+    allowance_id, size, taken, paid, *period = fields
+    left = _money(to_text(_left(size, taken)), charge.currency)
+    return (
+        f"Allowance {allowance_id} of {_money(size, charge.currency)} a {_period(period)} had "
+        f"{left} left: "
+        f"{_money(paid, charge.currency)} is paid by it."
+    )
+
+
+def _period(stated: list[str]) -> str:
+    return stated[0] if stated else "month"
+
+
+def _left(size: str, taken: str) -> Decimal:
+    left = EXACT.subtract(Decimal(size), Decimal(taken))
+    return left if left > ZERO else ZERO
+
+
+def _free_records(_charge: Charge, fields: list[str]) -> str:
+    free, before = fields
+    return f"The first {free} records of the month are free, and this is number {int(before) + 1}."
+
+
+def _free_units(charge: Charge, fields: list[str]) -> str:
+    stated, free = fields
+    return f"The first {_units(charge, stated)} of each record is free: {_units(charge, free)}."
+
+
+def _minimum_units(charge: Charge, fields: list[str]) -> str:
+    units, least = fields
+    return f"{_units(charge, units)} is billed as at least {_units(charge, least)}."
 
 
 def _increments(charge: Charge, fields: list[str]) -> str:
@@ -141,6 +179,20 @@ def _connect_fee(charge: Charge, fields: list[str]) -> str:
     return f"Connect fee: {_money(fields[0], charge.currency)}."
 
 
+def _percent(charge: Charge, fields: list[str]) -> str:
+    return f"{plain(Decimal(fields[0]))} % of {_units(charge, charge.billed)}."
+
+
+def _stretch(charge: Charge, fields: list[str]) -> str:
+    band, start, count, increment, amount, per_units = fields
+    where = f"From {_units(charge, start)} on" if Decimal(start) else "From its beginning"
+    hours = f", {band}" if band else ""
+    return (
+        f"{where}{hours}: {count} increments of {_units(charge, increment)}, at "
+        f"{_money(amount, charge.currency)} {_per(charge, per_units)}."
+    )
+
+
 def _flat(charge: Charge, fields: list[str]) -> str:
     return f"One price for each event: {_money(fields[0], charge.currency)}."
 
@@ -160,23 +212,95 @@ def _tier(charge: Charge, fields: list[str]) -> str:
     )
 
 
+def _tier_started(charge: Charge, fields: list[str]) -> str:
+    start, end, units, amount, per_units = fields
+    return _tier(charge, [start, end, units, amount, per_units])[:-1] + ", each one begun."
+
+
+def _tier_fee(charge: Charge, fields: list[str]) -> str:
+    start, _end, fee = fields
+    return f"The tier above {_units(charge, start)} begins: {_money(fee, charge.currency)}."
+
+
+def _volume(charge: Charge, fields: list[str]) -> str:
+    total, end, amount, per_units, fee = fields
+    tier = f"up to {_units(charge, end)}" if end else "without end"
+    flat = f", and {_money(fee, charge.currency)} once" if Decimal(fee) else ""
+    return (
+        f"With it the month has {_units(charge, total)}: all of it is in the tier {tier}, at "
+        f"{_money(amount, charge.currency)} {_per(charge, per_units)}{flat}."
+    )
+
+
+def _packages(charge: Charge, fields: list[str]) -> str:
+    total, size, count, amount = fields
+    return (
+        f"With it the month has {_units(charge, total)}: {count} packages of "
+        f"{_units(charge, size)}, at {_money(amount, charge.currency)} each."
+    )
+
+
+def _discount(charge: Charge, fields: list[str]) -> str:
+    percent, before = fields
+    return f"{plain(Decimal(percent))} % off {_money(before, charge.currency)}."
+
+
+def _least(charge: Charge, fields: list[str]) -> str:
+    bound, before = (_money(amount, charge.currency) for amount in fields)
+    return f"At least {bound} for each event: it came to {before}."
+
+
+def _most(charge: Charge, fields: list[str]) -> str:
+    bound, before = (_money(amount, charge.currency) for amount in fields)
+    return f"At most {bound} for each event: it came to {before}."
+
+
+def _cap(charge: Charge, fields: list[str]) -> str:
+    period, bound, before = fields
+    return (
+        f"At most {_money(bound, charge.currency)} a {period}: "
+        f"{_money(before, charge.currency)} was charged before."
+    )
+
+
 def _round(_charge: Charge, fields: list[str]) -> str:
-    rule, places = fields
-    return f"Rounded {_ROUNDINGS[rule]} to {places} decimal places."
+    """One rule and what it keeps after the other."""
+    said = []
+    for rule, kept in zip(fields[::2], fields[1::2], strict=True):
+        multiple = kept.removeprefix("to ")
+        what = f"{kept} decimal places" if multiple == kept else f"multiples of {multiple}"
+        said.append(f"{_ROUNDINGS[rule]} to {what}")
+    return f"Rounded {', then '.join(said)}."
 
 
 _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "price": _price,
     "prefix": _prefix,
     "band": _band,
+    "band_end": _band_end,
     "no_usage": _no_usage,
     "units": _rounded_units,
+    "free_records": _free_records,
+    "free_units": _free_units,
     "allowance": _allowance,
+    "credit": _credit,
+    "minimum_units": _minimum_units,
     "increments": _increments,
     "rate": _rate,
+    "percent": _percent,
+    "stretch": _stretch,
     "connect_fee": _connect_fee,
     "flat": _flat,
     "month_before": _month_before,
     "tier": _tier,
+    "tier_started": _tier_started,
+    "tier_fee": _tier_fee,
+    "volume": _volume,
+    "volume_started": _volume,
+    "packages": _packages,
+    "discount": _discount,
+    "least": _least,
+    "most": _most,
+    "cap": _cap,
     "round": _round,
 }

@@ -35,6 +35,13 @@ def day_number(date: dt.date) -> int:
     return date.toordinal() - _EPOCH_ORDINAL
 
 
+@lru_cache(maxsize=4096)
+def month_day(day: int) -> int:
+    """Return a local day since 1 January 1970 as month x 100 + day: 1224 is Christmas Eve."""
+    date = dt.date.fromordinal(day + _EPOCH_ORDINAL)
+    return date.month * 100 + date.day
+
+
 @lru_cache(maxsize=MINUTES_OF_WEEK)
 def minute_name(minute_of_week: int) -> str:
     """Return a minute of the week as ``Mon 08:15``."""

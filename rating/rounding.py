@@ -1,4 +1,4 @@
-"""The rounding that a price names, and the two ways in which a charge uses it."""
+"""The rounding that a price names, and the ways in which a charge uses it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,27 @@ from schemas.decimals import EXACT
 from schemas.money import RATED_DECIMAL_PLACES, Rounding, round_quotient
 
 
-class RoundingRule(msgspec.Struct, frozen=True, gc=False):
-    """The last step of every charge: the rule for a tie, and how many places are kept."""
+class RoundingRule(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The last step of every charge: the rule for what is left, and how much is kept."""
 
     rule: Rounding = Rounding.HALF_UP
     decimal_places: int = RATED_DECIMAL_PLACES
+    to: Decimal | None = None  # a multiple of this, such as 0.05 or 100, in place of places
+    then: RoundingRule | None = None  # rounds what this one gives: to the cent, then up to ten
 
 
 def rounded(rule: RoundingRule, undivided: Decimal, *, divide_by: Decimal) -> Decimal:
-    """Return ``undivided / divide_by`` in one rounding."""
-    return round_quotient(undivided, divide_by, rule.decimal_places, rule.rule)
+    """Return ``undivided / divide_by`` in one rounding, or in as many as the rule has."""
+    multiple = rule.to
+    if multiple is None:
+        found = round_quotient(undivided, divide_by, rule.decimal_places, rule.rule)
+    else:
+        whole = round_quotient(undivided, EXACT.multiply(divide_by, multiple), 0, rule.rule)
+        found = EXACT.multiply(whole, multiple)
+    return found if rule.then is None else rounded(rule.then, found, divide_by=_ONE)
+
+
+_ONE = Decimal(1)
 
 
 def growth(rule: RoundingRule, *, before: Decimal, after: Decimal, divide_by: Decimal) -> Decimal:

@@ -7,17 +7,19 @@ from decimal import Decimal
 import msgspec
 
 from rating.catalogue.compiled import (
-    NO_COUNTING,
+    BandedCall,
     CardPrice,
     Catalogue,
-    Counting,
     Entry,
     Offer,
     Price,
     Rule,
 )
+from rating.counting import NO_COUNTING, Counting
 from rating.local_time import local_time, minute_name
-from rating.price.bands import BandedPrice
+from rating.price.bands import BandChoice, BandedPrice, Bands
+from rating.price.call import CallPrice
+from rating.scheduling import call_in_bands, call_on_card
 from schemas.decimals import ZERO
 from schemas.ledger import ExplanationStep
 from schemas.refusal import RefusalReason, Refused
@@ -45,18 +47,8 @@ class Selected(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def counters(self) -> tuple[str, ...]:
-        """Return the names of the counters to fetch, the allowance's first; none for most."""
+        """Return the names of the counters to fetch; none for most."""
         return counter_names(self.counting, subscription_id=self.subscription_id, unit=self.unit)
-
-    @property
-    def allowance_counter(self) -> str | None:
-        """Return the name of the allowance's counter, if the price has an allowance."""
-        return self.counters[0] if self.counting[0] is not None else None
-
-    @property
-    def tier_counter(self) -> str | None:
-        """Return the name of the counter of billed units, if the price grows over the month."""
-        return self.counters[-1] if self.counting[1] is not None else None
 
 
 class Filtered(msgspec.Struct, frozen=True):
@@ -66,11 +58,8 @@ class Filtered(msgspec.Struct, frozen=True):
 
 
 def counter_names(counting: Counting, *, subscription_id: str, unit: str) -> tuple[str, ...]:
-    """Return the names of a subscription's counters for a price, the allowance's first."""
-    # With the unit: a catalogue that measures the product in another one must not take the
-    # seconds counted so far for minutes.
-    kinds = zip(("allowance", "tier"), counting, strict=True)
-    return tuple([f"{kind}:{subscription_id}:{of}:{unit}" for kind, of in kinds if of is not None])
+    """Return the names of the counters of a price for a subscription, in their order."""
+    return tuple([each.name(subscription_id=subscription_id, unit=unit) for each in counting])
 
 
 def select(
@@ -129,8 +118,8 @@ def select_price(offer: Offer, event: UsageEvent, plan_code: str) -> Selected | 
     if rule is None:
         return _selected_by_time(offer, entry, event, used)
     price = rule.model
-    assert not isinstance(price, BandedPrice | CardPrice)
-    counting = rule.counting if used else NO_COUNTING
+    assert not isinstance(price, BandedPrice | CardPrice | BandedCall)
+    counting = rule.counting if used or offer.prices_zero else NO_COUNTING
     return Selected(offer, rule, price, used, (rule.price_step,), event.subscription_id, counting)
 
 
@@ -170,25 +159,71 @@ def _selected_by_time(
     counting = rule.counting
     steps: tuple[ExplanationStep, ...]
     if isinstance(model, CardPrice):
-        bands, card = model.bands, model.card
-        band = None if bands is None else bands.at(minute)
-        row = card.find(event.destination or "", day=day, band=band)
-        if row is None:
-            return _unknown_destination(f"rate card {card.code}", event.destination)
-        price = row.price
-        prefix = ("prefix", row.prefix, row.destination, card.code)
-        if band is None:
-            steps = (rule.price_step, prefix)
-        else:
-            steps = (rule.price_step, prefix, ("band", band, minute_name(minute)))
+        found = _of_card(model, event, used, day, minute)
+        if isinstance(found, Refused):
+            return found
+        price, named = found
+        steps = (rule.price_step, *named)
     elif isinstance(model, BandedPrice):
-        band = model.bands.at(minute)
+        band, at_ms = _band(model.bands, model.choice, event, day, minute)
         price = model.prices[band]
-        steps = (rule.price_step, ("band", band, minute_name(minute)))
+        steps = (rule.price_step, _band_step(model.choice, band, at_ms, event.zone))
         counting = rule.counting_of_band[band]
+    elif isinstance(model, BandedCall):
+        if model.choice is BandChoice.SPLIT:
+            price = call_in_bands(
+                model.bands, model.rates, model.connect_fee, event=event, used_units=used
+            )
+            steps = (rule.price_step,)
+        else:
+            band, at_ms = _band(model.bands, model.choice, event, day, minute)
+            price = CallPrice(model.rates[band], model.connect_fee)
+            steps = (rule.price_step, _band_step(model.choice, band, at_ms, event.zone))
     else:
         price = model
         steps = (rule.price_step,)
-    if not used:
+    if not used and not offer.prices_zero:
         counting = NO_COUNTING
     return Selected(offer, rule, price, used, steps, event.subscription_id, counting)
+
+
+_Found = tuple[Price, tuple[ExplanationStep, ...]]
+
+
+def _of_card(
+    model: CardPrice, event: UsageEvent, used: Decimal, day: int, minute: int
+) -> _Found | Refused:
+    """Return the price of the longest prefix, and the steps that say so."""
+    bands, card = model.bands, model.card
+    band, at_ms = None, event.started_at_ms
+    if bands is not None:
+        band, at_ms = _band(bands, model.choice, event, day, minute)
+    row = card.find(event.destination or "", day=day, band=band)
+    if row is None:
+        return _unknown_destination(f"rate card {card.code}", event.destination)
+    prefix = ("prefix", row.prefix, row.destination, card.code)
+    if band is None:
+        return row.price, (prefix,)
+    if model.choice is not BandChoice.SPLIT:
+        return row.price, (prefix, _band_step(model.choice, band, at_ms, event.zone))
+    assert bands is not None
+    call = call_on_card(card, row, bands, event=event, used_units=used, day=day)
+    if call is None:
+        return _unknown_destination(f"rate card {card.code}, in all the hours", event.destination)
+    return call, (prefix,)
+
+
+def _band(
+    bands: Bands, choice: BandChoice, event: UsageEvent, day: int, minute: int
+) -> tuple[str, int]:
+    """Return the band that decides, and its instant; a split begins with that of the start."""
+    if choice is not BandChoice.END or event.ended_at_ms is None:
+        return bands.at(day, minute), event.started_at_ms
+    # The end is outside: a call that ends at eight has no part of what begins at eight.
+    last_ms = max(event.started_at_ms, event.ended_at_ms - 1)
+    return bands.at_instant(last_ms, zone=event.zone), last_ms
+
+
+def _band_step(choice: BandChoice, band: str, at_ms: int, zone: str) -> ExplanationStep:
+    code = "band_end" if choice is BandChoice.END else "band"
+    return code, band, minute_name(local_time(at_ms, zone=zone)[1])

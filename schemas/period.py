@@ -56,6 +56,25 @@ def month_of(at_ms: int, *, zone: str) -> tuple[int, int]:
     return months[index], months[index + 1]
 
 
+@lru_cache(maxsize=4096)
+def _local_days(zone: str, day: int) -> tuple[int, ...]:
+    """Return when the local days around a UTC day begin."""
+    local = from_ms(day * 86_400_000).date() - dt.timedelta(days=1)
+    dates = [local + dt.timedelta(days=number) for number in range(4)]
+    begin = [dt.datetime(*each.timetuple()[:3], tzinfo=zone_info(zone)) for each in dates]
+    return tuple(to_ms(each.astimezone(dt.UTC)) for each in begin)
+
+
+def day_of(at_ms: int, *, zone: str) -> tuple[int, int]:
+    """Return [start, end) of the local day that ``at_ms`` lies in, in UTC milliseconds.
+
+    Where a midnight does not exist (clocks go forward at midnight), the first instant after it.
+    """
+    starts = _local_days(zone, at_ms // 86_400_000)
+    index = bisect_right(starts, at_ms) - 1
+    return starts[index], starts[index + 1]
+
+
 @lru_cache(maxsize=65536)
 def _month_by_day(day: int, zone: str) -> tuple[int, int]:
     return month_of(day * 86_400_000, zone=zone)

@@ -71,7 +71,7 @@ PLAN = Plan(
                 per_units=Decimal(60),
                 increments=Increments(Decimal(60), Decimal(1)),
             ),
-            allowance="minutes",
+            allowances=("minutes",),
         ),
         _price(
             "traffic",

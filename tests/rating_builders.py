@@ -3,15 +3,17 @@
 import datetime as dt
 import textwrap
 from decimal import Decimal
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from counters.state import NEW_HEAD
 from rating.catalogue import check, compile
+from rating.counting import CounterPeriod
 from rating.rate import RatedUsage, Selected, charge, select
 from schemas.decimals import to_text
-from schemas.period import month_start_of, to_ms
+from schemas.period import day_of, month_start_of, to_ms
 from schemas.usage import Provenance, UsageEvent
 from tests.ledger_builders import charge_after
 
@@ -100,29 +102,43 @@ def event(
     )
 
 
+class Bucket(NamedTuple):
+    """A counter in a period."""
+
+    records: int = 0
+    quantity: Decimal = Decimal(0)
+    amount: Decimal = Decimal(0)
+
+
 class Month:
     """Rates events one after the other and counts what their prices ask for, as counters do."""
 
     def __init__(self, catalogue, plan="p", currency="EUR"):
         self.catalogue, self.plan, self.currency = catalogue, plan, currency
         self.counted = {}
+        self.restated = Decimal(0)
 
     def rate(self, usage):
         """Return the charge for an event, or why there is none."""
         selected = select(self.catalogue, usage, self.plan, self.currency)
         if not isinstance(selected, Selected):
             return selected
-        period = month_start_of(usage.started_at_ms, zone=usage.zone)
-        before = {
-            name: self.counted[name, period]
-            for name in selected.counters
-            if (name, period) in self.counted
+        month = month_start_of(usage.started_at_ms, zone=usage.zone)
+        day, _ = day_of(usage.started_at_ms, zone=usage.zone)
+        keys = {
+            name: (name, day if counter.period is CounterPeriod.DAY else month)
+            for name, counter in zip(selected.counters, selected.counting, strict=True)
         }
+        before = {name: self.counted[key] for name, key in keys.items() if key in self.counted}
         rated = charge(selected, before)
         assert isinstance(rated, RatedUsage)
-        for name, units in rated.counted:
-            assert name in selected.counters, "a counter is counted only if it was asked for"
-            self.counted[name, period] = self.counted.get((name, period), Decimal(0)) + units
+        self.restated += rated.restated
+        for name, quantity, amount in rated.counted:
+            assert name in keys, "a counter is counted only if it was asked for"
+            bucket = self.counted.get(keys[name], Bucket())
+            self.counted[keys[name]] = Bucket(
+                bucket.records + 1, bucket.quantity + quantity, bucket.amount + (amount or 0)
+            )
         return rated
 
 

@@ -2,7 +2,7 @@
 
 from rating.catalogue.check_files import Checked, check
 from rating.catalogue.compile_document import compile, compile_parts
-from rating.catalogue.compiled import Catalogue, Counting, Offer
+from rating.catalogue.compiled import Catalogue, Offer
 from rating.catalogue.differences import diff
 from rating.catalogue.document import CatalogueDocument
 from rating.catalogue.document_parts import (
@@ -19,7 +19,6 @@ __all__ = [
     "CatalogueDocument",
     "CatalogueError",
     "Checked",
-    "Counting",
     "MissingChunk",
     "Offer",
     "check",

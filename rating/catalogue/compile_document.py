@@ -6,30 +6,33 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
+from rating.amount import Adjusting
 from rating.catalogue import document as doc
+from rating.catalogue.compile_bands import compile_bands
+from rating.catalogue.compile_model import CompileModel, allowance_of, grows
 from rating.catalogue.compiled import (
-    NO_COUNTING,
+    BandedCall,
+    Cap,
     CardPrice,
     Catalogue,
     CompiledPlan,
-    Counting,
     Entry,
+    Free,
     Model,
     Offer,
     Rule,
 )
 from rating.catalogue.document_parts import RowsOf, document_with_rows
-from rating.local_time import MINUTES_OF_DAY, MINUTES_OF_WEEK, day_number
-from rating.price.allowance import Allowance
-from rating.price.bands import BandedPrice, WeekBands
-from rating.price.flat import FlatPrice
-from rating.price.graduated import GraduatedPrice
+from rating.counting import Counter, CounterKind, CounterPeriod, Counting
+from rating.local_time import day_number
+from rating.price.bands import BandedPrice
 from rating.price.increments import Increments
 from rating.price.per_unit import PerUnitPrice, per_unit_price
 from rating.price.rate_card import FIRST_DAY, LAST_DAY, RateCard, RateCardRow
 from rating.rounding import RoundingRule
 from rating.units import RECORD
-from schemas.decimals import ZERO
+from schemas.decimals import ZERO, to_text
+from schemas.ledger import ExplanationStep
 
 
 def compile_parts(head_json: bytes, chunks: Mapping[str, bytes], version: int) -> Catalogue:
@@ -47,7 +50,7 @@ def compile(document: doc.CatalogueDocument, version: int) -> Catalogue:
 
 
 def _compile(document: doc.CatalogueDocument, version: int, rows_of: RowsOf) -> Catalogue:
-    bands = {band_set.code: _week_bands(band_set) for band_set in document.bands}
+    bands = compile_bands(document)
     cards = {
         card.code: CardPrice(
             _rate_card(card.code, rows_of(card)), bands[card.bands] if card.bands else None
@@ -57,21 +60,12 @@ def _compile(document: doc.CatalogueDocument, version: int, rows_of: RowsOf) -> 
     products = {product.code: product for product in document.products}
     return Catalogue(
         version=version,
-        plans={plan.code: _plan(plan, products, bands, cards) for plan in document.plans},
+        plans={
+            plan.code: _plan(plan, products, CompileModel(bands, cards)) for plan in document.plans
+        },
         product_types={code: product.product_type for code, product in products.items()},
         limits=document.limits,
     )
-
-
-def _week_bands(band_set: doc.BandSet) -> WeekBands:
-    of_minute: list[str | None] = [None] * MINUTES_OF_WEEK
-    for band in band_set.bands:
-        for window in band.windows:
-            start = window.weekday * MINUTES_OF_DAY
-            for minute in range(start + window.from_minute, start + window.to_minute):
-                assert of_minute[minute] is None, "bands do not overlap"
-                of_minute[minute] = band.code
-    return WeekBands(band_set.code, tuple(name for name in of_minute if name is not None))
 
 
 def _rate_card(code: str, rows: Iterable[doc.CardRow]) -> RateCard:
@@ -120,24 +114,21 @@ def _last_day(date: dt.date | None) -> int:
 
 
 def _plan(
-    plan: doc.Plan,
-    products: dict[str, doc.Product],
-    bands: dict[str, WeekBands],
-    cards: dict[str, CardPrice],
+    plan: doc.Plan, products: dict[str, doc.Product], compile_model: CompileModel
 ) -> CompiledPlan:
-    allowances = {
-        allowance.code: Allowance(
-            f"{plan.code}/{allowance.code}",
-            allowance.units,
-            allowance.consume is doc.Consume.INCREMENTS,
-        )
-        for allowance in plan.allowances
-    }
+    allowances = {allowance.code: allowance for allowance in plan.allowances}
     entries: dict[str, list[Entry]] = {}
     for price in plan.prices:
         price_id = f"{plan.code}/{price.code}"
         rules = tuple(
-            _rule(price_id, version, allowances, bands, cards) for version in price.versions
+            _rule(
+                price_id,
+                version,
+                {code: allowances[code] for code in version.allowances},
+                plan.code,
+                compile_model(version.model),
+            )
+            for version in price.versions
         )
         entry = Entry(
             price_id=price_id,
@@ -160,7 +151,7 @@ def _always(rules: tuple[Rule, ...]) -> Rule | None:
     """Return the rule that needs no local time to be selected, if there is one."""
     first = rules[0]
     in_force = (first.from_day, first.to_day) == (FIRST_DAY, LAST_DAY)
-    timeless = not isinstance(first.model, BandedPrice | CardPrice)
+    timeless = not isinstance(first.model, BandedPrice | CardPrice | BandedCall)
     return first if in_force and timeless else None
 
 
@@ -172,6 +163,7 @@ def _offer(product: doc.Product, currency: str, entries: tuple[Entry, ...]) -> O
         unit=product.unit,
         counts_records=product.unit == RECORD,
         filters_zero=product.zero_usage is doc.ZeroUsage.FILTER,
+        prices_zero=product.zero_usage is doc.ZeroUsage.PRICE,
         tax_code=product.tax_code,
         entries=entries,
     )
@@ -180,13 +172,28 @@ def _offer(product: doc.Product, currency: str, entries: tuple[Entry, ...]) -> O
 def _rule(
     price_id: str,
     version: doc.PriceVersion,
-    allowances: dict[str, Allowance],
-    bands: dict[str, WeekBands],
-    cards: dict[str, CardPrice],
+    allowances: dict[str, doc.PlanAllowance],
+    plan_code: str,
+    model: Model,
 ) -> Rule:
-    rounding = RoundingRule(version.rounding, version.decimal_places)
-    model = _model(version.model, bands, cards)
-    allowance = None if version.allowance is None else allowances[version.allowance]
+    units = tuple(allowance_of(plan_code, each) for each in allowances.values() if not each.money)
+    credits = tuple(allowance_of(plan_code, each) for each in allowances.values() if each.money)
+    free = Free(version.free_records, version.free_units, version.minimum_units)
+    adjusting, caps = _adjusting(version)
+    growing = grows(version.model, has_allowances=bool(units))
+    before = tuple(
+        Counter(CounterKind.ALLOWANCE, each.allowance_id, each.period, each.shared)
+        for each in units
+    )
+    after = _counted_after_price(price_id, caps, version.free_records > 0)
+    after = (
+        *(each for each in after if each.kind is CounterKind.CAP),
+        *(
+            Counter(CounterKind.ALLOWANCE, each.allowance_id, each.period, each.shared)
+            for each in credits
+        ),
+        *(each for each in after if each.kind is not CounterKind.CAP),
+    )
     return Rule(
         price_id=price_id,
         price_step=(
@@ -195,59 +202,71 @@ def _rule(
             "" if version.valid_from is None else version.valid_from.isoformat(),
         ),
         model=model,
-        rounding=rounding,
-        rounding_step=("round", version.rounding.name.lower(), str(version.decimal_places)),
-        zero=ZERO.scaleb(-version.decimal_places),
-        counting=_counting(price_id, model, allowance),
-        counting_of_band=_counting_of_band(price_id, model, allowance),
-        allowance=allowance,
+        rounding=version.rounding,
+        rounding_step=_rounding_step(version.rounding),
+        zero=_zero(version.rounding),
+        grows=growing,
+        counting=(*before, *_tier(price_id, growing), *after),
+        counting_of_band=_counting_of_band(price_id, model, growing, before, after),
         round_units=version.round_units,
+        free=None if free == Free() else free,
+        allowances=units,
+        adjusting=adjusting,
+        caps=caps,
+        credits=credits,
         from_day=_first_day(version.valid_from),
         to_day=_last_day(version.valid_to),
     )
 
 
-def _counting(price_id: str, model: Model, allowance: Allowance | None) -> Counting:
-    """Return what a price must know of the month so far."""
-    if allowance is None:
-        return (None, price_id) if isinstance(model, GraduatedPrice) else NO_COUNTING
-    # A card has a price per destination: nothing there that could grow over the month.
-    grows = not isinstance(model, FlatPrice | CardPrice)
-    return allowance.allowance_id, price_id if grows else None
+def _tier(name: str, growing: bool) -> Counting:
+    """Return the counter of units billed, of a price that grows over the month."""
+    return (Counter(CounterKind.TIER, name),) if growing else ()
+
+
+def _counted_after_price(price_id: str, caps: tuple[Cap, ...], records: bool) -> Counting:
+    counters = [Counter(CounterKind.CAP, price_id, cap.period) for cap in caps]
+    if records:
+        counters.append(Counter(CounterKind.RECORDS, price_id))
+    return tuple(counters)
 
 
 def _counting_of_band(
-    price_id: str, model: Model, allowance: Allowance | None
+    price_id: str, model: Model, growing: bool, before: Counting, after: Counting
 ) -> dict[str, Counting]:
-    """Return the same of each band, in which units are counted apart."""
+    """Return the counters of each band, in which units are counted apart."""
     if not isinstance(model, BandedPrice):
         return {}
-    if allowance is None:
-        return dict.fromkeys(model.prices, NO_COUNTING)
-    return {band: (allowance.allowance_id, f"{price_id}/{band}") for band in model.prices}
+    return {band: (*before, *_tier(f"{price_id}/{band}", growing), *after) for band in model.prices}
 
 
-def _model(
-    model: doc.PriceModel, bands: dict[str, WeekBands], cards: dict[str, CardPrice]
-) -> Model:
-    match model:
-        case doc.PerUnit():
-            return _per_unit(model, bands)
-        case doc.RateCardPrice():
-            return cards[model.card]
-        case doc.Flat():
-            return FlatPrice(model.amount)
-        case doc.Graduated():
-            return GraduatedPrice(model.tiers, model.per_units, model.increments)
-
-
-def _per_unit(model: doc.PerUnit, bands: dict[str, WeekBands]) -> PerUnitPrice | BandedPrice:
-    def price(amount: Decimal) -> PerUnitPrice:
-        return per_unit_price(amount, model.per_units, model.increments, model.connect_fee)
-
-    if model.bands is None:
-        assert model.amount is not None, "an amount, or bands"
-        return price(model.amount)
-    return BandedPrice(
-        bands[model.bands], {band: price(amount) for band, amount in model.amounts.items()}
+def _adjusting(version: doc.PriceVersion) -> tuple[Adjusting | None, tuple[Cap, ...]]:
+    """Return what is done to the cost of an event, or of the month where that is what is priced,
+    and the caps over the charges of events."""
+    of_month = grows(version.model, has_allowances=False)
+    caps = []
+    if not of_month:
+        for period, most in (
+            (CounterPeriod.DAY, version.most_day),
+            (CounterPeriod.MONTH, version.most_month),
+        ):
+            if most is not None:
+                caps.append(Cap(period, most))
+    adjusting = Adjusting(
+        version.discount_percent,
+        version.least_event,
+        version.most_month if of_month else version.most_event,
     )
+    return (None if adjusting == Adjusting() else adjusting), tuple(caps)
+
+
+def _rounding_step(rounding: RoundingRule) -> ExplanationStep:
+    kept = str(rounding.decimal_places) if rounding.to is None else f"to {to_text(rounding.to)}"
+    step: ExplanationStep = ("round", rounding.rule.name.lower(), kept)
+    return step if rounding.then is None else (*step, *_rounding_step(rounding.then)[1:])
+
+
+def _zero(rounding: RoundingRule) -> Decimal:
+    """Return zero with the places of the amounts."""
+    last = rounding if rounding.then is None else rounding.then
+    return ZERO.scaleb(-last.decimal_places) if last.to is None else ZERO

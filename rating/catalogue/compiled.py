@@ -6,38 +6,75 @@ from decimal import Decimal
 
 import msgspec
 
+from rating.amount import Adjusting
+from rating.counting import NO_COUNTING, CounterPeriod, Counting
 from rating.price.allowance import Allowance
-from rating.price.bands import BandedPrice, WeekBands
+from rating.price.bands import BandChoice, BandedPrice, Bands
+from rating.price.call import CallPrice, Stretch
 from rating.price.flat import FlatPrice
 from rating.price.graduated import GraduatedPrice
+from rating.price.package import PackagePrice
 from rating.price.per_unit import PerUnitPrice
 from rating.price.rate_card import FIRST_DAY, LAST_DAY, RateCard
 from rating.price.units import RoundUnits
+from rating.price.volume import VolumePrice
 from rating.rounding import RoundingRule
+from schemas.decimals import ZERO
 from schemas.ledger import ExplanationStep
 from schemas.limit import ChargeLimit
 
 
 class CardPrice:
-    """A rate card, and the bands that its rows name."""
+    """A rate card, the bands that its rows name, and which of them prices a record."""
 
-    __slots__ = ("bands", "card")
+    __slots__ = ("bands", "card", "choice")
 
-    def __init__(self, card: RateCard, bands: WeekBands | None) -> None:
+    def __init__(
+        self, card: RateCard, bands: Bands | None, choice: BandChoice = BandChoice.START
+    ) -> None:
         self.card = card
         self.bands = bands
+        self.choice = choice
 
 
-Price = PerUnitPrice | FlatPrice | GraduatedPrice
+class BandedCall:
+    """The rates of a call in each band, and which of the bands it meets price it."""
+
+    __slots__ = ("bands", "choice", "connect_fee", "rates")
+
+    def __init__(
+        self,
+        bands: Bands,
+        choice: BandChoice,
+        rates: dict[str, tuple[Stretch, ...]],
+        connect_fee: Decimal,
+    ) -> None:
+        self.bands = bands
+        self.choice = choice
+        self.rates = rates
+        self.connect_fee = connect_fee
+
+
+Price = PerUnitPrice | FlatPrice | GraduatedPrice | VolumePrice | PackagePrice | CallPrice
 """What one event is priced by, once its band and destination are known."""
 
-Model = Price | BandedPrice | CardPrice
+Model = Price | BandedPrice | CardPrice | BandedCall
 
-Counting = tuple[str | None, str | None]
-"""What a price must know of the month: the id of its allowance, and the name of the price under
-which its billed units are counted; None where it has none."""
 
-NO_COUNTING: Counting = (None, None)
+class Free(msgspec.Struct, frozen=True, gc=False):
+    """What is free of records before allowances, and the least that the rest is billed as."""
+
+    records: int = 0  # the first ones of the month: free whole, or as far as allowances reach
+    units: Decimal = ZERO  # the first ones of each record
+    minimum_units: Decimal = ZERO  # a record of which anything is left is billed as so much
+
+
+class Cap(msgspec.Struct, frozen=True, gc=False):
+    """The most that the records of a period come to under a price whose records each have their
+    own."""
+
+    period: CounterPeriod
+    most: Decimal
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,12 +86,22 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     rounding: RoundingRule
     rounding_step: ExplanationStep
     zero: Decimal  # with the places of the price
+    grows: bool = False  # it is a price of the month: what was billed before counts
     counting: Counting = NO_COUNTING  # of a price without bands
     counting_of_band: dict[str, Counting] = {}  # of one with bands
-    allowance: Allowance | None = None
     round_units: RoundUnits | None = None
+    free: Free | None = None
+    allowances: tuple[Allowance, ...] = ()
+    adjusting: Adjusting | None = None
+    caps: tuple[Cap, ...] = ()
+    credits: tuple[Allowance, ...] = ()  # allowances in money: they pay the charge
     from_day: int = FIRST_DAY  # local days since 1 January 1970
     to_day: int = LAST_DAY  # exclusive
+
+    @property
+    def counts_records(self) -> bool:
+        """Return whether the records of the month are counted, as the last of the counters."""
+        return self.free is not None and self.free.records > 0
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +122,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     counts_records: bool  # each event is 1 of the unit, whatever was measured
     filters_zero: bool
+    prices_zero: bool = False  # an event without usage has its fees and its flat price
     tax_code: str | None
     entries: tuple[Entry, ...]
 

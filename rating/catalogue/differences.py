@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 
 from rating.catalogue.document import (
     Band,
+    Call,
+    CallRate,
     Card,
     CardRow,
     CatalogueDocument,
     Flat,
     Graduated,
+    Package,
+    Percentage,
     PerUnit,
     Plan,
+    PlanAllowance,
     PlanPrice,
     PriceModel,
     PriceVersion,
     Product,
     RateCardPrice,
+    Sharing,
+    Volume,
+    Window,
 )
+from rating.counting import CounterPeriod
 from rating.local_time import WEEKDAYS
+from rating.price.bands import BandChoice
+from rating.price.increments import Increments
+from rating.price.tier import Tier
+from rating.rounding import RoundingRule
 from rating.units import readable
 from schemas.decimals import to_text
 from schemas.limit import ChargeLimit
-from schemas.money import RATED_DECIMAL_PLACES, Rounding
 
 
 def diff(old: CatalogueDocument, new: CatalogueDocument) -> list[str]:
@@ -46,6 +59,8 @@ def _facts(document: CatalogueDocument) -> Iterator[tuple[str, str]]:
     units = {product.code: product.unit for product in document.products}
     for product in document.products:
         yield f"product {product.code}", _product(product)
+    for calendar in document.calendars:
+        yield f"calendar {calendar.code}", _listed(str(day) for day in calendar.days)
     for band_set in document.bands:
         for band in band_set.bands:
             yield f"bands {band_set.code}, {band.code}", _band(band)
@@ -77,10 +92,25 @@ def _product(product: Product) -> str:
 
 
 def _band(band: Band) -> str:
+    special = []
+    for each in band.special:
+        season = each.season
+        days = f"on days of {each.calendar}"
+        if season is not None:
+            days = f"from {_month_day(season.first)} to {_month_day(season.last)}"
+        special.append(f"{days}: {_windows(each.windows)}")
+    return "; ".join(part for part in (_windows(band.windows), *special) if part)
+
+
+def _windows(windows: tuple[Window, ...]) -> str:
     return _listed(
         f"{WEEKDAYS[window.weekday]} {_clock(window.from_minute)}-{_clock(window.to_minute)}"
-        for window in band.windows
+        for window in windows
     )
+
+
+def _month_day(number: int) -> str:
+    return f"{number // 100:02}-{number % 100:02}"
 
 
 def _clock(minute: int) -> str:
@@ -108,8 +138,7 @@ def _row(card: Card, row: CardRow) -> str:
 def _plan_facts(plan: Plan, units: dict[str, str]) -> Iterator[tuple[str, str]]:
     yield f"plan {plan.code}", _listed((plan.name, f"in {plan.currency}"))
     for allowance in plan.allowances:
-        what = f"{readable(allowance.units, allowance.unit)}, takes {allowance.consume.value}"
-        yield f"plan {plan.code}, allowance {allowance.code}", what
+        yield f"plan {plan.code}, allowance {allowance.code}", _allowance(allowance)
     codes = [price.code for price in plan.prices]
     if len(codes) > 1:
         yield f"plan {plan.code}, order of prices", " > ".join(codes)
@@ -126,20 +155,56 @@ def _price(price: PlanPrice) -> str:
     return _listed((f"of {price.product}", where))
 
 
+def _allowance(allowance: PlanAllowance) -> str:
+    step = allowance.step_units
+    takes = allowance.consume.value
+    if step is not None:
+        takes = f"steps of {readable(step, allowance.unit)}"
+    return _listed(
+        (
+            readable(allowance.units, allowance.unit),
+            "" if allowance.money else f"takes {takes}",
+            "every day" if allowance.period is CounterPeriod.DAY else "",
+            "shared by the account" if allowance.shared_by is Sharing.ACCOUNT else "",
+        )
+    )
+
+
 def _version(version: PriceVersion, currency: str, unit: str) -> str:
-    rounding = ""
-    if (version.rounding, version.decimal_places) != (Rounding.HALF_UP, RATED_DECIMAL_PLACES):
-        rounding = f"rounded {version.rounding.name.lower()} to {version.decimal_places} places"
     units = version.round_units
+    bounds = (
+        ("at least", version.least_event, "an event"),
+        ("at most", version.most_event, "an event"),
+        ("at most", version.most_day, "a day"),
+        ("at most", version.most_month, "a month"),
+    )
+    free, least = version.free_units, version.minimum_units
     return _listed(
         (
             _model(version.model, currency, unit),
-            f"allowance {version.allowance}" if version.allowance else "",
             f"units {units.rule.value} to {readable(units.to_units, unit)}" if units else "",
-            rounding,
+            f"the first {version.free_records} records free" if version.free_records else "",
+            f"the first {readable(free, unit)} of each free" if free else "",
+            f"allowance {' '.join(version.allowances)}" if version.allowances else "",
+            f"at least {readable(least, unit)} billed" if least else "",
+            f"{to_text(version.discount_percent)} % off" if version.discount_percent else "",
+            *(
+                f"{which} {to_text(amount)} {currency} {period}"
+                for which, amount, period in bounds
+                if amount is not None
+            ),
+            "" if version.rounding == RoundingRule() else _rounding(version.rounding),
             f"until {version.valid_to}" if version.valid_to else "",
         )
     )
+
+
+def _rounding(rounding: RoundingRule) -> str:
+    kept = f"{rounding.decimal_places} places"
+    if rounding.to is not None:
+        kept = f"multiples of {to_text(rounding.to)}"
+    said = f"rounded {rounding.rule.name.lower()} to {kept}"
+    return said if rounding.then is None else f"{said} then {_rounding(rounding.then)}"
 
 
 def _model(model: PriceModel, currency: str, unit: str) -> str:
@@ -149,23 +214,69 @@ def _model(model: PriceModel, currency: str, unit: str) -> str:
             price = " ".join(f"{band} {to_text(amount)}" for band, amount in amounts)
             if model.amount is not None:
                 price = to_text(model.amount)
-            fee = f"connect fee {to_text(model.connect_fee)}" if model.connect_fee else ""
             per = f"{price} {currency} per {readable(model.per_units, unit)}"
-            bands = f"bands {model.bands}" if model.bands else ""
-            increments = model.increments.notation if model.increments else ""
-            return _listed((per, bands, increments, fee))
+            bands = _bands_of(model.bands, model.bands_by)
+            return _listed((per, bands, _increments(model.increments), _fee(model.connect_fee)))
         case RateCardPrice():
-            return f"rate card {model.card}"
+            return _listed((f"rate card {model.card}", _bands_by(model.bands_by)))
         case Flat():
             return f"{to_text(model.amount)} {currency} per event"
-        case Graduated():
-            tiers = "; ".join(
-                ("above" if tier.upto_units is None else f"to {readable(tier.upto_units, unit)}")
-                + f" {to_text(tier.amount)}"
-                for tier in model.tiers
-            )
+        case Percentage():
+            return _listed((f"{to_text(model.percent)} %", _fee(model.fee)))
+        case Graduated() | Volume():
+            tiers = "; ".join(_tier(tier, unit) for tier in model.tiers)
             per = f"{tiers} {currency} per {readable(model.per_units, unit)}"
-            return _listed((per, model.increments.notation if model.increments else ""))
+            volume = "all of it" if isinstance(model, Volume) else ""
+            return _listed((per, volume, _increments(model.increments)))
+        case Package():
+            size = readable(model.packages.to_units, unit)
+            part = f"a part rounded {model.packages.rule.value}"
+            price = f"{to_text(model.amount)} {currency} per package of {size}"
+            return _listed((price, part, _increments(model.increments)))
+        case Call():
+            rates = _rates(model.rates, currency, unit)
+            if model.bands is not None:
+                rates = "; ".join(
+                    f"{band}: {_rates(found, currency, unit)}"
+                    for band, found in model.rates_of.items()
+                )
+            rounding = model.increment_rounding
+            each = f"each increment {_rounding(rounding)}" if rounding else ""
+            bands = _bands_of(model.bands, model.bands_by)
+            return _listed((rates, bands, each, _fee(model.connect_fee)))
+
+
+def _tier(tier: Tier, unit: str) -> str:
+    end = "above" if tier.upto_units is None else f"to {readable(tier.upto_units, unit)}"
+    per = "" if tier.per_units is None else f"per {readable(tier.per_units, unit)}"
+    words = (end, to_text(tier.amount), per, "whole" if tier.whole else "")
+    fee = f"and {to_text(tier.flat)}" if tier.flat else ""
+    return " ".join(word for word in (*words, fee) if word)
+
+
+def _rates(rates: tuple[CallRate, ...], currency: str, unit: str) -> str:
+    return " then ".join(
+        f"{to_text(rate.amount)} {currency} per {readable(rate.per_units, unit)}"
+        f" by {readable(rate.increment_units, unit)}"
+        + (f" from {readable(rate.from_units, unit)} on" if rate.from_units else "")
+        for rate in rates
+    )
+
+
+def _bands_of(bands: str | None, choice: BandChoice) -> str:
+    return "" if bands is None else _listed((f"bands {bands}", _bands_by(choice)))
+
+
+def _bands_by(choice: BandChoice) -> str:
+    return "" if choice is BandChoice.START else f"by {choice.value}"
+
+
+def _increments(increments: Increments | None) -> str:
+    return increments.notation if increments else ""
+
+
+def _fee(fee: Decimal) -> str:
+    return f"connect fee {to_text(fee)}" if fee else ""
 
 
 def _limit(limit: ChargeLimit) -> str:

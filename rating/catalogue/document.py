@@ -12,12 +12,14 @@ from enum import StrEnum
 
 import msgspec
 
-from rating.price.graduated import Tier
+from rating.counting import CounterPeriod
+from rating.price.bands import BandChoice
 from rating.price.increments import Increments
+from rating.price.tier import Tier
 from rating.price.units import RoundUnits
+from rating.rounding import RoundingRule
 from schemas.decimals import ZERO
 from schemas.limit import ChargeLimit
-from schemas.money import RATED_DECIMAL_PLACES, Rounding
 
 
 class ZeroUsage(StrEnum):
@@ -25,6 +27,7 @@ class ZeroUsage(StrEnum):
 
     RATE = "rate"  # a charge of zero, in the ledger
     FILTER = "filter"  # counted as filtered, no charge
+    PRICE = "price"  # its fees, its flat price and its least units, as if something were used
 
 
 class Consume(StrEnum):
@@ -32,6 +35,14 @@ class Consume(StrEnum):
 
     EXACT = "exact"  # the units that were used
     INCREMENTS = "increments"  # the units that increments make of them
+    STEPS = "steps"  # whole steps of its own
+
+
+class Sharing(StrEnum):
+    """Whose an allowance is."""
+
+    SUBSCRIPTION = "subscription"  # each has one
+    ACCOUNT = "account"  # all of an account's on the plan have one together
 
 
 class Product(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,11 +65,27 @@ class Window(msgspec.Struct, frozen=True, array_like=True):
     to_minute: int
 
 
-class Band(msgspec.Struct, frozen=True):
+class Season(msgspec.Struct, frozen=True, array_like=True):
+    """Days of every year, the last one in it; it may go over the end of the year."""
+
+    first: int  # month x 100 + day
+    last: int
+
+
+class Special(msgspec.Struct, frozen=True, kw_only=True):
+    """Windows of certain days, which go before those of the week: of a season, or of a calendar."""
+
+    season: Season | None = None
+    calendar: str | None = None
+    windows: tuple[Window, ...]
+
+
+class Band(msgspec.Struct, frozen=True, omit_defaults=True):
     """A part of the week with a price of its own."""
 
     code: str
     windows: tuple[Window, ...]
+    special: tuple[Special, ...] = ()
 
 
 class BandSet(msgspec.Struct, frozen=True):
@@ -66,6 +93,13 @@ class BandSet(msgspec.Struct, frozen=True):
 
     code: str
     bands: tuple[Band, ...]
+
+
+class Calendar(msgspec.Struct, frozen=True):
+    """Days that have prices of their own, such as public holidays."""
+
+    code: str
+    days: tuple[dt.date, ...]  # rising
 
 
 class CardRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -93,21 +127,32 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[CardRow, ...]  # sorted by prefix, band and validity
 
 
-class PerUnit(msgspec.Struct, frozen=True, tag_field="model", tag="per_unit", kw_only=True):
+class PerUnit(
+    msgspec.Struct, frozen=True, tag_field="model", tag="per_unit", kw_only=True, omit_defaults=True
+):
     """One price for every unit, or one for each band."""
 
     amount: Decimal | None = None  # None: it depends on the band
     bands: str | None = None
     amounts: dict[str, Decimal] = {}  # by band
+    bands_by: BandChoice = BandChoice.START
     per_units: Decimal
     increments: Increments | None = None
     connect_fee: Decimal = ZERO
 
 
-class RateCardPrice(msgspec.Struct, frozen=True, tag_field="model", tag="rate_card", kw_only=True):
+class RateCardPrice(
+    msgspec.Struct,
+    frozen=True,
+    tag_field="model",
+    tag="rate_card",
+    kw_only=True,
+    omit_defaults=True,
+):
     """The price that a rate card has for the destination."""
 
     card: str
+    bands_by: BandChoice = BandChoice.START
 
 
 class Flat(msgspec.Struct, frozen=True, tag_field="model", tag="flat", kw_only=True):
@@ -116,7 +161,28 @@ class Flat(msgspec.Struct, frozen=True, tag_field="model", tag="flat", kw_only=T
     amount: Decimal
 
 
-class Graduated(msgspec.Struct, frozen=True, tag_field="model", tag="graduated", kw_only=True):
+class Percentage(
+    msgspec.Struct,
+    frozen=True,
+    tag_field="model",
+    tag="percentage",
+    kw_only=True,
+    omit_defaults=True,
+):
+    """A share of the value that an event states, in the unit of its product."""
+
+    percent: Decimal
+    fee: Decimal = ZERO  # once per event of which anything is billed
+
+
+class Graduated(
+    msgspec.Struct,
+    frozen=True,
+    tag_field="model",
+    tag="graduated",
+    kw_only=True,
+    omit_defaults=True,
+):
     """A price for each tier of the month's usage."""
 
     tiers: tuple[Tier, ...]
@@ -124,19 +190,68 @@ class Graduated(msgspec.Struct, frozen=True, tag_field="model", tag="graduated",
     increments: Increments | None = None
 
 
-PriceModel = PerUnit | RateCardPrice | Flat | Graduated
+class Volume(
+    msgspec.Struct, frozen=True, tag_field="model", tag="volume", kw_only=True, omit_defaults=True
+):
+    """The price of the tier that the month's usage reached, for all of it."""
+
+    tiers: tuple[Tier, ...]
+    per_units: Decimal
+    increments: Increments | None = None
 
 
-class PriceVersion(msgspec.Struct, frozen=True, kw_only=True):
+class Package(
+    msgspec.Struct, frozen=True, tag_field="model", tag="package", kw_only=True, omit_defaults=True
+):
+    """A price for each package of the month's usage."""
+
+    amount: Decimal
+    packages: RoundUnits
+    increments: Increments | None = None
+
+
+class CallRate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a unit costs from some unit of a record on."""
+
+    from_units: Decimal = ZERO
+    amount: Decimal
+    per_units: Decimal
+    increment_units: Decimal
+
+
+class Call(
+    msgspec.Struct, frozen=True, tag_field="model", tag="call", kw_only=True, omit_defaults=True
+):
+    """Rates by how far into the record a unit lies, perhaps with their own in each band."""
+
+    rates: tuple[CallRate, ...] = ()  # empty: they depend on the band
+    bands: str | None = None
+    rates_of: dict[str, tuple[CallRate, ...]] = {}  # by band
+    bands_by: BandChoice = BandChoice.START
+    connect_fee: Decimal = ZERO
+    increment_rounding: RoundingRule | None = None  # of the cost of one increment
+
+
+PriceModel = PerUnit | RateCardPrice | Flat | Percentage | Graduated | Volume | Package | Call
+
+
+class PriceVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A price in force for [valid_from, valid_to), from local midnight to local midnight."""
 
     valid_from: dt.date | None = None  # None: always was
     valid_to: dt.date | None = None  # exclusive; None: until the next version
     model: PriceModel
-    allowance: str | None = None
+    allowances: tuple[str, ...] = ()  # in the order in which they are taken; of money, after price
     round_units: RoundUnits | None = None
-    rounding: Rounding = Rounding.HALF_UP
-    decimal_places: int = RATED_DECIMAL_PLACES
+    free_records: int = 0  # the first ones of the month
+    free_units: Decimal = ZERO  # the first ones of each record
+    minimum_units: Decimal = ZERO  # that a record is billed as, before increments
+    discount_percent: Decimal = ZERO
+    least_event: Decimal | None = None
+    most_event: Decimal | None = None
+    most_day: Decimal | None = None
+    most_month: Decimal | None = None
+    rounding: RoundingRule = RoundingRule()
 
 
 class PlanPrice(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,13 +263,17 @@ class PlanPrice(msgspec.Struct, frozen=True, kw_only=True):
     versions: tuple[PriceVersion, ...]
 
 
-class PlanAllowance(msgspec.Struct, frozen=True, kw_only=True):
-    """Free units per subscription and calendar month."""
+class PlanAllowance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is free in a period: units, or money where ``unit`` is the plan's currency."""
 
     code: str
     units: Decimal
     unit: str
     consume: Consume = Consume.EXACT
+    step_units: Decimal | None = None  # of `Consume.STEPS`
+    period: CounterPeriod = CounterPeriod.MONTH
+    shared_by: Sharing = Sharing.SUBSCRIPTION
+    money: bool = False
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,6 +290,7 @@ class CatalogueDocument(msgspec.Struct, frozen=True, kw_only=True):
     """A whole catalogue, checked."""
 
     products: tuple[Product, ...]
+    calendars: tuple[Calendar, ...] = ()
     bands: tuple[BandSet, ...] = ()
     cards: tuple[Card, ...] = ()
     plans: tuple[Plan, ...]

@@ -7,10 +7,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
-from rating.catalogue.document import BandSet, Card, CardRow, CatalogueDocument, Plan, Product
+from rating.catalogue.document import (
+    BandSet,
+    Calendar,
+    Card,
+    CardRow,
+    CatalogueDocument,
+    Plan,
+    Product,
+)
 from schemas.limit import ChargeLimit
 
-FORMAT = 1
+FORMAT = 2
 """Of the head and the chunks; a reader of another format must not guess."""
 
 MAX_CHUNK_BYTES = 500_000  # below the size at which the broker refuses a record
@@ -29,10 +37,15 @@ class _CardHead(msgspec.Struct, frozen=True, kw_only=True):
 class _Head(msgspec.Struct, frozen=True, kw_only=True):
     format: int
     products: tuple[Product, ...]
+    calendars: tuple[Calendar, ...]
     bands: tuple[BandSet, ...]
     cards: tuple[_CardHead, ...]
     plans: tuple[Plan, ...]
     limits: tuple[ChargeLimit, ...]
+
+
+class _Format(msgspec.Struct, frozen=True):
+    format: int
 
 
 class MissingChunk(Exception):
@@ -41,6 +54,7 @@ class MissingChunk(Exception):
 
 _encoder = msgspec.json.Encoder(order="sorted")
 _head_decoder = msgspec.json.Decoder(_Head)
+_format_decoder = msgspec.json.Decoder(_Format)
 _rows_decoder = msgspec.json.Decoder(tuple[CardRow, ...])
 
 
@@ -69,6 +83,7 @@ def document_to_parts(document: CatalogueDocument) -> tuple[bytes, dict[str, byt
     head = _Head(
         format=FORMAT,
         products=document.products,
+        calendars=document.calendars,
         bands=document.bands,
         cards=tuple(cards),
         plans=document.plans,
@@ -79,7 +94,18 @@ def document_to_parts(document: CatalogueDocument) -> tuple[bytes, dict[str, byt
 
 def chunk_names(head_json: bytes) -> list[str]:
     """Return the hashes of the chunks that a head needs; an empty list where it has no cards."""
-    return [name for card in _head_decoder.decode(head_json).cards for name in card.chunks]
+    return [name for card in _head_of(head_json).cards for name in card.chunks]
+
+
+def _head_of(head_json: bytes) -> _Head:
+    """Return the head; of another format nothing but that is read."""
+    found = _format_decoder.decode(head_json).format
+    if found != FORMAT:
+        raise msgspec.ValidationError(
+            f"the catalogue is of format {found}, this build reads {FORMAT}. "
+            "Operator action: publish it again with this build."
+        )
+    return _head_decoder.decode(head_json)
 
 
 RowsOf = Callable[[Card], Iterable[CardRow]]
@@ -104,12 +130,7 @@ def document_with_rows(
     A large card is read so without ever being there as a whole: 340,000 rows are 300 MB, of which
     a process gives nothing back. Raises as `document_from_parts`.
     """
-    head = _head_decoder.decode(head_json)
-    if head.format != FORMAT:
-        raise msgspec.ValidationError(
-            f"the catalogue is of format {head.format}, this build reads {FORMAT}. "
-            "Operator action: publish it again with this build."
-        )
+    head = _head_of(head_json)
     names = {card.code: card.chunks for card in head.cards}
     for code, needed in names.items():
         for name in needed:
@@ -125,6 +146,7 @@ def document_with_rows(
 
     document = CatalogueDocument(
         products=head.products,
+        calendars=head.calendars,
         bands=head.bands,
         cards=tuple(
             Card(code=card.code, currency=card.currency, unit=card.unit, bands=card.bands, rows=())

@@ -13,11 +13,13 @@ from rating.catalogue.document import (
     PlanPrice,
     PriceVersion,
     Product,
+    Sharing,
 )
 from rating.catalogue.errors import quoted
 from rating.catalogue.read_price import Surroundings, read_price
 from rating.catalogue.reader import Reader
 from rating.catalogue.yaml_tree import Node
+from rating.counting import CounterPeriod
 from rating.units import unit_of
 
 
@@ -42,7 +44,9 @@ class PlanReader:
         if values is None:
             return None
         currency = reader.currency(values.get("currency"), f"{field}.currency")
-        allowances = self._read_allowances(reader, values.get("allowances"), f"{field}.allowances")
+        allowances = self._read_allowances(
+            reader, values.get("allowances"), f"{field}.allowances", currency
+        )
         prices = []
         always: dict[str, str] = {}  # product -> the price that takes all that is left
         entries = reader.entries(values["prices"], f"{field}.prices") if "prices" in values else ()
@@ -75,7 +79,7 @@ class PlanReader:
         )
 
     def _read_allowances(
-        self, reader: Reader, node: Node | None, field: str
+        self, reader: Reader, node: Node | None, field: str, currency: str
     ) -> dict[str, PlanAllowance]:
         if node is None:
             return {}
@@ -83,28 +87,9 @@ class PlanReader:
         units = sorted({product.unit for product in self._products.values()})
         for key, value in reader.entries(node, field):
             at = f"{field}.{key.text}"
-            values = reader.record(value, at, required=("units",), optional=("consume",))
-            if values is None or "units" not in values:
-                continue
-            text = reader.text(values["units"], f"{at}.units")
-            measured = _measured_in(text, units)
-            if measured is None:
-                if text:
-                    reader.complain(
-                        values["units"],
-                        f"{at}.units",
-                        expected=f"a quantity of what a product measures: {', '.join(units)}",
-                        found=quoted(text),
-                    )
-                continue
-            allowances[key.text] = PlanAllowance(
-                code=key.text,
-                units=reader.quantity(values["units"], f"{at}.units", unit=measured),
-                unit=measured,
-                consume=reader.choice(
-                    values.get("consume"), f"{at}.consume", Consume, Consume.EXACT
-                ),
-            )
+            allowance = _read_allowance(reader, key.text, value, at, units, currency)
+            if allowance is not None:
+                allowances[key.text] = allowance
         return allowances
 
     def _read_price(
@@ -150,6 +135,72 @@ class PlanReader:
         return PlanPrice(
             code=code, product=product_code, destinations=destinations, versions=tuple(versions)
         )
+
+
+def _read_allowance(
+    reader: Reader, code: str, node: Node, field: str, units: list[str], currency: str
+) -> PlanAllowance | None:
+    values = reader.record(
+        node, field, optional=("units", "amount", "consume", "step", "every", "shared_by")
+    )
+    if values is None:
+        return None
+    if ("units" in values) == ("amount" in values):
+        found = "both" if "units" in values else "neither"
+        reader.complain(node, field, expected="either units, or amount", found=found)
+        return None
+    period = reader.choice(
+        values.get("every"), f"{field}.every", CounterPeriod, CounterPeriod.MONTH
+    )
+    sharing = reader.choice(
+        values.get("shared_by"), f"{field}.shared_by", Sharing, Sharing.SUBSCRIPTION
+    )
+    if "amount" in values:
+        for key in ("consume", "step"):
+            if key in values:
+                reader.complain(
+                    values[key], f"{field}.{key}", expected="units", found="an allowance in money"
+                )
+        amount = reader.amount(values["amount"], f"{field}.amount")
+        if not amount:
+            reader.complain(
+                values["amount"], f"{field}.amount", expected="an amount above zero", found="0"
+            )
+            return None
+        return PlanAllowance(
+            code=code, units=amount, unit=currency, period=period, shared_by=sharing, money=True
+        )
+    text = reader.text(values["units"], f"{field}.units")
+    measured = _measured_in(text, units)
+    if measured is None:
+        if text:
+            reader.complain(
+                values["units"],
+                f"{field}.units",
+                expected=f"a quantity of what a product measures: {', '.join(units)}",
+                found=quoted(text),
+            )
+        return None
+    consume = reader.choice(values.get("consume"), f"{field}.consume", Consume, Consume.EXACT)
+    if (consume is Consume.STEPS) != ("step" in values):
+        reader.complain(
+            node,
+            f"{field}.step",
+            expected="a step where consume is steps, and only there",
+            found="none" if consume is Consume.STEPS else "one",
+        )
+    step = None
+    if "step" in values:
+        step = reader.quantity(values["step"], f"{field}.step", unit=measured)
+    return PlanAllowance(
+        code=code,
+        units=reader.quantity(values["units"], f"{field}.units", unit=measured),
+        unit=measured,
+        consume=consume,
+        step_units=step,
+        period=period,
+        shared_by=sharing,
+    )
 
 
 def _measured_in(text: str, units: list[str]) -> str | None:

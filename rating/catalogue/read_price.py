@@ -2,50 +2,34 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from decimal import Decimal
 
-from rating.catalogue.document import (
-    BandSet,
-    Card,
-    Flat,
-    Graduated,
-    PerUnit,
-    PlanAllowance,
-    PriceModel,
-    PriceVersion,
-    Product,
-    RateCardPrice,
+from rating.catalogue.document import PlanAllowance, PriceVersion
+from rating.catalogue.read_model import MODELS, Surroundings, is_of_the_month, read_model
+from rating.catalogue.read_steps import (
+    MAX_FREE_RECORDS,
+    read_bounds,
+    read_discount,
+    read_round_units,
+    read_rounding,
 )
-from rating.catalogue.errors import quoted
-from rating.catalogue.reader import Reader, number
-from rating.catalogue.yaml_tree import Node
-from rating.price.graduated import Tier
-from rating.price.increments import Increments
-from rating.price.units import RoundUnits, UnitRounding
+from rating.catalogue.reader import Reader
+from rating.catalogue.yaml_tree import Node, Sequence
 from schemas.decimals import ZERO
-from schemas.money import MAX_DECIMAL_PLACES, RATED_DECIMAL_PLACES, Rounding
 
-_INCREMENTS = re.compile(r"([0-9.]+)/([0-9.]+)")
-_AROUND = ("allowance", "round_units", "rounding")  # keys that every model may have
-_MODELS = {
-    "per_unit": (("per",), ("amount", "bands", "amounts", "increments", "connect_fee")),
-    "rate_card": (("card",), ()),
-    "flat": (("amount",), ()),
-    "graduated": (("per", "tiers"), ("increments",)),
-}
+__all__ = ["Surroundings", "read_price"]
 
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a price may refer to."""
-
-    product: Product
-    currency: str
-    bands: dict[str, BandSet]
-    cards: dict[str, Card]
-    allowances: dict[str, PlanAllowance]
+_AROUND = (  # keys that every model may have
+    "round_units",
+    "free_records",
+    "free_units",
+    "allowance",
+    "minimum_units",
+    "discount",
+    "least",
+    "most",
+    "rounding",
+)
 
 
 def read_price(
@@ -54,219 +38,120 @@ def read_price(
     """Return the price that a mapping states, without dates; None where its model is not known."""
     if node is None:
         return None
-    every_key = {key for keys in _MODELS.values() for key in (*keys[0], *keys[1])}
+    every_key = {key for keys in MODELS.values() for key in (*keys[0], *keys[1])}
     # Only to see the model; which keys it may have is checked below, and complained about once.
     quiet = Reader(reader.file, [])
     loose = quiet.record(node, field, optional=("model", *every_key, *_AROUND)) or {}
     if "model" not in loose:
         reader.record(node, field, required=("model",), optional=(*every_key, *_AROUND))
         return None
-    name = reader.known(loose["model"], f"{field}.model", among=_MODELS, what="a price model")
+    name = reader.known(loose["model"], f"{field}.model", among=MODELS, what="a price model")
     if not name:
         return None
-    required, optional = _MODELS[name]
+    required, optional = MODELS[name]
     values = reader.record(
         node, field, required=("model", *required), optional=(*optional, *_AROUND)
     )
     if values is None:
         return None
-    model = _read_model(reader, name, node, values, field, around)
-    rule, places = _read_rounding(reader, values.get("rounding"), f"{field}.rounding")
+    model = read_model(reader, name, node, values, field, around)
+    unit = around.product.unit
+    allowances = _read_allowances(reader, values.get("allowance"), f"{field}.allowance", around)
+    of_month = is_of_the_month(name) or (
+        name == "per_unit" and any(not around.allowances[code].money for code in allowances)
+    )
+    least = read_bounds(reader, values.get("least"), f"{field}.least", periods=("event",))
+    most = read_bounds(
+        reader, values.get("most"), f"{field}.most", periods=("event", "day", "month")
+    )
+    for key, bounds in (("least", least), ("most", most)):
+        for period in ("event", "day") if of_month else ():
+            if period in bounds:
+                reader.complain(
+                    values[key],
+                    f"{field}.{key}.{period}",
+                    expected="a month: usage of the month is priced as a whole",
+                    found=f"a bound for each {period}",
+                )
+    if "event" in least and "event" in most and least["event"] > most["event"]:
+        reader.complain(
+            values["least"],
+            f"{field}.least.event",
+            expected=f"no more than the most, {most['event']}",
+            found=str(least["event"]),
+        )
+        least = {}
     return PriceVersion(
         model=model,
-        allowance=_read_allowance(reader, values.get("allowance"), f"{field}.allowance", around),
-        round_units=_read_round_units(
-            reader, values.get("round_units"), f"{field}.round_units", around.product.unit
+        allowances=allowances,
+        round_units=read_round_units(
+            reader, values.get("round_units"), f"{field}.round_units", unit
         ),
-        rounding=rule,
-        decimal_places=places,
+        free_records=(
+            reader.whole(
+                values["free_records"], f"{field}.free_records", least=1, most=MAX_FREE_RECORDS
+            )
+            if "free_records" in values
+            else 0
+        ),
+        free_units=_units(reader, values, field, "free_units", unit),
+        minimum_units=_units(reader, values, field, "minimum_units", unit),
+        discount_percent=read_discount(reader, values.get("discount"), f"{field}.discount"),
+        least_event=least.get("event"),
+        most_event=most.get("event"),
+        most_day=most.get("day"),
+        most_month=most.get("month"),
+        rounding=read_rounding(reader, values.get("rounding"), f"{field}.rounding"),
     )
 
 
-def _read_model(
-    reader: Reader,
-    name: str,
-    node: Node,
-    values: dict[str, Node],
-    field: str,
-    around: Surroundings,
-) -> PriceModel:
-    match name:
-        case "per_unit":
-            return _read_per_unit(reader, node, values, field, around)
-        case "rate_card":
-            return _read_rate_card(reader, values, field, around)
-        case "flat":
-            return Flat(amount=reader.amount(values.get("amount"), f"{field}.amount"))
-        case _:
-            unit = around.product.unit
-            return Graduated(
-                tiers=_read_tiers(reader, values.get("tiers"), f"{field}.tiers", unit),
-                per_units=reader.quantity(values.get("per"), f"{field}.per", unit=unit),
-                increments=_read_increments(
-                    reader, values.get("increments"), f"{field}.increments"
-                ),
-            )
+def _units(reader: Reader, values: dict[str, Node], field: str, key: str, unit: str) -> Decimal:
+    node = values.get(key)
+    return ZERO if node is None else reader.quantity(node, f"{field}.{key}", unit=unit)
 
 
-def _read_per_unit(
-    reader: Reader, node: Node, values: dict[str, Node], field: str, around: Surroundings
-) -> PerUnit:
-    by_band = "bands" in values or "amounts" in values
-    if by_band == ("amount" in values):
-        reader.complain(
-            node,
-            field,
-            expected="either amount, or bands with amounts",
-            found="both" if by_band else "neither",
-        )
-    amount = values.get("amount")
-    bands, amounts = _read_amounts(reader, node, values, field, around) if by_band else (None, {})
-    fee = values.get("connect_fee")
-    return PerUnit(
-        amount=None if amount is None else reader.amount(amount, f"{field}.amount"),
-        bands=bands,
-        amounts=amounts,
-        per_units=reader.quantity(values.get("per"), f"{field}.per", unit=around.product.unit),
-        increments=_read_increments(reader, values.get("increments"), f"{field}.increments"),
-        connect_fee=ZERO if fee is None else reader.amount(fee, f"{field}.connect_fee"),
-    )
-
-
-def _read_amounts(
-    reader: Reader, node: Node, values: dict[str, Node], field: str, around: Surroundings
-) -> tuple[str | None, dict[str, Decimal]]:
-    for key in ("bands", "amounts"):
-        if key not in values:
-            reader.complain(node, f"{field}.{key}", expected=f"the key {key}", found="no such key")
-            return None, {}
-    code = reader.known(
-        values["bands"], f"{field}.bands", among=around.bands, what="the code of a set of bands"
-    )
-    if not code:
-        return None, {}
-    names = [band.code for band in around.bands[code].bands]
-    amounts = reader.record(values["amounts"], f"{field}.amounts", required=names) or {}
-    return code, {
-        name: reader.amount(amount, f"{field}.amounts.{name}")
-        for name, amount in sorted(amounts.items())
-    }
-
-
-def _read_rate_card(
-    reader: Reader, values: dict[str, Node], field: str, around: Surroundings
-) -> RateCardPrice:
-    node = values.get("card")
-    code = reader.known(node, f"{field}.card", among=around.cards, what="the code of a rate card")
-    if code and node is not None:
-        card = around.cards[code]
-        if card.currency != around.currency:
-            reader.complain(
-                node,
-                f"{field}.card",
-                expected=f"a card in {around.currency}, as the plan",
-                found=f"{code} in {card.currency}",
-            )
-        if card.unit != around.product.unit:
-            reader.complain(
-                node,
-                f"{field}.card",
-                expected=f"a card per {around.product.unit}, as the product",
-                found=f"{code} per {card.unit}",
-            )
-    return RateCardPrice(card=code)
-
-
-def _read_tiers(reader: Reader, node: Node | None, field: str, unit: str) -> tuple[Tier, ...]:
-    tiers: list[Tier] = []
-    start = ZERO
-    items = reader.items(node, field)
-    for index, item in enumerate(items):
-        tier_field = f"{field}[{index + 1}]"
-        is_last = index == len(items) - 1
-        values = reader.record(item, tier_field, required=("amount",), optional=("upto",)) or {}
-        amount = reader.amount(values.get("amount"), f"{tier_field}.amount")
-        upto = values.get("upto")
-        if upto is None:
-            if not is_last:
+def _read_allowances(
+    reader: Reader, node: Node | None, field: str, around: Surroundings
+) -> tuple[str, ...]:
+    """Return the codes of the allowances, in the order in which they are taken."""
+    if node is None:
+        return ()
+    items = reader.items(node, field) if isinstance(node, Sequence) else (node,)
+    found: list[str] = []
+    units: list[PlanAllowance] = []
+    for item in items:
+        code = _read_allowance(reader, item, field, around)
+        if not code:
+            continue
+        allowance = around.allowances[code]
+        if code in found:
+            reader.complain(item, field, expected="each allowance once", found=code)
+            continue
+        if not allowance.money:
+            if units and units[0].consume is not allowance.consume:
                 reader.complain(
                     item,
-                    f"{tier_field}.upto",
-                    expected="an end; only the last tier is open",
-                    found="no such key",
+                    field,
+                    expected=f"allowances that all take {units[0].consume.value}, as {found[0]}",
+                    found=f"{code} takes {allowance.consume.value}",
                 )
-            tiers.append(Tier(None, amount))
-            continue
-        end = reader.quantity(upto, f"{tier_field}.upto", unit=unit)
-        if is_last:
-            reader.complain(
-                upto,
-                f"{tier_field}.upto",
-                expected="a last tier that is open: no upto",
-                found="an end",
-            )
-        if end <= start:
-            reader.complain(
-                upto,
-                f"{tier_field}.upto",
-                expected="more than the tier before it",
-                found=f"{end} after {start} {unit}",
-            )
-        tiers.append(Tier(end, amount))
-        start = end
-    return tuple(tiers)
+            units.append(allowance)
+        found.append(code)
+    return tuple(found)
 
 
-def _read_increments(reader: Reader, node: Node | None, field: str) -> Increments | None:
-    if node is None:
-        return None
-    expected = "increments such as 60/1"
-    text = reader.text(node, field, expected=expected)
-    match = _INCREMENTS.fullmatch(text)
-    first, following = (number(match[1]), number(match[2])) if match else (None, None)
-    if not first or not following:
-        if text:
-            reader.complain(node, field, expected=expected, found=quoted(text))
-        return None
-    return Increments(first, following)
-
-
-def _read_allowance(
-    reader: Reader, node: Node | None, field: str, around: Surroundings
-) -> str | None:
-    if node is None:
-        return None
+def _read_allowance(reader: Reader, node: Node, field: str, around: Surroundings) -> str:
     code = reader.known(
         node, field, among=around.allowances, what="the code of an allowance of the plan"
     )
-    if code and around.allowances[code].unit != around.product.unit:
+    if not code:
+        return ""
+    allowance = around.allowances[code]
+    if not allowance.money and allowance.unit != around.product.unit:
         reader.complain(
             node,
             field,
             expected=f"an allowance in {around.product.unit}, as the product",
-            found=f"{code} in {around.allowances[code].unit}",
+            found=f"{code} in {allowance.unit}",
         )
-    return code or None
-
-
-def _read_round_units(
-    reader: Reader, node: Node | None, field: str, unit: str
-) -> RoundUnits | None:
-    if node is None:
-        return None
-    values = reader.record(node, field, required=("to", "rule")) or {}
-    return RoundUnits(
-        to_units=reader.quantity(values.get("to"), f"{field}.to", unit=unit),
-        rule=reader.choice(values.get("rule"), f"{field}.rule", UnitRounding, UnitRounding.UP),
-    )
-
-
-def _read_rounding(reader: Reader, node: Node | None, field: str) -> tuple[Rounding, int]:
-    if node is None:
-        return Rounding.HALF_UP, RATED_DECIMAL_PLACES
-    values = reader.record(node, field, optional=("rule", "places")) or {}
-    places = RATED_DECIMAL_PLACES
-    if "places" in values:
-        places = reader.whole(values["places"], f"{field}.places", least=0, most=MAX_DECIMAL_PLACES)
-    rule = reader.choice(values.get("rule"), f"{field}.rule", Rounding, Rounding.HALF_UP)
-    return rule, places
+    return code

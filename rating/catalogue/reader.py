@@ -31,6 +31,13 @@ EnumT = TypeVar("EnumT", bound=StrEnum)
 _ONE = Decimal(1)
 
 
+class YesNo(StrEnum):
+    """Whether something is so."""
+
+    YES = "yes"
+    NO = "no"
+
+
 class Reader:
     """One file under reading."""
 

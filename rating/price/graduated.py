@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import cached_property
-from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
 
 from rating.price.increments import Increments
+from rating.price.tier import Tier, TierPrice, check_tiers, common_units, tier_prices
 from rating.rounding import RoundingRule, growth
 from schemas.decimals import EXACT, ZERO, to_text
+from schemas.ledger import ExplanationStep
 
-
-class Tier(msgspec.Struct, frozen=True, gc=False):
-    """A band of cumulative usage in one period, from where the tier before it ends."""
-
-    upto_units: Decimal | None  # exclusive; None: the last tier, open-ended
-    amount: Decimal  # major units of the plan's currency, for the `per_units` of the price
+__all__ = ["GraduatedPrice", "Tier"]
 
 
 class GraduatedPrice(msgspec.Struct, frozen=True, dict=True):
@@ -30,42 +26,46 @@ class GraduatedPrice(msgspec.Struct, frozen=True, dict=True):
 
     def __post_init__(self) -> None:
         assert self.per_units > 0
-        assert self.tiers, "at least one tier"
-        assert self.tiers[-1].upto_units is None, "the last tier is open-ended"
-        ends_units = [tier.upto_units for tier in self.tiers if tier.upto_units is not None]
-        assert len(ends_units) == len(self.tiers) - 1, "only the last tier is open-ended"
-        assert all(low < high for low, high in pairwise([ZERO, *ends_units])), "rising"
-        assert all(tier.amount >= 0 for tier in self.tiers)
+        check_tiers(self.tiers)
+
+    @cached_property
+    def divide_by(self) -> Decimal:
+        """Return what costs are times of."""
+        return common_units(self.tiers, self.per_units)
 
     @cached_property
     def bounds(self) -> tuple[Bounds, ...]:
         """Return the tiers with where they begin and what all before them costs."""
         found = []
         start, cost = ZERO, ZERO
-        for tier in self.tiers:
+        for price in tier_prices(self.tiers, self.per_units, self.divide_by):
+            tier = price.tier
             end = tier.upto_units
             end_text = "" if end is None else to_text(end)
-            found.append(Bounds(tier, start, cost, to_text(start), end_text, to_text(tier.amount)))
+            found.append(
+                Bounds(
+                    *(price, tier, start, cost),
+                    *(to_text(start), end_text, to_text(tier.amount), to_text(price.per_units)),
+                )
+            )
             if end is not None:
-                cost = EXACT.add(cost, EXACT.multiply(EXACT.subtract(end, start), tier.amount))
+                within = price.undivided_cost(EXACT.subtract(end, start))
+                cost = EXACT.add(EXACT.add(cost, price.flat_cost), within)
                 start = end
         return tuple(found)
 
-    @cached_property
-    def per_units_text(self) -> str:
-        """Return `per_units` as text."""
-        return to_text(self.per_units)
-
 
 class Bounds(NamedTuple):
-    """A tier, where it begins, and what usage up to there costs, times ``per_units``."""
+    """A tier, where it begins, and what usage up to there costs, times `divide_by`."""
 
+    price: TierPrice
     tier: Tier
     from_units: Decimal
     undivided_cost: Decimal
     from_text: str
     upto_text: str  # empty for the last tier
     amount_text: str
+    per_units_text: str
 
 
 class TierUse(NamedTuple):
@@ -73,18 +73,21 @@ class TierUse(NamedTuple):
 
     bounds: Bounds
     units: Decimal
+    enters: bool  # it is the first usage there: the tier's fee is due
 
 
 def undivided_cost(price: GraduatedPrice, units: Decimal) -> Decimal:
-    """Return the cost of the first ``units`` of a period, times ``per_units``; exact."""
+    """Return the cost of the first ``units`` of a period, times `divide_by`; exact."""
     assert units >= ZERO
+    if not units:
+        return ZERO
     bounds = price.bounds[0]
     for following in price.bounds[1:]:
         if units <= following.from_units:
             break
         bounds = following
-    within = EXACT.multiply(EXACT.subtract(units, bounds.from_units), bounds.tier.amount)
-    return EXACT.add(bounds.undivided_cost, within)
+    within = bounds.price.undivided_cost(EXACT.subtract(units, bounds.from_units))
+    return EXACT.add(EXACT.add(bounds.undivided_cost, bounds.price.flat_cost), within)
 
 
 def tiers_used(
@@ -101,7 +104,7 @@ def tiers_used(
             room = left if end is None else EXACT.subtract(end, at_units)
             part = left if left <= room else room
             if part:
-                found.append(TierUse(bounds, part))
+                found.append(TierUse(bounds, part, at_units == bounds.from_units))
                 left, at_units = EXACT.subtract(left, part), EXACT.add(at_units, part)
             if not left:
                 break
@@ -127,7 +130,22 @@ def charge(
     Splitting usage never changes the total: charging a, then b, equals charging a + b.
     """
     tiers = tiers_used(price, used_before_units=used_before_units, used_units=used_units)
-    before = after = undivided_cost(price, used_before_units)
-    for bounds, units in tiers:
-        after = EXACT.add(after, EXACT.multiply(units, bounds.tier.amount))
-    return Charged(growth(rounding, before=before, after=after, divide_by=price.per_units), tiers)
+    before = undivided_cost(price, used_before_units)
+    after = undivided_cost(price, EXACT.add(used_before_units, used_units))
+    return Charged(growth(rounding, before=before, after=after, divide_by=price.divide_by), tiers)
+
+
+def explain(
+    price: GraduatedPrice, *, used_before_units: Decimal, used_units: Decimal
+) -> list[ExplanationStep]:
+    """Return the steps that say which units fell into which tier."""
+    steps: list[ExplanationStep] = []
+    for bounds, units, enters in tiers_used(
+        price, used_before_units=used_before_units, used_units=used_units
+    ):
+        code = "tier_started" if bounds.tier.whole else "tier"
+        where = (bounds.from_text, bounds.upto_text)
+        steps.append((code, *where, to_text(units), bounds.amount_text, bounds.per_units_text))
+        if enters and bounds.tier.flat:
+            steps.append(("tier_fee", *where, to_text(bounds.tier.flat)))
+    return steps

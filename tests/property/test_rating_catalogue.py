@@ -64,7 +64,7 @@ def test_a_document_that_was_published_rates_the_same(usages):
 
 def test_every_minute_of_the_week_has_a_band():
     bands = CATALOGUES[0].plans["p"].offers["voice"].entries[0].rules[0].model.bands
-    named = [bands.at(minute) for minute in range(MINUTES_OF_WEEK)]
+    named = [bands.at(0, minute) for minute in range(MINUTES_OF_WEEK)]
     assert {name: named.count(name) for name in ("peak", "night", "off-peak")} == {
         "peak": 5 * 12 * 60 + 4 * 60,
         "night": 7 * 8 * 60,

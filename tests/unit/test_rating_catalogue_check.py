@@ -52,14 +52,15 @@ def test_a_good_catalogue_has_no_errors():
     [
         (
             "{model: per_minute}",
-            "x.price.model: expected a price model: per_unit, rate_card, flat, graduated, "
+            "x.price.model: expected a price model: per_unit, rate_card, flat, percentage, graduated, volume, package, call, "
             "found 'per_minute'",
         ),
         ("{amount: 1}", "x.price.model: expected the key model, found no such key"),
         (
             "{model: flat, amount: 1, per: 1 s}",
-            "x.price.per: expected one of the keys model, amount, allowance, round_units, "
-            "rounding, found the unknown key 'per'",
+            "x.price.per: expected one of the keys model, amount, round_units, free_records, "
+            "free_units, allowance, minimum_units, discount, least, most, rounding, "
+            "found the unknown key 'per'",
         ),
         ("{model: flat}", "x.price.amount: expected the key amount, found no such key"),
         (

@@ -120,8 +120,8 @@ def test_no_usage(month):
 
 def test_a_step_of_a_later_build_is_shown_as_it_stands(month):
     charge = charge_of(month.rate(event("message")))
-    newer = msgspec.structs.replace(charge, explanation=(("discount", "10 %"),))
-    assert sentences(newer)[1] == "discount 10 %."
+    newer = msgspec.structs.replace(charge, explanation=(("voucher", "10 %"),))
+    assert sentences(newer)[1] == "voucher 10 %."
 
 
 def test_an_allowance_that_was_made_smaller_has_nothing_left(month):

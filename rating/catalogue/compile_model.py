@@ -1,0 +1,97 @@
+"""Compiles price models, and the allowances before them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from rating.catalogue import document as doc
+from rating.catalogue.compiled import BandedCall, CardPrice, Model
+from rating.price.allowance import Allowance
+from rating.price.bands import BandedPrice, Bands
+from rating.price.call import CallPrice, Rate, Stretch
+from rating.price.flat import FlatPrice
+from rating.price.graduated import GraduatedPrice
+from rating.price.package import PackagePrice
+from rating.price.per_unit import PerUnitPrice, per_unit_price
+from rating.price.volume import VolumePrice
+from rating.rounding import RoundingRule
+
+_HUNDRED = Decimal(100)
+
+
+class CompileModel:
+    """Makes what rating uses of the model that a document states."""
+
+    def __init__(self, bands: dict[str, Bands], cards: dict[str, CardPrice]) -> None:
+        self._bands = bands
+        self._cards = cards
+
+    def __call__(self, model: doc.PriceModel) -> Model:
+        """Return the compiled model."""
+        match model:
+            case doc.PerUnit():
+                return self._per_unit(model)
+            case doc.RateCardPrice():
+                found = self._cards[model.card]
+                return CardPrice(found.card, found.bands, model.bands_by)
+            case doc.Flat():
+                return FlatPrice(model.amount)
+            case doc.Percentage():
+                return per_unit_price(model.percent, _HUNDRED, None, model.fee, step="percent")
+            case doc.Graduated():
+                return GraduatedPrice(model.tiers, model.per_units, model.increments)
+            case doc.Volume():
+                return VolumePrice(model.tiers, model.per_units, model.increments)
+            case doc.Package():
+                return PackagePrice(model.amount, model.packages, model.increments)
+            case doc.Call():
+                return self._call(model)
+
+    def _per_unit(self, model: doc.PerUnit) -> PerUnitPrice | BandedPrice:
+        def price(amount: Decimal) -> PerUnitPrice:
+            return per_unit_price(amount, model.per_units, model.increments, model.connect_fee)
+
+        if model.bands is None:
+            assert model.amount is not None, "an amount, or bands"
+            return price(model.amount)
+        return BandedPrice(
+            self._bands[model.bands],
+            {band: price(amount) for band, amount in model.amounts.items()},
+            model.bands_by,
+        )
+
+    def _call(self, model: doc.Call) -> CallPrice | BandedCall:
+        rounding = model.increment_rounding
+        if model.bands is None:
+            return CallPrice(_stretches(model.rates, rounding), model.connect_fee)
+        rates = {band: _stretches(found, rounding) for band, found in model.rates_of.items()}
+        return BandedCall(self._bands[model.bands], model.bands_by, rates, model.connect_fee)
+
+
+def _stretches(rates: Iterable[doc.CallRate], rounding: RoundingRule | None) -> tuple[Stretch, ...]:
+    return tuple(
+        Stretch(rate.from_units, Rate(rate.amount, rate.per_units, rate.increment_units, rounding))
+        for rate in rates
+    )
+
+
+def grows(model: doc.PriceModel, *, has_allowances: bool) -> bool:
+    """Return whether a price is one of the month: graduated, volume and package prices are, and
+    per-unit prices above an allowance. A card has a price per destination, a call its own, and a
+    share of an event's value is that event's: nothing there that could grow over the month."""
+    if isinstance(model, doc.Graduated | doc.Volume | doc.Package):
+        return True
+    return has_allowances and isinstance(model, doc.PerUnit)
+
+
+def allowance_of(plan_code: str, allowance: doc.PlanAllowance) -> Allowance:
+    """Return an allowance as rating takes of it."""
+    return Allowance(
+        f"{plan_code}/{allowance.code}",
+        allowance.units,
+        allowance.consume is doc.Consume.INCREMENTS,
+        allowance.step_units,
+        allowance.period,
+        allowance.shared_by is doc.Sharing.ACCOUNT,
+    )

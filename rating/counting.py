@@ -1,0 +1,68 @@
+"""What a price must know of earlier usage: the counters that it asks for, and what they say.
+
+Rating names them and says what an event adds; whoever calls keeps them.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+
+class Totals(Protocol):
+    """A counter in its period, before the event."""
+
+    @property
+    def records(self) -> int:
+        """How often it was counted."""
+
+    @property
+    def quantity(self) -> Decimal:
+        """The units counted."""
+
+    @property
+    def amount(self) -> Decimal:
+        """The money counted."""
+
+
+class CounterKind(StrEnum):
+    """What a counter counts. The word is the beginning of its name, so it is never renamed."""
+
+    ALLOWANCE = "allowance"  # what was taken of an allowance: units, or money
+    TIER = "tier"  # units billed under a price
+    RECORDS = "records"  # records under a price that had usage
+    CAP = "cap"  # money charged under a price
+
+
+class CounterPeriod(StrEnum):
+    """When a counter begins anew, in the account's zone."""
+
+    MONTH = "month"
+    DAY = "day"
+
+
+class Counter(msgspec.Struct, frozen=True, gc=False):
+    """A counter that a price asks for."""
+
+    kind: CounterKind
+    of: str  # "<plan>/<allowance>", "<plan>/<price>", "<plan>/<price>/<band>"
+    period: CounterPeriod = CounterPeriod.MONTH
+    shared: bool = False  # by all subscriptions of the account
+
+    def name(self, *, subscription_id: str, unit: str) -> str:
+        """Return the counter's name among those of the account: with the unit, for a catalogue that
+        measures the product in another one must not take the seconds counted so far for minutes."""
+        return f"{self.kind.value}:{'' if self.shared else subscription_id}:{self.of}:{unit}"
+
+
+Counting = tuple[Counter, ...]
+"""The counters of a price, in the order in which `charge_after` takes and gives their figures."""
+
+NO_COUNTING: Counting = ()
+
+Count = tuple[Decimal, Decimal | None] | None
+"""What an event adds to one counter: quantity, and amount if it counts money; None: it is not
+counted there."""

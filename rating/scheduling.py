@@ -1,0 +1,78 @@
+"""The rates of one call, stretch by stretch, where the hours that it lies in have their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from rating.price.bands import Bands, band_parts
+from rating.price.call import CallPrice, Rate, Stretch
+from rating.price.rate_card import RateCard, RateCardRow
+from schemas.decimals import EXACT
+from schemas.usage import UsageEvent
+
+_MS_IN_S = 1000
+_LONGEST_S = 400 * 86_400  # beyond it the band of that instant prices the rest
+
+
+def call_in_bands(
+    bands: Bands,
+    rates: Mapping[str, tuple[Stretch, ...]],
+    connect_fee: Decimal,
+    *,
+    event: UsageEvent,
+    used_units: Decimal,
+) -> CallPrice:
+    """Return the rates that a call of ``used_units`` seconds meets: those of the band that it lies
+    in, by how far into the call that is."""
+    schedule: list[Stretch] = []
+    parts = _parts(bands, event, used_units)
+    for place, (from_s, band) in enumerate(parts):
+        end_s = parts[place + 1][0] if place + 1 < len(parts) else None
+        of_band = rates[band]
+        for number, stretch in enumerate(of_band):
+            following = of_band[number + 1].from_units if number + 1 < len(of_band) else None
+            if following is not None and following <= from_s:
+                continue  # it ended before the band began
+            if end_s is not None and stretch.from_units >= end_s:
+                break
+            schedule.append(Stretch(max(from_s, stretch.from_units), stretch.rate, band))
+    return CallPrice(tuple(schedule), connect_fee)
+
+
+def call_on_card(
+    card: RateCard,
+    row: RateCardRow,
+    bands: Bands,
+    *,
+    event: UsageEvent,
+    used_units: Decimal,
+    day: int,
+) -> CallPrice | None:
+    """Return the same of a rate card, whose row of the first band is ``row``; None where a band that
+    the call meets has no row. All rows are those of the day on which the call began: a price list
+    changes between calls, not within one."""
+    rates: dict[str, tuple[Stretch, ...]] = {}
+    for _, band in _parts(bands, event, used_units):
+        if band not in rates:
+            found = card.find(event.destination or "", day=day, band=band)
+            if found is None:
+                return None
+            rates[band] = _rates_of(found)
+    return call_in_bands(bands, rates, row.price.connect_fee, event=event, used_units=used_units)
+
+
+def _rates_of(row: RateCardRow) -> tuple[Stretch, ...]:
+    price = row.price
+    increments = price.increments
+    assert increments is not None, "a row has increments"
+    first = Rate(price.amount, price.per_units, increments.first_units)
+    following = Rate(price.amount, price.per_units, increments.following_units)
+    return Stretch(Decimal(0), first), Stretch(increments.first_units, following)
+
+
+def _parts(bands: Bands, event: UsageEvent, used_units: Decimal) -> list[tuple[Decimal, str]]:
+    seconds = min(used_units, Decimal(_LONGEST_S))
+    duration_ms = int(EXACT.multiply(seconds, Decimal(_MS_IN_S)).to_integral_value("ROUND_CEILING"))
+    parts = band_parts(bands, event.started_at_ms, duration_ms=duration_ms, zone=event.zone)
+    return [(EXACT.divide(Decimal(from_ms), Decimal(_MS_IN_S)), band) for from_ms, band in parts]
