@@ -23,6 +23,7 @@ class BillableCharge(NamedTuple):
     amount: Decimal
     currency: str
     started_at_ms: int
+    records: int = 1  # 0: it restates the price of others
 
 
 class InvoiceLine(NamedTuple):
@@ -32,6 +33,7 @@ class InvoiceLine(NamedTuple):
     product_type: str
     unit: str
     tax_code: str | None
+    records: int
     quantity: Decimal  # billed
     charges: Decimal  # the exact sum of the charges
     amount: Decimal  # that sum, rounded once to the places of the currency
@@ -95,6 +97,7 @@ def _line(key: _LineKey, charges: Sequence[BillableCharge], currency: str) -> In
     exact = _sum(charge.amount for charge in charges)
     return InvoiceLine(
         *key,
+        records=sum(charge.records for charge in charges),
         quantity=_sum(charge.billed for charge in charges),
         charges=exact,
         amount=round_amount(exact, decimal_places=currency_places(currency)),

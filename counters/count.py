@@ -65,8 +65,10 @@ def count_running(
     amount: Decimal,
     currency: str,
     bill_period_ms: int,
+    records: int = 1,
 ) -> RunningHead | Refused:
-    """Return the head after one more charge, or why it is refused; see `count`."""
+    """Return the head after one more charge, or why it is refused; see `count`. ``records`` is 0
+    for a charge that is for none."""
     unbilled, amounts = head.unbilled, head.amounts
     if unbilled and unbilled[0].currency != currency:
         return Refused(
@@ -82,13 +84,13 @@ def count_running(
         ):
             break
     else:
-        first = Unbilled(product, product_type, bill_period_ms, currency, 1, to_text(amount))
+        first = Unbilled(product, product_type, bill_period_ms, currency, records, to_text(amount))
         return RunningHead(
             head.sequence + 1, head.first_open_period_ms, (*unbilled, first), (*amounts, amount)
         )
     total = _add(amounts[at], amount)
     after = Unbilled(
-        product, product_type, bill_period_ms, currency, entry.records + 1, to_text(total)
+        product, product_type, bill_period_ms, currency, entry.records + records, to_text(total)
     )
     return RunningHead(
         head.sequence + 1,
@@ -115,4 +117,12 @@ def add_running(
         amount_text = to_text(amount_after)
     return RunningBucket(
         bucket.records + 1, quantity_after, amount_after, to_text(quantity_after), amount_text
+    )
+
+
+def adjust_running(bucket: RunningBucket, amount: Decimal) -> RunningBucket:
+    """Return a bucket whose charges changed by ``amount``: no record, no quantity."""
+    after = _add(bucket.amount, amount)
+    return RunningBucket(
+        bucket.records, bucket.quantity, after, bucket.quantity_text, to_text(after)
     )

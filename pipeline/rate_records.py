@@ -25,6 +25,7 @@ class Charged(msgspec.Struct, frozen=True, gc=False):
     amount_text: DecimalText
     billed: Decimal
     counts: tuple[Count, ...]
+    restated: Decimal  # of earlier charges
     price_json: bytes
     explanation: msgspec.Raw
 
@@ -45,6 +46,7 @@ def charged_of(selected: Selected, priced: Priced, usage_period_ms: int) -> Char
         amount_text,
         billed,
         priced.counts,
+        priced.restated,
         fields_json(part),
         explanation_json(priced.explanation),
     )

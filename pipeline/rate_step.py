@@ -13,6 +13,7 @@ from counters.limits import invoice, reached
 from counters.period import close
 from counters.running import RunningBucket, running_head
 from counters.state import changes_of, head_key, rating_key_of
+from pipeline.rate_adjust import adjustment
 from pipeline.rate_prepare import Item, Priceable, RateBatch, prepare
 from pipeline.rate_records import Charged, charged_of, source_of, suspended_record
 from pipeline.rate_running import RunningState
@@ -117,6 +118,22 @@ class _Work:
         amount = charged.amount
         head = self.state.head(terms.head_key)
         bill_period_ms = bill_period(head, usage_period_ms)
+        records: list[tuple[Headers, bytes]] = []
+        adjusted: Charge | None = None
+        if charged.restated:
+            after_it = adjustment(
+                head,
+                priceable,
+                charged.restated,
+                product_bucket=before[0],
+                bill_period_ms=bill_period_ms,
+                catalogue_version=self._catalogue_version,
+                record=record,
+            )
+            if isinstance(after_it, Refused):
+                return after_it
+            head, before[0], adjusted = after_it
+            records.append((_USAGE, ledger.to_wire(adjusted)))
         counted = count_running(
             head, offer.product, offer.product_type, amount, offer.currency, bill_period_ms
         )
@@ -155,19 +172,22 @@ class _Work:
         )
         record_key = rating_key_of(terms.head_key)
         hits = reached(counted, terms.limits, amount, offer.currency)
+        records.append((_USAGE, value))
         if not hits:
-            head, refused = counted, self._append(record_key, (_USAGE, value))
+            head = counted
         else:
             charge = ledger.from_wire(value)
             assert isinstance(charge, Charge)
             head, asks = invoice(counted, charge, hits)
-            last = (_LIMIT_REACHED, ledger.to_wire(asks))
-            refused = self._append(record_key, (_USAGE, value), last)
+            records.append((_LIMIT_REACHED, ledger.to_wire(asks)))
+        refused = self._append(record_key, *records)
         if refused is not None:
             return refused
         self.state.heads[terms.head_key] = head
         for counter, bucket in after:
             self.state.buckets[counter.key] = bucket
+        if adjusted is not None:
+            self.tally.adjusted(priceable.source, offer.currency, offer.unit, adjusted)
         self.tally.rated(priceable.source, offer, priceable.charge_id, charged)
         return None
 

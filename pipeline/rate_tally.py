@@ -12,6 +12,7 @@ from rating.catalogue import Offer
 from schemas import sethash
 from schemas.decimals import EXACT, ZERO, DecimalText, to_text
 from schemas.event_digests import charge_members
+from schemas.ledger import Charge
 from schemas.proof import Proof, SourceTally, Versions, sealed
 from schemas.suspense import Suspended
 
@@ -37,6 +38,7 @@ class RateTally:
         self._source_records: Counter[str] = Counter()
         self._source_refusals: Counter[str] = Counter()
         self._lots: dict[tuple[str, str, str], _Lot] = {}  # by source, currency and unit
+        self._adjustments: defaultdict[str, list[Decimal]] = defaultdict(list)
         self._charge_hash = sethash.EMPTY
         self._suspense_hash = sethash.EMPTY
         self.ledger_records = 0  # of whatever kind but the proof's
@@ -53,6 +55,16 @@ class RateTally:
         lot.amounts.append(charged.amount)
         lot.billed.append(charged.billed)
         self._charge_hash += lot.member(charge_id, charged.amount_text)
+
+    def adjusted(self, source: str, currency: str, unit: str, charge: Charge) -> None:
+        """Count a charge that is for no record."""
+        lot = self._lots.get((source, currency, unit))
+        if lot is None:
+            lot = self._lots[source, currency, unit] = _Lot(currency)
+            self._outcomes["rated"] += 0
+            self._source_records[source] += 0
+        self._adjustments[currency].append(Decimal(charge.amount))
+        self._charge_hash += lot.member(bytes.fromhex(charge.charge_id), charge.amount)
 
     def filtered(self, source: str) -> None:
         """Count an event that a rule says is not charged."""
@@ -82,6 +94,8 @@ class RateTally:
             self._source_records[source] += len(lot.amounts)
             charges[currency] += lot.amounts
             quantities[unit] += lot.billed
+        for currency, amounts in self._adjustments.items():
+            charges[currency] += amounts
         return sealed(
             Proof(
                 stage=previous.stage,

@@ -240,6 +240,13 @@ def _packages(charge: Charge, fields: list[str]) -> str:
     )
 
 
+def _restated(charge: Charge, _fields: list[str]) -> str:
+    return (
+        "With this event the month reached another tier, whose price holds for all of it: earlier "
+        f"charges change by {_money(charge.amount, charge.currency)}."
+    )
+
+
 def _discount(charge: Charge, fields: list[str]) -> str:
     percent, before = fields
     return f"{plain(Decimal(percent))} % off {_money(before, charge.currency)}."
@@ -298,6 +305,7 @@ _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "volume": _volume,
     "volume_started": _volume,
     "packages": _packages,
+    "restated": _restated,
     "discount": _discount,
     "least": _least,
     "most": _most,

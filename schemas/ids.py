@@ -77,6 +77,12 @@ def usage_charge_id(*, identity: bytes, run: str, rating_key: str) -> ChargeId:
     return ChargeId(digest_of(b"usage", identity, run.encode(), rating_key.encode()).hex())
 
 
+def adjustment_id(*, charge_id: str, counter: str) -> ChargeId:
+    """Return the id of what an event, whose own charge has ``charge_id``, changes of the earlier
+    charges under a counter."""
+    return ChargeId(digest_of(b"adjustment", bytes.fromhex(charge_id), counter.encode()).hex())
+
+
 def limit_reached_id(*, crossing_charge_id: str) -> str:
     """Return the id of the ``limit_reached`` record that follows a charge: one per crossing."""
     return digest_of(b"limit_reached", bytes.fromhex(crossing_charge_id)).hex()

@@ -11,6 +11,11 @@ import msgspec
 from schemas.decimals import DecimalText
 from schemas.proof import Proof
 
+ADJUSTMENT = "adjustment"
+"""The ``usage_kind`` of a charge for no usage: earlier charges of its period have another price since
+the event whose ``identity`` it has. It precedes that event's charge, may be negative, and is no
+record where records are counted."""
+
 ExplanationStep = tuple[str, ...]
 """A step's code and what it found: ``("prefix", "4930", "Germany Berlin")``."""
 
@@ -45,7 +50,7 @@ class Unbilled(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Charge(msgspec.Struct, frozen=True, tag_field="kind", tag="usage", kw_only=True):
-    """The charge for one usage event."""
+    """The charge for one usage event, or what an event changes of earlier ones; see `ADJUSTMENT`."""
 
     tenant: str
     rating_key: str

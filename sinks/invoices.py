@@ -13,7 +13,7 @@ from billing.invoice import BillableCharge, InvoiceBody, build_invoice
 from billing.number import invoice_number
 from schemas.decimals import EXACT, ZERO
 from schemas.ids import digest_of
-from schemas.ledger import Unbilled
+from schemas.ledger import ADJUSTMENT, Unbilled
 from schemas.limit import SCOPE_ACCOUNT
 from schemas.period import from_ms, to_ms
 from sinks.connection import Connection, Pool
@@ -169,7 +169,7 @@ async def _unbilled(
     kind, _, code = request.scope.partition(":")
     rows = await connection.fetch(
         "SELECT u.charge_id, u.product, u.product_type, u.unit, u.tax_code, u.billed::text, "
-        "u.amount::text, u.currency, u.started_at, u.bill_period FROM rated_usage u "
+        "u.amount::text, u.currency, u.started_at, u.bill_period, u.usage_kind FROM rated_usage u "
         "WHERE u.rating_key = $1 AND u.sequence > $2 AND u.sequence <= $3 AND u.bill_period >= $4 "
         "AND ($5 <> 'product' OR u.product = $6) AND ($5 <> 'product_type' OR u.product_type = $6) "
         "AND NOT EXISTS (SELECT FROM invoice_charges i WHERE i.charge_id = u.charge_id) "
@@ -193,6 +193,7 @@ async def _unbilled(
                 amount=Decimal(row["amount"]),
                 currency=row["currency"],
                 started_at_ms=to_ms(row["started_at"]),
+                records=0 if row["usage_kind"] == ADJUSTMENT else 1,
             ),
             row["bill_period"],
         )
@@ -206,7 +207,7 @@ def _compare(request: _Request, charges: Sequence[tuple[BillableCharge, dt.datet
     for charge, bill_period in charges:
         entry = (charge.product, charge.product_type, to_ms(bill_period), charge.currency)
         records, amount = found.get(entry, (0, ZERO))
-        found[entry] = (records + 1, EXACT.add(amount, charge.amount))
+        found[entry] = (records + charge.records, EXACT.add(amount, charge.amount))
     said = {
         (one.product, one.product_type, one.bill_period_ms, one.currency): (
             one.records,
@@ -272,7 +273,7 @@ async def _insert(connection: Connection, request: _Request, body: InvoiceBody) 
                 line.product_type,
                 line.unit,
                 line.tax_code,
-                len(line.charge_ids),
+                line.records,
                 line.quantity,
                 line.charges,
                 line.amount,

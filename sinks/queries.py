@@ -31,6 +31,10 @@ async def outcome_counts(pool: Pool) -> list[OutcomeCount]:
     return [OutcomeCount(*row) for row in rows]
 
 
+# An adjustment is a charge for no record of its own.
+_RECORDS = "count(*) FILTER (WHERE usage_kind <> 'adjustment')"
+
+
 class ChargeTotal(NamedTuple):
     """All charges in one currency."""
 
@@ -43,7 +47,7 @@ async def charge_totals(pool: Pool) -> list[ChargeTotal]:
     """Return the sum of all charges, by currency."""
     with classified():
         rows = await pool.fetch(
-            "SELECT currency, count(*), sum(amount)::text FROM rated_usage "
+            f"SELECT currency, {_RECORDS}, sum(amount)::text FROM rated_usage "
             "GROUP BY currency ORDER BY currency"
         )
     return [ChargeTotal(*row) for row in rows]
@@ -65,7 +69,7 @@ async def top_accounts(pool: Pool, *, most: int = 10) -> list[AccountTotal]:
         rows = await pool.fetch(
             "SELECT account_id, coalesce((SELECT name FROM accounts a WHERE a.account_id = "
             "t.account_id ORDER BY version DESC LIMIT 1), ''), currency, records, amount::text "
-            "FROM (SELECT account_id, currency, count(*) AS records, sum(amount) AS amount "
+            f"FROM (SELECT account_id, currency, {_RECORDS} AS records, sum(amount) AS amount "
             "FROM rated_usage GROUP BY account_id, currency "
             "ORDER BY amount DESC, account_id LIMIT $1) AS t "
             "ORDER BY t.amount DESC, account_id",

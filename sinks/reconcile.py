@@ -61,6 +61,7 @@ class KeptCharge(NamedTuple):
     charge_id: str  # 32 hex digits, as in the ledger
     product: str
     product_type: str
+    usage_kind: str
     used: str
     billed: str
     unit: str
@@ -132,8 +133,9 @@ class Invoices:
 
 
 _HELD = """
-    SELECT c.invoice_id, c.line, count(*) AS records, sum(r.billed) AS quantity,
-           sum(r.amount) AS charges, count(*) FILTER (WHERE r.account_id <> i.account_id) AS of_others
+    SELECT c.invoice_id, c.line,
+           count(*) FILTER (WHERE r.usage_kind <> 'adjustment') AS records,
+           sum(r.billed) AS quantity, sum(r.amount) AS charges, count(*) FILTER (WHERE r.account_id <> i.account_id) AS of_others
     FROM invoice_charges c JOIN invoices i USING (invoice_id)
     JOIN rated_usage r USING (charge_id) GROUP BY c.invoice_id, c.line
 """
@@ -252,7 +254,7 @@ class TablesSnapshot:
         return self._chunks(
             KeptCharge,
             f"SELECT ledger_offset, rating_key, sequence, {_hex('charge_id')}, product, "
-            "product_type, used::text, billed::text, unit, amount::text, currency, "
+            "product_type, usage_kind, used::text, billed::text, unit, amount::text, currency, "
             f"{_ms('usage_period')}, {_ms('bill_period')}, counters_after::text FROM rated_usage "
             "WHERE ledger_partition = $1 AND ledger_offset < $2 ORDER BY ledger_offset",
             partition,

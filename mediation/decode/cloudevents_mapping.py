@@ -111,7 +111,7 @@ def _rule(part: Part, identifiers: tuple[Path, ...]) -> TypeRule:
             attribute.problem("a name of a-z, 0-9, '-', '_' and '.'", found=repr(name))
     return TypeRule(
         product=fields["product"].code() if "product" in fields else "",
-        usage_kind=fields["usage_kind"].code() if "usage_kind" in fields else "",
+        usage_kind=fields["usage_kind"].usage_kind() if "usage_kind" in fields else "",
         quantities=tuple(_quantity(unit, value) for unit, value in units.items()),
         identifiers=_paths(fields["identifiers"]) if "identifiers" in fields else identifiers,
         ended_at=_path(fields["ended_at"]) if "ended_at" in fields else None,

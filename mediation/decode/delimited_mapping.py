@@ -169,7 +169,7 @@ class _Reading:
             identity_of_row=of_row,
             identifiers=identifiers,
             product=product,
-            usage_kind=fields["usage_kind"].code() if "usage_kind" in fields else "event",
+            usage_kind=fields["usage_kind"].usage_kind() if "usage_kind" in fields else "event",
             quantities=quantities,
             origin=texts["origin"],
             destination=texts["destination"],

@@ -15,6 +15,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from schemas.ledger import ADJUSTMENT
+
 _NULL_TAG = "tag:yaml.org,2002:null"
 CODE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 
@@ -86,6 +88,13 @@ class Part:
         text = self.text("a name")
         if text and not CODE.fullmatch(text):
             self.problem("a name of a-z, 0-9, '-', '_' and '.'")
+        return text
+
+    def usage_kind(self) -> str:
+        """Return a name that is no word of the ledger's own."""
+        text = self.code()
+        if text == ADJUSTMENT:
+            self.problem(f"a kind of usage; {ADJUSTMENT!r} is what changes earlier charges")
         return text
 
     def whole_number(self, *, at_least: int, at_most: int) -> int:

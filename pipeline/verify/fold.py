@@ -7,7 +7,7 @@ from decimal import Decimal
 from pipeline.verify.ledger_records import ChargeSaid, CloseSaid, LimitSaid, Said
 from pipeline.verify.report import Check
 from schemas.decimals import EXACT, ZERO, to_text
-from schemas.ledger import CounterAfter, Unbilled
+from schemas.ledger import ADJUSTMENT, CounterAfter, Unbilled
 
 Mismatch = tuple[Check, str, str]
 """A check, what it expected, what the record says."""
@@ -81,7 +81,7 @@ class Fold:
         amount = Decimal(charge.amount)
         entry = (charge.product, charge.product_type, charge.bill_period_ms, charge.currency)
         records, total = key.unbilled.get(entry, (0, ZERO))
-        key.unbilled[entry] = records + 1, EXACT.add(total, amount)
+        key.unbilled[entry] = records + _records(charge), EXACT.add(total, amount)
         if charge.bill_period_ms != max(charge.usage_period_ms, key.first_open_ms):
             wrong.append(
                 (
@@ -110,7 +110,7 @@ class Fold:
     ) -> None:
         name = (charge.rating_key, after.counter, after.period_start_ms)
         records, quantity, total = self._counters.get(name, (0, ZERO, ZERO))
-        records += 1
+        records += _records(charge)
         said = (after.records, Decimal(after.quantity), Decimal(after.amount))
         if after.counter.startswith(_PRODUCT):
             quantity = EXACT.add(quantity, Decimal(charge.used))
@@ -165,6 +165,11 @@ class Fold:
         key.first_open_ms = max(key.first_open_ms, end_ms)
         if not _same(closed, close.closed):
             wrong.append(_unbilled("closed", closed, close.closed, close))
+
+
+def _records(charge: ChargeSaid) -> int:
+    """Return how many records a charge is for."""
+    return 0 if charge.usage_kind == ADJUSTMENT else 1
 
 
 def _in(entry: _Entry, scope: str) -> bool:

@@ -11,6 +11,7 @@ from pipeline.verify.report import Check, Finding, Findings
 from pipeline.verify.unique import Repeats
 from schemas import sethash
 from schemas.decimals import EXACT, ZERO, to_text
+from schemas.ledger import ADJUSTMENT
 from schemas.proof import Proof
 from sinks.reconcile import LimitRow, RatedRow
 
@@ -77,7 +78,7 @@ class LedgerPartition:
         quantities = {unit: Decimal(text) for unit, text in proof.quantities.items()}
         for what, said, counted in (
             ("records", proof.ledger_records, batch.records),
-            ("charges", proof.outcomes.get("rated", 0), batch.rated),
+            ("charges for usage", proof.outcomes.get("rated", 0), batch.rated),
         ):
             if said != counted:
                 self._wrong(proof, first, offset, f"{said:,} {what}", f"{counted:,}")
@@ -122,7 +123,7 @@ class LedgerPartition:
     def _charge(self, batch: _Batch, charge: ChargeSaid, offset: int) -> None:
         identity = bytes.fromhex(charge.charge_id)
         amount, currency = Decimal(charge.amount), charge.currency
-        batch.rated += 1
+        batch.rated += charge.usage_kind != ADJUSTMENT
         batch.charges[identity] = charge.amount, currency
         batch.sums[currency] = EXACT.add(batch.sums.get(currency, ZERO), amount)
         self.charges[currency] = EXACT.add(self.charges.get(currency, ZERO), amount)

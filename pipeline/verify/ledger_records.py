@@ -21,6 +21,7 @@ class ChargeSaid(Keyed, frozen=True, gc=False, tag_field="kind", tag="usage", kw
     charge_id: str
     product: str
     product_type: str
+    usage_kind: str
     used: str
     billed: str
     unit: str

@@ -126,6 +126,7 @@ def _charge(row: KeptCharge) -> ChargeSaid:
         charge_id=row.charge_id,
         product=row.product,
         product_type=row.product_type,
+        usage_kind=row.usage_kind,
         used=row.used,
         billed=row.billed,
         unit=row.unit,

@@ -99,6 +99,12 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     to_day: int = LAST_DAY  # exclusive
 
     @property
+    def tier_place(self) -> int:
+        """Return where among the counters that of the units billed is, where the price grows."""
+        assert self.grows
+        return len(self.allowances)
+
+    @property
     def counts_records(self) -> bool:
         """Return whether the records of the month are counted, as the last of the counters."""
         return self.free is not None and self.free.records > 0

@@ -212,6 +212,7 @@ def test_a_charge_that_states_no_counter_of_its_product_is_named() -> None:
         charge_id="0" * 32,
         product="voice",
         product_type="telephony",
+        usage_kind="voice",
         used="60",
         billed="60",
         unit="s",
