@@ -17,10 +17,22 @@ from schemas.ledger import ExplanationStep
 _HUNDRED = Decimal(100)
 
 
+class Commitment(msgspec.Struct, frozen=True, gc=False):
+    """What a period's cost is promised to come to, and what the cost above it is multiplied with."""
+
+    amount: Decimal
+    overage: Decimal = Decimal(1)
+
+    def __post_init__(self) -> None:
+        assert self.amount > 0
+        assert self.overage >= 0
+
+
 class Adjusting(msgspec.Struct, frozen=True, gc=False):
     """What stands between the cost of an event, or of a period, and its amount; in this order."""
 
     discount_percent: Decimal = ZERO
+    commitment: Commitment | None = None
     least: Decimal | None = None
     most: Decimal | None = None
 
@@ -32,12 +44,18 @@ class Adjusting(msgspec.Struct, frozen=True, gc=False):
 def adjusted(
     adjusting: Adjusting | None, dividend: Decimal, divide_by: Decimal
 ) -> tuple[Decimal, Decimal]:
-    """Return the cost after discount, least and most; exact."""
+    """Return the cost after discount, commitment, least and most; exact."""
     if adjusting is None:
         return dividend, divide_by
     if adjusting.discount_percent:
         left = EXACT.subtract(_HUNDRED, adjusting.discount_percent)
         dividend, divide_by = EXACT.multiply(dividend, left), EXACT.multiply(divide_by, _HUNDRED)
+    commitment = adjusting.commitment
+    if commitment is not None:
+        promised = EXACT.multiply(commitment.amount, divide_by)
+        if dividend > promised:
+            above = EXACT.multiply(EXACT.subtract(dividend, promised), commitment.overage)
+            dividend = EXACT.add(promised, above)
     if adjusting.least is not None:
         dividend = max(dividend, EXACT.multiply(adjusting.least, divide_by))
     if adjusting.most is not None:

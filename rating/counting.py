@@ -35,6 +35,8 @@ class CounterKind(StrEnum):
     TIER = "tier"  # units billed under a price
     RECORDS = "records"  # records under a price that had usage
     CAP = "cap"  # money charged under a price
+    NEWEST = "newest"  # when the newest record under a price began: milliseconds since 1970
+    SEEN = "seen"  # records of one value of an attribute
 
 
 class CounterPeriod(StrEnum):

@@ -247,6 +247,41 @@ def _restated(charge: Charge, _fields: list[str]) -> str:
     )
 
 
+def _aggregated(charge: Charge, fields: list[str]) -> str:
+    how, used, before = fields
+    ways = {
+        "max": "The largest of the month counts",
+        "latest": "The newest of the month counts",
+        "unique": "Each of the month counts once",
+    }
+    return f"{ways.get(how, how)}: {_units(charge, used)}, after {_units(charge, before)} before."
+
+
+def _month_discount(_charge: Charge, fields: list[str]) -> str:
+    return f"{plain(Decimal(fields[0]))} % off all of the month."
+
+
+def _commitment(charge: Charge, fields: list[str]) -> str:
+    promised, overage = fields
+    above = (
+        "" if Decimal(overage) == 1 else f", and {plain(Decimal(overage))} times the price above it"
+    )
+    return f"Commitment of {_money(promised, charge.currency)} a month{above}."
+
+
+def _month_most(charge: Charge, fields: list[str]) -> str:
+    return f"At most {_money(fields[0], charge.currency)} for all of the month."
+
+
+def _first_fee(charge: Charge, fields: list[str]) -> str:
+    return f"Nothing was used in the month; due all the same: {_money(fields[0], charge.currency)}."
+
+
+def _month_least(charge: Charge, fields: list[str]) -> str:
+    least, due = (_money(amount, charge.currency) for amount in fields)
+    return f"At least {least} for the month, which came to {due}."
+
+
 def _discount(charge: Charge, fields: list[str]) -> str:
     percent, before = fields
     return f"{plain(Decimal(percent))} % off {_money(before, charge.currency)}."
@@ -305,6 +340,12 @@ _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "volume": _volume,
     "volume_started": _volume,
     "packages": _packages,
+    "aggregated": _aggregated,
+    "month_discount": _month_discount,
+    "commitment": _commitment,
+    "month_most": _month_most,
+    "first_fee": _first_fee,
+    "month_least": _month_least,
     "restated": _restated,
     "discount": _discount,
     "least": _least,

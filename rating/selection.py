@@ -15,12 +15,13 @@ from rating.catalogue.compiled import (
     Price,
     Rule,
 )
-from rating.counting import NO_COUNTING, Counting
+from rating.counting import NO_COUNTING, Counter, CounterKind, Counting
 from rating.local_time import local_time, minute_name
 from rating.price.bands import BandChoice, BandedPrice, Bands
 from rating.price.call import CallPrice
 from rating.scheduling import call_in_bands, call_on_card
 from schemas.decimals import ZERO
+from schemas.ids import digest_of
 from schemas.ledger import ExplanationStep
 from schemas.refusal import RefusalReason, Refused
 from schemas.usage import UsageEvent
@@ -39,6 +40,7 @@ class Selected(msgspec.Struct, frozen=True, gc=False):
     explanation: tuple[ExplanationStep, ...]
     subscription_id: str
     counting: Counting
+    started_at_ms: int
 
     @property
     def unit(self) -> str:
@@ -116,11 +118,38 @@ def select_price(offer: Offer, event: UsageEvent, plan_code: str) -> Selected | 
         return _unknown_destination(f"plan {plan_code}", event.destination)
     rule = entry.always
     if rule is None:
-        return _selected_by_time(offer, entry, event, used)
+        selected = _selected_by_time(offer, entry, event, used)
+        if isinstance(selected, Refused) or not selected.rule.unique_by:
+            return selected
+        return _counting_values(selected, event)
     price = rule.model
     assert not isinstance(price, BandedPrice | CardPrice | BandedCall)
     counting = rule.counting if used or offer.prices_zero else NO_COUNTING
-    return Selected(offer, rule, price, used, (rule.price_step,), event.subscription_id, counting)
+    selected = Selected(
+        *(offer, rule, price, used, (rule.price_step,), event.subscription_id, counting),
+        event.started_at_ms,
+    )
+    return _counting_values(selected, event) if rule.unique_by else selected
+
+
+def _counting_values(selected: Selected, event: UsageEvent) -> Selected | Refused:
+    """Return the selection with the counter of its attribute's value among those of its price."""
+    rule = selected.rule
+    value = event.attributes.get(rule.unique_by)
+    if not value:
+        return Refused(
+            RefusalReason.MISSING_ATTRIBUTE,
+            f"{rule.price_id} counts each {rule.unique_by} once, the event has none. Operator "
+            "action: correct the price or the mapping; then recycle.",
+        )
+    if not selected.counting:
+        return selected
+    # A digest: values may be long, or a subscriber's.
+    digest = digest_of(b"seen", value.encode()).hex()
+    place = rule.tier_place + 1
+    seen = Counter(CounterKind.SEEN, f"{rule.price_id}/{digest}")
+    counting = (*selected.counting[:place], seen, *selected.counting[place:])
+    return msgspec.structs.replace(selected, counting=counting)
 
 
 def _entry(offer: Offer, destination: str | None) -> Entry | None:
@@ -184,7 +213,10 @@ def _selected_by_time(
         steps = (rule.price_step,)
     if not used and not offer.prices_zero:
         counting = NO_COUNTING
-    return Selected(offer, rule, price, used, steps, event.subscription_id, counting)
+    return Selected(
+        *(offer, rule, price, used, steps, event.subscription_id, counting),
+        event.started_at_ms,
+    )
 
 
 _Found = tuple[Price, tuple[ExplanationStep, ...]]

@@ -39,6 +39,7 @@ class RefusalReason(StrEnum):
     UNKNOWN_PRODUCT = "rating.unknown_product"
     UNKNOWN_DESTINATION = "rating.unknown_destination"
     MISSING_QUANTITY = "rating.missing_quantity"
+    MISSING_ATTRIBUTE = "rating.missing_attribute"
     CURRENCY_MISMATCH = "rating.currency_mismatch"
     # What we got wrong.
     INTERNAL_ERROR = "pipeline.internal_error"

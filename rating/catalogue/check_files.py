@@ -7,13 +7,14 @@ from typing import NamedTuple, TypeVar
 
 from rating.catalogue.document import (
     BandSet,
+    Calendar,
     Card,
     CatalogueDocument,
     Plan,
     Product,
 )
 from rating.catalogue.errors import CatalogueError, quoted
-from rating.catalogue.read_bands import read_band_set
+from rating.catalogue.read_bands import read_band_set, read_calendars
 from rating.catalogue.read_card import read_rows
 from rating.catalogue.read_limits import read_limits
 from rating.catalogue.read_plan import PlanReader
@@ -22,7 +23,7 @@ from rating.catalogue.reader import Entry, Reader
 from rating.catalogue.yaml_tree import parse_yaml
 from schemas.limit import ChargeLimit
 
-SECTIONS = ("products", "bands", "cards", "plans", "limits")
+SECTIONS = ("products", "calendars", "bands", "cards", "plans", "limits")
 YAML_ENDINGS = (".yaml", ".yml")
 CARD_ENDING = ".csv"
 
@@ -48,8 +49,11 @@ def check(files: Mapping[str, bytes]) -> Checked:
     if not any(name.endswith(YAML_ENDINGS) for name in files):
         errors.append(CatalogueError("(folder)", 1, "(files)", "a .yaml file with plans", "none"))
     products = read_products(sections["products"])
+    calendars = read_calendars(sections["calendars"])
     bands = {
-        entry.code: read_band_set(entry.reader, entry.code, entry.node, entry.field)
+        entry.code: read_band_set(
+            entry.reader, entry.code, entry.node, entry.field, calendars=calendars
+        )
         for entry in sections["bands"]
     }
     cards = _read_cards(sections["cards"], texts, bands, errors)
@@ -64,11 +68,12 @@ def check(files: Mapping[str, bytes]) -> Checked:
         errors.append(CatalogueError("(folder)", 1, "plans", "at least one plan", "none"))
     if errors:
         return Checked(None, tuple(sorted(set(errors))))
-    return Checked(_document(products, bands, cards, plans, limits), ())
+    return Checked(_document(products, calendars, bands, cards, plans, limits), ())
 
 
 def _document(
     products: dict[str, Product],
+    calendars: dict[str, Calendar],
     bands: dict[str, BandSet],
     cards: dict[str, Card],
     plans: dict[str, Plan],
@@ -76,6 +81,7 @@ def _document(
 ) -> CatalogueDocument:
     return CatalogueDocument(
         products=_by_code(products),
+        calendars=_by_code(calendars),
         bands=_by_code(bands),
         cards=_by_code(cards),
         plans=_by_code(plans),

@@ -6,15 +6,16 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from rating.amount import Adjusting
+from rating.amount import Adjusting, Commitment, amount_of
 from rating.catalogue import document as doc
 from rating.catalogue.compile_bands import compile_bands
-from rating.catalogue.compile_model import CompileModel, allowance_of, grows
+from rating.catalogue.compile_model import CompileModel, allowance_of, grows, is_of_the_month
 from rating.catalogue.compiled import (
     BandedCall,
     Cap,
     CardPrice,
     Catalogue,
+    Closing,
     CompiledPlan,
     Entry,
     Free,
@@ -25,6 +26,8 @@ from rating.catalogue.compiled import (
 from rating.catalogue.document_parts import RowsOf, document_with_rows
 from rating.counting import Counter, CounterKind, CounterPeriod, Counting
 from rating.local_time import day_number
+from rating.month_cost import month_cost
+from rating.price.aggregate import Aggregation
 from rating.price.bands import BandedPrice
 from rating.price.increments import Increments
 from rating.price.per_unit import PerUnitPrice, per_unit_price
@@ -179,8 +182,8 @@ def _rule(
     units = tuple(allowance_of(plan_code, each) for each in allowances.values() if not each.money)
     credits = tuple(allowance_of(plan_code, each) for each in allowances.values() if each.money)
     free = Free(version.free_records, version.free_units, version.minimum_units)
-    adjusting, caps = _adjusting(version)
-    growing = grows(version.model, has_allowances=bool(units))
+    adjusting, closing, caps = _adjusting(version, model)
+    growing = grows(version, has_allowances=bool(units))
     before = tuple(
         Counter(CounterKind.ALLOWANCE, each.allowance_id, each.period, each.shared)
         for each in units
@@ -206,12 +209,15 @@ def _rule(
         rounding_step=_rounding_step(version.rounding),
         zero=_zero(version.rounding),
         grows=growing,
-        counting=(*before, *_tier(price_id, growing), *after),
+        counting=(*before, *_tier(price_id, growing), *_newest(price_id, version), *after),
         counting_of_band=_counting_of_band(price_id, model, growing, before, after),
         round_units=version.round_units,
         free=None if free == Free() else free,
         allowances=units,
+        aggregation=version.aggregation,
+        unique_by=version.unique_by,
         adjusting=adjusting,
+        closing=closing,
         caps=caps,
         credits=credits,
         from_day=_first_day(version.valid_from),
@@ -240,24 +246,54 @@ def _counting_of_band(
     return {band: (*before, *_tier(f"{price_id}/{band}", growing), *after) for band in model.prices}
 
 
-def _adjusting(version: doc.PriceVersion) -> tuple[Adjusting | None, tuple[Cap, ...]]:
-    """Return what is done to the cost of an event, or of the month where that is what is priced,
-    and the caps over the charges of events."""
-    of_month = grows(version.model, has_allowances=False)
+def _newest(price_id: str, version: doc.PriceVersion) -> Counting:
+    """Return the counter that says which record is the newest, where that decides."""
+    latest = version.aggregation is Aggregation.LATEST
+    return (Counter(CounterKind.NEWEST, price_id),) if latest else ()
+
+
+def _adjusting(
+    version: doc.PriceVersion, model: Model
+) -> tuple[Adjusting | None, Closing | None, tuple[Cap, ...]]:
+    """Return what is done to the cost of an event, or of the month where that is what is priced;
+    what its close asks for; and the caps over the charges of events."""
+    of_month = is_of_the_month(version)
+    commitment = _commitment(version, model)
+    closing = _closing(version, commitment)
     caps = []
-    if not of_month:
-        for period, most in (
-            (CounterPeriod.DAY, version.most_day),
-            (CounterPeriod.MONTH, version.most_month),
-        ):
-            if most is not None:
-                caps.append(Cap(period, most))
+    if version.most_day is not None:
+        caps.append(Cap(CounterPeriod.DAY, version.most_day))
+    capped = None if of_month else version.most_month
+    if capped is not None or closing is not None:
+        caps.append(Cap(CounterPeriod.MONTH, capped))
     adjusting = Adjusting(
         version.discount_percent,
+        commitment,
         version.least_event,
         version.most_month if of_month else version.most_event,
     )
-    return (None if adjusting == Adjusting() else adjusting), tuple(caps)
+    return (None if adjusting == Adjusting() else adjusting), closing, tuple(caps)
+
+
+def _commitment(version: doc.PriceVersion, model: Model) -> Commitment | None:
+    stated = version.commitment
+    if stated is None:
+        return None
+    amount = stated.amount
+    if amount is None:
+        assert stated.units is not None, "an amount, or units"
+        assert not isinstance(model, BandedPrice | CardPrice | BandedCall)
+        discounted = Adjusting(version.discount_percent)
+        amount = amount_of(discounted, RoundingRule(), *month_cost(model, stated.units))
+    return Commitment(amount, stated.overage)
+
+
+def _closing(version: doc.PriceVersion, commitment: Commitment | None) -> Closing | None:
+    least = version.least_month
+    if commitment is not None and version.commitment is not None and version.commitment.true_up:
+        least = commitment.amount
+    closing = Closing(least, version.least_by_days, version.first_fee_without_usage)
+    return None if closing == Closing() else closing
 
 
 def _rounding_step(rounding: RoundingRule) -> ExplanationStep:

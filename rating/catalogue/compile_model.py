@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from rating.catalogue import document as doc
 from rating.catalogue.compiled import BandedCall, CardPrice, Model
+from rating.price.aggregate import Aggregation
 from rating.price.allowance import Allowance
 from rating.price.bands import BandedPrice, Bands
 from rating.price.call import CallPrice, Rate, Stretch
@@ -76,13 +77,23 @@ def _stretches(rates: Iterable[doc.CallRate], rounding: RoundingRule | None) -> 
     )
 
 
-def grows(model: doc.PriceModel, *, has_allowances: bool) -> bool:
-    """Return whether a price is one of the month: graduated, volume and package prices are, and
-    per-unit prices above an allowance. A card has a price per destination, a call its own, and a
-    share of an event's value is that event's: nothing there that could grow over the month."""
-    if isinstance(model, doc.Graduated | doc.Volume | doc.Package):
+def is_of_the_month(version: doc.PriceVersion) -> bool:
+    """Return whether what is priced is the month, whatever the events in it: a model that looks at
+    the whole of it, or what is asked of a month's whole cost."""
+    return (
+        isinstance(version.model, doc.Graduated | doc.Volume | doc.Package)
+        or version.aggregation is not Aggregation.SUM
+        or version.commitment is not None
+    )
+
+
+def grows(version: doc.PriceVersion, *, has_allowances: bool) -> bool:
+    """Return whether a price is charged as the month grows: one of the month, and a per-unit price
+    above an allowance. A card has a price per destination, a call its own, and a share of an event's
+    value is that event's: nothing there that could grow over the month."""
+    if is_of_the_month(version):
         return True
-    return has_allowances and isinstance(model, doc.PerUnit)
+    return has_allowances and isinstance(version.model, doc.PerUnit)
 
 
 def allowance_of(plan_code: str, allowance: doc.PlanAllowance) -> Allowance:

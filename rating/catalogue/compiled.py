@@ -8,6 +8,7 @@ import msgspec
 
 from rating.amount import Adjusting
 from rating.counting import NO_COUNTING, CounterPeriod, Counting
+from rating.price.aggregate import Aggregation
 from rating.price.allowance import Allowance
 from rating.price.bands import BandChoice, BandedPrice, Bands
 from rating.price.call import CallPrice, Stretch
@@ -74,7 +75,15 @@ class Cap(msgspec.Struct, frozen=True, gc=False):
     own."""
 
     period: CounterPeriod
-    most: Decimal
+    most: Decimal | None  # None: what is charged is only counted, for the close
+
+
+class Closing(msgspec.Struct, frozen=True, gc=False):
+    """What a price asks for when its month is closed, whatever was used."""
+
+    least: Decimal | None = None  # the month comes to at least so much
+    by_days: bool = False  # for a part of a month, so many days' share of that
+    first_fee: bool = False  # the fee of the first tier is due also where nothing was used
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +101,10 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     round_units: RoundUnits | None = None
     free: Free | None = None
     allowances: tuple[Allowance, ...] = ()
+    aggregation: Aggregation = Aggregation.SUM
+    unique_by: str = ""  # the attribute, where it is `Aggregation.UNIQUE`
     adjusting: Adjusting | None = None
+    closing: Closing | None = None
     caps: tuple[Cap, ...] = ()
     credits: tuple[Allowance, ...] = ()  # allowances in money: they pay the charge
     from_day: int = FIRST_DAY  # local days since 1 January 1970

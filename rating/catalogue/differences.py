@@ -12,6 +12,7 @@ from rating.catalogue.document import (
     Card,
     CardRow,
     CatalogueDocument,
+    Committed,
     Flat,
     Graduated,
     Package,
@@ -30,6 +31,7 @@ from rating.catalogue.document import (
 )
 from rating.counting import CounterPeriod
 from rating.local_time import WEEKDAYS
+from rating.price.aggregate import Aggregation
 from rating.price.bands import BandChoice
 from rating.price.increments import Increments
 from rating.price.tier import Tier
@@ -174,6 +176,7 @@ def _version(version: PriceVersion, currency: str, unit: str) -> str:
     units = version.round_units
     bounds = (
         ("at least", version.least_event, "an event"),
+        ("at least", version.least_month, _month(version)),
         ("at most", version.most_event, "an event"),
         ("at most", version.most_day, "a day"),
         ("at most", version.most_month, "a month"),
@@ -187,7 +190,10 @@ def _version(version: PriceVersion, currency: str, unit: str) -> str:
             f"the first {readable(free, unit)} of each free" if free else "",
             f"allowance {' '.join(version.allowances)}" if version.allowances else "",
             f"at least {readable(least, unit)} billed" if least else "",
+            _aggregate(version),
             f"{to_text(version.discount_percent)} % off" if version.discount_percent else "",
+            _commitment(version.commitment, currency, unit),
+            "the first fee also without usage" if version.first_fee_without_usage else "",
             *(
                 f"{which} {to_text(amount)} {currency} {period}"
                 for which, amount, period in bounds
@@ -197,6 +203,27 @@ def _version(version: PriceVersion, currency: str, unit: str) -> str:
             f"until {version.valid_to}" if version.valid_to else "",
         )
     )
+
+
+def _month(version: PriceVersion) -> str:
+    return "a month, by days" if version.least_by_days else "a month"
+
+
+def _aggregate(version: PriceVersion) -> str:
+    if version.aggregation is Aggregation.SUM:
+        return ""
+    by = f" {version.unique_by}" if version.unique_by else ""
+    return f"by the {version.aggregation.value}{by} of the month"
+
+
+def _commitment(stated: Committed | None, currency: str, unit: str) -> str:
+    if stated is None:
+        return ""
+    promised = f"{stated.amount} {currency}"
+    if stated.units is not None:
+        promised = readable(stated.units, unit)
+    above = f" x {to_text(stated.overage)} above it" if stated.overage != 1 else ""
+    return f"commitment {promised}{above}{', trued up' if stated.true_up else ''}"
 
 
 def _rounding(rounding: RoundingRule) -> str:

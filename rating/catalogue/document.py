@@ -13,6 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from rating.counting import CounterPeriod
+from rating.price.aggregate import Aggregation
 from rating.price.bands import BandChoice
 from rating.price.increments import Increments
 from rating.price.tier import Tier
@@ -235,6 +236,15 @@ class Call(
 PriceModel = PerUnit | RateCardPrice | Flat | Percentage | Graduated | Volume | Package | Call
 
 
+class Committed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a month is promised to come to: an amount, or what so many units cost."""
+
+    amount: Decimal | None = None
+    units: Decimal | None = None
+    overage: Decimal = Decimal(1)  # what the cost above it is multiplied with
+    true_up: bool = False  # what is missing is charged when the month is closed
+
+
 class PriceVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A price in force for [valid_from, valid_to), from local midnight to local midnight."""
 
@@ -247,7 +257,13 @@ class PriceVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     free_units: Decimal = ZERO  # the first ones of each record
     minimum_units: Decimal = ZERO  # that a record is billed as, before increments
     discount_percent: Decimal = ZERO
+    aggregation: Aggregation = Aggregation.SUM
+    unique_by: str = ""  # an attribute of the event
+    commitment: Committed | None = None
     least_event: Decimal | None = None
+    least_month: Decimal | None = None
+    least_by_days: bool = False
+    first_fee_without_usage: bool = False
     most_event: Decimal | None = None
     most_day: Decimal | None = None
     most_month: Decimal | None = None

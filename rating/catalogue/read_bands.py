@@ -2,84 +2,159 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+from collections.abc import Collection
 
-from rating.catalogue.document import Band, BandSet, Window
+from rating.catalogue.document import Band, BandSet, Calendar, Season, Special, Window
 from rating.catalogue.errors import quoted
-from rating.catalogue.reader import Reader
+from rating.catalogue.reader import Entry, Reader
 from rating.catalogue.yaml_tree import Node, Scalar
 from rating.local_time import MINUTES_OF_DAY, MINUTES_OF_WEEK, WEEKDAYS, minute_name
 
 OTHERWISE = "otherwise"
 _WINDOW = re.compile(
-    r"(?P<first>[A-Z][a-z]{2})(?:-(?P<last>[A-Z][a-z]{2}))?"
-    r"(?: (?P<from>[0-9]{2}:[0-9]{2})-(?P<to>[0-9]{2}:[0-9]{2}))?"
+    r"(?:(?P<first_day>[0-9]{2}-[0-9]{2})\.\.(?P<last_day>[0-9]{2}-[0-9]{2})|"
+    r"holidays (?P<calendar>[a-z0-9_.-]+))?"
+    r"(?:(?:^| )(?P<first>[A-Z][a-z]{2})(?:-(?P<last>[A-Z][a-z]{2}))?)?"
+    r"(?:(?:^| )(?P<from>[0-9]{2}:[0-9]{2})-(?P<to>[0-9]{2}:[0-9]{2}))?"
 )
-_EXPECTED = "days and hours such as 'Mon-Fri 08:00-20:00', 'Sat' or 'Sun 22:00-06:00'"
+_EXPECTED = (
+    "days and hours such as 'Mon-Fri 08:00-20:00', 'Sat' or 'Sun 22:00-06:00', perhaps after a "
+    "season such as '06-01..08-31' or a calendar such as 'holidays germany'"
+)
+_LEAP_YEAR = 2024
+
+Days = tuple[int, int] | str | None
+"""The days of which a window is one: of a season, of a calendar, or all."""
 
 
-def read_band_set(reader: Reader, code: str, node: Node, field: str) -> BandSet:
-    """Return one set of bands; they have to cover the week and must not overlap."""
-    windows: dict[str, list[Window]] = {}
-    owner: list[str | None] = [None] * MINUTES_OF_WEEK
+def read_band_set(
+    reader: Reader, code: str, node: Node, field: str, *, calendars: Collection[str] = ()
+) -> BandSet:
+    """Return one set of bands; they have to cover the week and must not overlap. Windows of certain
+    days go before those of the week."""
+    windows: dict[str, dict[Days, list[Window]]] = {}
+    owners: dict[Days, list[str | None]] = {None: [None] * MINUTES_OF_WEEK}
     rest: str | None = None
     for key, value in reader.entries(node, field):
         name, band_field = key.text, f"{field}.{key.text}"
+        windows[name] = {}
         if isinstance(value, Scalar) and value.text == OTHERWISE:
             if rest is not None:
                 reader.complain(
                     value, band_field, expected="one band that is 'otherwise'", found="a second"
                 )
             rest = name
-            windows[name] = []
             continue
-        windows[name] = []
         for item in reader.items(value, band_field):
-            for window in _read_windows(reader, item, band_field):
+            days, found = _read_windows(reader, item, band_field, calendars)
+            owner = owners.setdefault(days, [None] * MINUTES_OF_WEEK)
+            for window in found:
                 _claim(reader, owner, name, window, item, band_field)
-                windows[name].append(window)
+                windows[name].setdefault(days, []).append(window)
+    week = owners[None]
     if rest is not None:
-        windows[rest] = _unclaimed(owner)
-        if not windows[rest]:
+        windows[rest] = {None: _unclaimed(week)}
+        if not windows[rest][None]:
             reader.complain(
                 node, f"{field}.{rest}", expected="some hours left for it", found="none"
             )
-    elif windows and None in owner:
+    elif windows and None in week:
         reader.complain(
             node,
             field,
             expected="bands that cover the week, or one that is 'otherwise'",
-            found=f"none for {minute_name(owner.index(None))}",
+            found=f"none for {minute_name(week.index(None))}",
         )
-    bands = [Band(name, tuple(sorted(windows[name], key=_order))) for name in sorted(windows)]
-    return BandSet(code, tuple(bands))
+    return BandSet(code, tuple(_band(name, windows[name]) for name in sorted(windows)))
+
+
+def _band(name: str, windows: dict[Days, list[Window]]) -> Band:
+    special = []
+    for days in sorted((each for each in windows if each is not None), key=str):
+        ordered = tuple(sorted(windows[days], key=_order))
+        if isinstance(days, str):
+            special.append(Special(calendar=days, windows=ordered))
+        else:
+            special.append(Special(season=Season(*days), windows=ordered))
+    week = tuple(sorted(windows.get(None, ()), key=_order))
+    return Band(name, week, tuple(special))
 
 
 def _order(window: Window) -> tuple[int, int]:
     return window.weekday, window.from_minute
 
 
-def _read_windows(reader: Reader, node: Node, field: str) -> list[Window]:
-    """Return a window per day. One that ends before it begins goes round midnight of its own day:
-    'Sun 22:00-06:00' is Sunday before 06:00 and from 22:00 on, since the day that counts is the
-    calendar's."""
+def _read_windows(
+    reader: Reader, node: Node, field: str, calendars: Collection[str]
+) -> tuple[Days, list[Window]]:
+    """Return the days, and a window per weekday. One that ends before it begins goes round midnight
+    of its own day: 'Sun 22:00-06:00' is Sunday before 06:00 and from 22:00 on, since the day that
+    counts is the calendar's."""
     text = reader.text(node, field, expected=_EXPECTED)
-    match = _WINDOW.fullmatch(text)
-    days = _days(match["first"], match["last"]) if match else []
+    match = _WINDOW.fullmatch(text) if text else None
+    weekdays = _days(match["first"] or "Mon", match["last"], match["first"]) if match else []
     start = _minute(match["from"] or "00:00") if match else None
     end = _minute(match["to"] or "24:00") if match else None
-    if not days or start is None or end is None or start in (end, MINUTES_OF_DAY):
+    days, days_are_right = _special(match, calendars)
+    bad = not weekdays or start is None or end is None or start in (end, MINUTES_OF_DAY)
+    if bad or not days_are_right:
         if text:
-            reader.complain(node, field, expected=_EXPECTED, found=quoted(text))
-        return []
+            expected = _EXPECTED
+            if match and match["calendar"] and not days_are_right:
+                expected = f"a calendar: {', '.join(sorted(calendars)) or '(none is declared)'}"
+            reader.complain(node, field, expected=expected, found=quoted(text))
+        return None, []
+    assert start is not None
+    assert end is not None
     if start < end:
-        return [Window(day, start, end) for day in days]
-    evenings = [Window(day, start, MINUTES_OF_DAY) for day in days]
-    mornings = [Window(day, 0, end) for day in days if end]
-    return evenings + mornings
+        return days, [Window(day, start, end) for day in weekdays]
+    evenings = [Window(day, start, MINUTES_OF_DAY) for day in weekdays]
+    mornings = [Window(day, 0, end) for day in weekdays if end]
+    return days, evenings + mornings
 
 
-def _days(first: str, last: str | None) -> list[int]:
+def _special(match: re.Match[str] | None, calendars: Collection[str]) -> tuple[Days, bool]:
+    """Return the days of a window, and whether there are such days."""
+    if match is None:
+        return None, False
+    if match["calendar"]:
+        return match["calendar"], match["calendar"] in calendars
+    if not match["first_day"]:
+        return None, True
+    first, last = _month_day(match["first_day"]), _month_day(match["last_day"])
+    if first is None or last is None:
+        return None, False
+    return (first, last), True
+
+
+def _month_day(text: str) -> int | None:
+    month, day = int(text[:2]), int(text[3:])
+    try:
+        dt.date(_LEAP_YEAR, month, day)
+    except ValueError:
+        return None
+    return month * 100 + day
+
+
+def read_calendars(entries: list[Entry]) -> dict[str, Calendar]:
+    """Return the calendars by code: lists of dates."""
+    calendars = {}
+    for reader, code, node, field in entries:
+        days = [reader.date(item, field) for item in reader.items(node, field)]
+        found = [day for day in days if day is not None]
+        if len(set(found)) != len(found):
+            twice = next(day for day in found if found.count(day) > 1)
+            reader.complain(node, field, expected="each date once", found=str(twice))
+        calendars[code] = Calendar(code, tuple(sorted(set(found))))
+    return calendars
+
+
+def _days(first: str, last: str | None, stated: str | None) -> list[int]:
+    """Return the weekdays; all of them where none is stated."""
+    if not stated:
+        return list(range(7))
     if first not in WEEKDAYS or (last or first) not in WEEKDAYS:
         return []
     start, end = WEEKDAYS.index(first), WEEKDAYS.index(last or first)

@@ -42,8 +42,8 @@ MODELS = {
     "rate_card": (("card",), ("bands_by",)),
     "flat": (("amount",), ()),
     "percentage": (("percent",), ("fee",)),
-    "graduated": (("tiers",), ("per", "increments")),
-    "volume": (("tiers",), ("per", "increments")),
+    "graduated": (("tiers",), ("per", "increments", "first_fee_without_usage")),
+    "volume": (("tiers",), ("per", "increments", "first_fee_without_usage")),
     "package": (("size", "amount"), ("partly_used", "increments")),
     "call": (("rates",), ("bands", "bands_by", "connect_fee", "increment_rounding")),
 }

@@ -6,15 +6,17 @@ from decimal import Decimal
 
 from rating.catalogue.document import PlanAllowance, PriceVersion
 from rating.catalogue.read_model import MODELS, Surroundings, is_of_the_month, read_model
+from rating.catalogue.read_month import read_aggregate, read_commitment, read_first_fee
 from rating.catalogue.read_steps import (
     MAX_FREE_RECORDS,
-    read_bounds,
+    read_all_bounds,
     read_discount,
     read_round_units,
     read_rounding,
 )
 from rating.catalogue.reader import Reader
 from rating.catalogue.yaml_tree import Node, Sequence
+from rating.price.aggregate import Aggregation
 from schemas.decimals import ZERO
 
 __all__ = ["Surroundings", "read_price"]
@@ -25,11 +27,17 @@ _AROUND = (  # keys that every model may have
     "free_units",
     "allowance",
     "minimum_units",
+    "aggregate",
+    "unique_by",
     "discount",
+    "commitment",
     "least",
     "most",
     "rounding",
 )
+
+
+_OF_UNITS = ("per_unit", "graduated", "volume", "package")
 
 
 def read_price(
@@ -57,30 +65,15 @@ def read_price(
     model = read_model(reader, name, node, values, field, around)
     unit = around.product.unit
     allowances = _read_allowances(reader, values.get("allowance"), f"{field}.allowance", around)
-    of_month = is_of_the_month(name) or (
-        name == "per_unit" and any(not around.allowances[code].money for code in allowances)
+    aggregation, unique_by = read_aggregate(reader, name, values, field)
+    commitment = read_commitment(reader, name, values, field, unit)
+    of_month = (
+        is_of_the_month(name)
+        or aggregation is not Aggregation.SUM
+        or commitment is not None
+        or any(not around.allowances[code].money for code in allowances if name == "per_unit")
     )
-    least = read_bounds(reader, values.get("least"), f"{field}.least", periods=("event",))
-    most = read_bounds(
-        reader, values.get("most"), f"{field}.most", periods=("event", "day", "month")
-    )
-    for key, bounds in (("least", least), ("most", most)):
-        for period in ("event", "day") if of_month else ():
-            if period in bounds:
-                reader.complain(
-                    values[key],
-                    f"{field}.{key}.{period}",
-                    expected="a month: usage of the month is priced as a whole",
-                    found=f"a bound for each {period}",
-                )
-    if "event" in least and "event" in most and least["event"] > most["event"]:
-        reader.complain(
-            values["least"],
-            f"{field}.least.event",
-            expected=f"no more than the most, {most['event']}",
-            found=str(least["event"]),
-        )
-        least = {}
+    bounds = read_all_bounds(reader, values, field, of_month=of_month, name=name)
     return PriceVersion(
         model=model,
         allowances=allowances,
@@ -97,10 +90,16 @@ def read_price(
         free_units=_units(reader, values, field, "free_units", unit),
         minimum_units=_units(reader, values, field, "minimum_units", unit),
         discount_percent=read_discount(reader, values.get("discount"), f"{field}.discount"),
-        least_event=least.get("event"),
-        most_event=most.get("event"),
-        most_day=most.get("day"),
-        most_month=most.get("month"),
+        aggregation=aggregation,
+        unique_by=unique_by,
+        commitment=commitment,
+        least_event=bounds.least.get("event"),
+        least_month=bounds.least.get("month"),
+        least_by_days=bounds.by_days,
+        first_fee_without_usage=read_first_fee(reader, values, field),
+        most_event=bounds.most.get("event"),
+        most_day=bounds.most.get("day"),
+        most_month=bounds.most.get("month"),
         rounding=read_rounding(reader, values.get("rounding"), f"{field}.rounding"),
     )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import NamedTuple
 
-from rating.catalogue.reader import Reader
+from rating.catalogue.reader import Reader, YesNo
 from rating.catalogue.yaml_tree import Node, Sequence
 from rating.price.units import RoundUnits, UnitRounding
 from rating.rounding import RoundingRule
@@ -62,14 +63,64 @@ def _read_rule(reader: Reader, node: Node, field: str) -> RoundingRule:
     return RoundingRule(rule, places, to)
 
 
-def read_bounds(
-    reader: Reader, node: Node | None, field: str, *, periods: tuple[str, ...]
-) -> dict[str, Decimal]:
-    """Return the least or the most that something comes to, by its period."""
-    if node is None:
-        return {}
-    values = reader.record(node, field, optional=periods) or {}
-    return {period: reader.amount(value, f"{field}.{period}") for period, value in values.items()}
+class Bounds(NamedTuple):
+    """The least and the most that something comes to, by its period."""
+
+    least: dict[str, Decimal]
+    by_days: bool  # the least of a part of a month is a part of it
+    most: dict[str, Decimal]
+
+
+def read_all_bounds(
+    reader: Reader, values: dict[str, Node], field: str, *, of_month: bool, name: str
+) -> Bounds:
+    """Return what `least:` and `most:` say. Where the month is priced, events have no bounds."""
+    least, by_days = {}, False
+    if "least" in values:
+        keys = ("event", "month", "by_days")
+        found = reader.record(values["least"], f"{field}.least", optional=keys) or {}
+        least = _amounts(reader, found, f"{field}.least")
+        choice = reader.choice(found.get("by_days"), f"{field}.least.by_days", YesNo, YesNo.NO)
+        by_days = choice is YesNo.YES
+        if "by_days" in found and "month" not in found:
+            reader.complain(
+                found["by_days"],
+                f"{field}.least.by_days",
+                expected="a least of the month beside it",
+                found="none",
+            )
+    most = {}
+    if "most" in values:
+        keys = ("event", "day", "month")
+        found = reader.record(values["most"], f"{field}.most", optional=keys) or {}
+        most = _amounts(reader, found, f"{field}.most")
+    for key, bounds in (("least", least), ("most", most)):
+        for period in ("event", "day") if of_month else ():
+            if period in bounds:
+                reader.complain(
+                    values[key],
+                    f"{field}.{key}.{period}",
+                    expected="a month: usage of the month is priced as a whole",
+                    found=f"a bound for each {period}",
+                )
+    for period in ("event", "month"):
+        if period in least and period in most and least[period] > most[period]:
+            reader.complain(
+                values["least"],
+                f"{field}.least.{period}",
+                expected=f"no more than the most, {most[period]}",
+                found=str(least[period]),
+            )
+            del least[period]
+    return Bounds(least, by_days, most)
+
+
+def _amounts(reader: Reader, values: dict[str, Node], field: str) -> dict[str, Decimal]:
+    return {
+        period: reader.amount(value, f"{field}.{period}")
+        for period, value in values.items()
+        if period != "by_days"
+    }
 
 
 def read_discount(reader: Reader, node: Node | None, field: str) -> Decimal:

@@ -29,6 +29,7 @@ MAX_PRICE_DIGITS = 24  # more is a slip of the pen, and keeps every product with
 
 EnumT = TypeVar("EnumT", bound=StrEnum)
 _ONE = Decimal(1)
+_MOST_LISTED = 30  # names in an error
 
 
 class YesNo(StrEnum):
@@ -270,6 +271,6 @@ def _listed(names: Collection[str]) -> str:
     shown = [str(name) for name in names]
     if not shown:
         return "(none is declared)"
-    if len(shown) > 12:
-        return ", ".join(shown[:12]) + ", ..."
+    if len(shown) > _MOST_LISTED:
+        return ", ".join(shown[:_MOST_LISTED]) + ", ..."
     return ", ".join(shown)

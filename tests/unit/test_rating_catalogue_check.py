@@ -59,7 +59,8 @@ def test_a_good_catalogue_has_no_errors():
         (
             "{model: flat, amount: 1, per: 1 s}",
             "x.price.per: expected one of the keys model, amount, round_units, free_records, "
-            "free_units, allowance, minimum_units, discount, least, most, rounding, "
+            "free_units, allowance, minimum_units, aggregate, unique_by, discount, commitment, "
+            "least, most, rounding, "
             "found the unknown key 'per'",
         ),
         ("{model: flat}", "x.price.amount: expected the key amount, found no such key"),
@@ -285,9 +286,9 @@ def test_an_error_of_a_price_names_its_field_and_its_line(price, error):
                 "plans.yaml:3: bands.overlap.day: expected bands that do not overlap, found Tue "
                 "19:00 in day too",
                 "plans.yaml:4: bands.words.day: expected days and hours such as 'Mon-Fri "
-                "08:00-20:00', 'Sat' or 'Sun 22:00-06:00', found 'Monday'",
+                "08:00-20:00', 'Sat' or 'Sun 22:00-06:00', perhaps after a season such as '06-01..08-31' or a calendar such as 'holidays germany', found 'Monday'",
                 "plans.yaml:5: bands.late.day: expected days and hours such as 'Mon-Fri "
-                "08:00-20:00', 'Sat' or 'Sun 22:00-06:00', found 'Mon 08:00-25:00'",
+                "08:00-20:00', 'Sat' or 'Sun 22:00-06:00', perhaps after a season such as '06-01..08-31' or a calendar such as 'holidays germany', found 'Mon 08:00-25:00'",
                 "plans.yaml:6: bands.full.rest: expected some hours left for it, found none",
                 "plans.yaml:7: bands.two.b: expected one band that is 'otherwise', found a second",
             ],
@@ -341,8 +342,8 @@ def test_an_error_of_a_price_names_its_field_and_its_line(price, error):
             plans: {P!: {}}
             """,
             [
-                "plans.yaml:1: tariffs: expected one of the keys products, bands, cards, plans, "
-                "limits, found the unknown key 'tariffs'",
+                "plans.yaml:1: tariffs: expected one of the keys products, calendars, bands, cards, "
+                "plans, limits, found the unknown key 'tariffs'",
                 "plans.yaml:2: plans: expected a code of a-z, 0-9, '-', '_' and '.', found 'P!'",
             ],
         ),
@@ -398,7 +399,7 @@ def test_a_code_is_stated_once_over_all_files():
         (b"", "a.yaml:1: (file): expected a mapping such as `plans:`, found nothing"),
         (
             b"- 1\n",
-            "a.yaml:1: (file): expected a mapping with products, bands, cards, plans, limits, found a",
+            "a.yaml:1: (file): expected a mapping with products, calendars, bands, cards, plans, limits, found a",
         ),
     ],
     ids=[

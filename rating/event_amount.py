@@ -1,0 +1,51 @@
+"""The amount of an event whose price is its own, whatever else the month holds."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import reduce
+
+from rating import amount as amounts
+from rating.amount import amount_of
+from rating.catalogue.compiled import Rule
+from rating.price import call, per_unit
+from rating.price.call import CallPrice
+from rating.price.flat import FlatPrice
+from rating.price.per_unit import PerUnitPrice
+from rating.rounding import rounded
+from schemas.decimals import EXACT, to_text
+from schemas.ledger import ExplanationStep
+
+_ONE = Decimal(1)
+
+
+def event_amount(
+    rule: Rule,
+    price: PerUnitPrice | FlatPrice | CallPrice,
+    billed: Decimal,
+    steps: list[ExplanationStep],
+) -> tuple[Decimal, Decimal]:
+    """Return the units that are billed, and the rounded amount for them."""
+    if isinstance(price, PerUnitPrice):
+        steps += price.explanation
+        cost = per_unit.undivided_cost(price, billed)
+        return billed, _settled(rule, cost, price.per_units, steps)
+    if isinstance(price, FlatPrice):
+        steps.append(("flat", to_text(price.amount)))
+        return billed, _settled(rule, price.amount, _ONE, steps)
+    parts = call.parts_of(price, used_units=billed)
+    steps += call.explain(price, parts)
+    if parts:
+        billed = reduce(EXACT.add, [part.billed_units for part in parts])
+    return billed, _settled(rule, *call.cost(price, parts), steps)
+
+
+def _settled(
+    rule: Rule, cost: Decimal, divide_by: Decimal, steps: list[ExplanationStep]
+) -> Decimal:
+    """Return the amount that a cost comes to."""
+    adjusting = rule.adjusting
+    if adjusting is None:
+        return rounded(rule.rounding, cost, divide_by=divide_by)
+    steps += amounts.explain(adjusting, rule.rounding, cost, divide_by)
+    return amount_of(adjusting, rule.rounding, cost, divide_by)

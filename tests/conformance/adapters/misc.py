@@ -1,0 +1,7 @@
+"""Many small ones: Stripe, Flexprice, Meteroid, EarnBill, OCPI, rate-o-mat, SigScale and others."""
+
+from __future__ import annotations
+
+from tests.conformance.outcome import Adapter
+
+MODELS: Adapter = {}
