@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from counters.state import head_key
+from pipeline.rate_closing import Closable, closables
 from pipeline.rate_read import ReadRuns
 from pipeline.rate_records import Charged, charged_of, rest_json, usage_json
 from pipeline.rate_terms import PeriodCounters, Terms, TermsInForce
@@ -44,12 +45,19 @@ class Priceable(msgspec.Struct, frozen=True, gc=False):
     raw: tuple[int, int, int]
 
 
+class Closing(NamedTuple):
+    """A close, and what prices may ask for at it."""
+
+    command: PeriodClose
+    closables: tuple[Closable, ...]
+
+
 class Item(msgspec.Struct, frozen=True, gc=False):
     """A source record, what it holds, and what is to be done with it."""
 
     record: SourceRecord
     event: NormalisedRecord | None  # None: it is priceable, or its bytes are no record
-    verdict: Priceable | Filtered | Refused | PeriodClose
+    verdict: Priceable | Filtered | Refused | Closing
 
 
 class RateBatch(NamedTuple):
@@ -100,7 +108,12 @@ def _item(
     if isinstance(event, PeriodClose):
         read.add_record(event)
         keys[head_key(event.rating_key)] = None
-        return Item(record, event, event)
+        account = in_force.reference.accounts.get(event.account_id)
+        found = closables(event, account, in_force.catalogue)
+        for each in found:
+            for counter in (each.product, *each.counters.values()):
+                keys[counter.key] = None
+        return Item(record, event, Closing(event, found))
     terms = in_force.of(event)
     if isinstance(terms, Refused):
         read.add_record(event)

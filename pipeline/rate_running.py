@@ -14,10 +14,12 @@ from schemas.flow import StateChange
 
 
 class RunningState:
-    """The state under one batch: `head` and `bucket` say how it is now."""
+    """The state under one batch: `head` and `bucket` say how it is now. One over another one is a
+    draft of it, which is thrown away or taken over."""
 
-    def __init__(self, state: Mapping[bytes, bytes]) -> None:
-        self._state = state
+    def __init__(self, state: Mapping[bytes, bytes] | RunningState) -> None:
+        self._under = state if isinstance(state, RunningState) else None
+        self._state: Mapping[bytes, bytes] = {} if isinstance(state, RunningState) else state
         self.heads: dict[bytes, RunningHead] = {}  # those that changed, as they are now
         self.buckets: dict[bytes, RunningBucket] = {}
 
@@ -26,6 +28,8 @@ class RunningState:
         head = self.heads.get(key)
         if head is not None:
             return head
+        if self._under is not None:
+            return self._under.head(key)
         return running_head(head_from_state(self._state.get(key)))
 
     def bucket(self, key: bytes) -> RunningBucket:
@@ -33,6 +37,8 @@ class RunningState:
         bucket = self.buckets.get(key)
         if bucket is not None:
             return bucket
+        if self._under is not None:
+            return self._under.bucket(key)
         return running_bucket(bucket_from_state(self._state.get(key)))
 
     def changes(self) -> list[StateChange]:

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from counters.count import add_running, bill_period, count_running
 from counters.limits import invoice, reached
 from counters.period import close
-from counters.running import RunningBucket, running_head
+from counters.running import RunningBucket, RunningHead, running_head
 from counters.state import changes_of, head_key, rating_key_of
 from pipeline.rate_adjust import adjustment
-from pipeline.rate_prepare import Item, Priceable, RateBatch, prepare
+from pipeline.rate_closing import closing_charge
+from pipeline.rate_prepare import Closing, Item, Priceable, RateBatch, prepare
 from pipeline.rate_records import Charged, charged_of, source_of, suspended_record
 from pipeline.rate_running import RunningState
 from pipeline.rate_tally import RateTally
@@ -29,7 +30,7 @@ from schemas.proof import RATE, Proof, Versions
 from schemas.raw import MAX_LEDGER_RECORD_BYTES
 from schemas.reference import ReferenceData
 from schemas.refusal import RefusalReason, Refused
-from schemas.usage import NormalisedRecord, PeriodClose
+from schemas.usage import NormalisedRecord
 
 _USAGE: Headers = ((ledger.KIND_HEADER, ledger.KIND_USAGE),)
 _LIMIT_REACHED: Headers = ((ledger.KIND_HEADER, ledger.KIND_LIMIT_REACHED),)
@@ -97,7 +98,7 @@ class _Work:
                 event = usage.from_wire(record.value)
         else:
             match verdict:
-                case PeriodClose():
+                case Closing():
                     refused = self._close(record, verdict)
                 case Filtered():
                     self.tally.filtered(source_of(event))
@@ -187,26 +188,63 @@ class _Work:
         for counter, bucket in after:
             self.state.buckets[counter.key] = bucket
         if adjusted is not None:
-            self.tally.adjusted(priceable.source, offer.currency, offer.unit, adjusted)
+            self.tally.without_record(adjusted)
         self.tally.rated(priceable.source, offer, priceable.charge_id, charged)
         return None
 
-    def _close(self, record: SourceRecord, command: PeriodClose) -> Refused | None:
+    def _close(self, record: SourceRecord, closing: Closing) -> Refused | None:
+        command = closing.command
         key = head_key(command.rating_key)
+        before = self.state.head(key)
+        # What is charged is known once all of it can be: a refusal leaves nothing behind.
+        state = RunningState(self.state)
+        found = self._closing_charges(state, before, closing, record)
+        if isinstance(found, Refused):
+            return found
+        running, charges = found
         head, closed = close(
-            self.state.head(key).stored(),
+            running.stored(),
             command,
             source_partition=record.partition,
             source_offset=record.offset,
         )
         if closed is not None:
-            record_json = (_PERIOD_CLOSED, ledger.to_wire(closed))
-            refused = self._append(command.rating_key.encode(), record_json)
+            refused = self._append(
+                command.rating_key.encode(),
+                *[(_USAGE, ledger.to_wire(charge)) for charge in charges],
+                (_PERIOD_CLOSED, ledger.to_wire(closed)),
+            )
             if refused is not None:
                 return refused
+            for charge in charges:
+                self.tally.without_record(charge)
+            self.state.buckets.update(state.buckets)
             self.state.heads[key] = running_head(head)
         self.tally.command()
         return None
+
+    def _closing_charges(
+        self, state: RunningState, head: RunningHead, closing: Closing, record: SourceRecord
+    ) -> tuple[RunningHead, list[Charge]] | Refused:
+        """Return the head after what prices ask for at a close, and the charges; the months of the
+        account that were closed before, and those before the first one ever closed, ask for none."""
+        command = closing.command
+        first_ms = head.first_open_period_ms or command.period_start_ms
+        charges: list[Charge] = []
+        for closable in closing.closables:
+            if closable.month_start_ms < first_ms:
+                continue
+            found = closing_charge(
+                *(state, head, command, closable),
+                catalogue_version=self._catalogue_version,
+                record=record,
+            )
+            if isinstance(found, Refused):
+                return found
+            if found is not None:
+                head, charge = found
+                charges.append(charge)
+        return head, charges
 
     def _append(self, key: bytes, *records: tuple[Headers, bytes]) -> Refused | None:
         """Append all of ``records`` to the ledger, or none where one is too large for it."""

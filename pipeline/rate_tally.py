@@ -38,7 +38,7 @@ class RateTally:
         self._source_records: Counter[str] = Counter()
         self._source_refusals: Counter[str] = Counter()
         self._lots: dict[tuple[str, str, str], _Lot] = {}  # by source, currency and unit
-        self._adjustments: defaultdict[str, list[Decimal]] = defaultdict(list)
+        self._others: defaultdict[str, list[Decimal]] = defaultdict(list)
         self._charge_hash = sethash.EMPTY
         self._suspense_hash = sethash.EMPTY
         self.ledger_records = 0  # of whatever kind but the proof's
@@ -56,15 +56,11 @@ class RateTally:
         lot.billed.append(charged.billed)
         self._charge_hash += lot.member(charge_id, charged.amount_text)
 
-    def adjusted(self, source: str, currency: str, unit: str, charge: Charge) -> None:
-        """Count a charge that is for no record."""
-        lot = self._lots.get((source, currency, unit))
-        if lot is None:
-            lot = self._lots[source, currency, unit] = _Lot(currency)
-            self._outcomes["rated"] += 0
-            self._source_records[source] += 0
-        self._adjustments[currency].append(Decimal(charge.amount))
-        self._charge_hash += lot.member(bytes.fromhex(charge.charge_id), charge.amount)
+    def without_record(self, charge: Charge) -> None:
+        """Count a charge that is for no record: an adjustment, or one that a close asks for."""
+        self._others[charge.currency].append(Decimal(charge.amount))
+        member = charge_members(charge.currency)
+        self._charge_hash += member(bytes.fromhex(charge.charge_id), charge.amount)
 
     def filtered(self, source: str) -> None:
         """Count an event that a rule says is not charged."""
@@ -94,7 +90,7 @@ class RateTally:
             self._source_records[source] += len(lot.amounts)
             charges[currency] += lot.amounts
             quantities[unit] += lot.billed
-        for currency, amounts in self._adjustments.items():
+        for currency, amounts in self._others.items():
             charges[currency] += amounts
         return sealed(
             Proof(

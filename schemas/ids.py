@@ -83,6 +83,14 @@ def adjustment_id(*, charge_id: str, counter: str) -> ChargeId:
     return ChargeId(digest_of(b"adjustment", bytes.fromhex(charge_id), counter.encode()).hex())
 
 
+def closing_id(
+    *, rating_key: str, subscription_id: str, price_id: str, month_start_ms: int
+) -> ChargeId:
+    """Return the id of what the close of a month asks for under a price: one ever."""
+    fields = (rating_key.encode(), subscription_id.encode(), price_id.encode())
+    return ChargeId(digest_of(b"closing", *fields, str(month_start_ms).encode()).hex())
+
+
 def limit_reached_id(*, crossing_charge_id: str) -> str:
     """Return the id of the ``limit_reached`` record that follows a charge: one per crossing."""
     return digest_of(b"limit_reached", bytes.fromhex(crossing_charge_id)).hex()

@@ -16,6 +16,13 @@ ADJUSTMENT = "adjustment"
 the event whose ``identity`` it has. It precedes that event's charge, may be negative, and is no
 record where records are counted."""
 
+CLOSING = "closing"
+"""The ``usage_kind`` of a charge for no usage that the close of a month asks for: what its price lacks
+of a least amount, a fee that is due without usage. It precedes the ``period_closed`` record."""
+
+WITHOUT_USAGE = (ADJUSTMENT, CLOSING)
+"""Charges of these kinds are no records where records are counted."""
+
 ExplanationStep = tuple[str, ...]
 """A step's code and what it found: ``("prefix", "4930", "Germany Berlin")``."""
 

@@ -31,8 +31,8 @@ async def outcome_counts(pool: Pool) -> list[OutcomeCount]:
     return [OutcomeCount(*row) for row in rows]
 
 
-# An adjustment is a charge for no record of its own.
-_RECORDS = "count(*) FILTER (WHERE usage_kind <> 'adjustment')"
+# As `schemas.ledger.WITHOUT_USAGE`: charges for no record of their own.
+_RECORDS = "count(*) FILTER (WHERE usage_kind NOT IN ('adjustment', 'closing'))"
 
 
 class ChargeTotal(NamedTuple):

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from schemas.ledger import ADJUSTMENT
+from schemas.ledger import WITHOUT_USAGE
 
 _NULL_TAG = "tag:yaml.org,2002:null"
 CODE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
@@ -93,8 +93,8 @@ class Part:
     def usage_kind(self) -> str:
         """Return a name that is no word of the ledger's own."""
         text = self.code()
-        if text == ADJUSTMENT:
-            self.problem(f"a kind of usage; {ADJUSTMENT!r} is what changes earlier charges")
+        if text in WITHOUT_USAGE:
+            self.problem(f"a kind of usage; {text!r} is one of charges without any")
         return text
 
     def whole_number(self, *, at_least: int, at_most: int) -> int:

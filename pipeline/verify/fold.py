@@ -7,7 +7,7 @@ from decimal import Decimal
 from pipeline.verify.ledger_records import ChargeSaid, CloseSaid, LimitSaid, Said
 from pipeline.verify.report import Check
 from schemas.decimals import EXACT, ZERO, to_text
-from schemas.ledger import ADJUSTMENT, CounterAfter, Unbilled
+from schemas.ledger import WITHOUT_USAGE, CounterAfter, Unbilled
 
 Mismatch = tuple[Check, str, str]
 """A check, what it expected, what the record says."""
@@ -17,6 +17,7 @@ _Total = tuple[int, Decimal]  # records, amount
 _Used = tuple[int, Decimal, Decimal]  # records, quantity, amount
 
 _PRODUCT = "product:"
+_TIER = "tier:"
 
 
 class _Key:
@@ -117,8 +118,10 @@ class Fold:
             total = EXACT.add(total, amount)
             right = said == (records, quantity, total)
         else:
-            # What a tier or an allowance takes of a charge is the price's matter: it only grows.
-            right = said[0] == records and said[1] >= quantity
+            # What a tier or an allowance takes of a charge is the price's matter.
+            # What a tier counts falls too, where the newest record is what counts.
+            grows = said[1] >= quantity or after.counter.startswith(_TIER)
+            right = said[0] == records and grows
             quantity, total = said[1], said[2]
         self._counters[name] = records, quantity, total
         if not right:
@@ -169,7 +172,7 @@ class Fold:
 
 def _records(charge: ChargeSaid) -> int:
     """Return how many records a charge is for."""
-    return 0 if charge.usage_kind == ADJUSTMENT else 1
+    return 0 if charge.usage_kind in WITHOUT_USAGE else 1
 
 
 def _in(entry: _Entry, scope: str) -> bool:

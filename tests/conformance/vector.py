@@ -9,7 +9,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-
 SYSTEMS = ("billrun", "cgrates", "killbill", "lago", "misc", "openmeter")
 
 

@@ -1,0 +1,231 @@
+"""What prices still ask for when a month of an account is closed: a least, a fee without usage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from counters.count import adjust_running, count_running, product_counter
+from counters.running import RunningHead
+from counters.state import bucket_key
+from pipeline.rate_running import RunningState
+from pipeline.rate_terms import PeriodCounter
+from rating.catalogue import Catalogue, Offer
+from rating.catalogue.compiled import Rule
+from rating.closing import close_month
+from rating.counting import CounterKind, CounterPeriod
+from rating.local_time import local_time
+from schemas import ledger
+from schemas.decimals import ZERO, to_text
+from schemas.flow import SourceRecord
+from schemas.ids import closing_id
+from schemas.ledger import Charge, CounterAfter
+from schemas.period import day_of, month_of
+from schemas.reference import Account, Subscription
+from schemas.refusal import Refused
+from schemas.usage import PeriodClose
+
+_MOST_MONTHS = (
+    13  # before the end of a close: who closes less often than once a year closes by month
+)
+
+
+class Closable(msgspec.Struct, frozen=True, gc=False):
+    """One price of one subscription that asks for something at the close of one month."""
+
+    offer: Offer
+    rule: Rule
+    subscription_id: str
+    month_start_ms: int
+    month_end_ms: int
+    days: int  # on which the subscription had the price
+    days_of_month: int
+    product: PeriodCounter
+    counters: Mapping[CounterKind, PeriodCounter]
+
+
+def closables(
+    close: PeriodClose, account: Account | None, catalogue: Catalogue
+) -> tuple[Closable, ...]:
+    """Return what the months of a close may ask for, the earlier months first.
+
+    Those before the period of the command are among them: a close ends every month before it.
+    """
+    if account is None or not any(_closing_rules(catalogue, account)):
+        return ()
+    found = []
+    for start_ms, end_ms in _months(close.period_end_ms, account.zone):
+        for (subscription_id, plan_code), entries in _by_plan(account).items():
+            days, of_month, last_day = _days(entries, start_ms, end_ms, account.zone)
+            plan = catalogue.plans.get(plan_code)
+            if not days or plan is None or plan.currency != account.currency:
+                continue
+            for offer in plan.offers.values():
+                for entry in offer.entries:
+                    for rule in entry.rules:
+                        if rule.closing and rule.from_day <= last_day < rule.to_day:
+                            found.append(
+                                Closable(
+                                    *(offer, rule, subscription_id, start_ms, end_ms),
+                                    *(days, of_month),
+                                    *_counters(close.rating_key, offer, rule, subscription_id,
+                                               start_ms),
+                                )
+                            )  # fmt: skip
+    return tuple(found)
+
+
+def _closing_rules(catalogue: Catalogue, account: Account) -> Iterator[Rule]:
+    for plan_code in {entry.plan for entry in account.subscriptions}:
+        plan = catalogue.plans.get(plan_code)
+        for offer in plan.offers.values() if plan else ():
+            for entry in offer.entries:
+                yield from (rule for rule in entry.rules if rule.closing)
+
+
+def _months(end_ms: int, zone: str) -> list[tuple[int, int]]:
+    """Return the last months that are over at an instant, in order."""
+    months: list[tuple[int, int]] = []
+    at_ms = end_ms
+    while len(months) < _MOST_MONTHS:
+        start_ms, month_end_ms = month_of(at_ms - 1, zone=zone)
+        if month_end_ms <= end_ms:
+            months.append((start_ms, month_end_ms))
+        at_ms = start_ms
+    return months[::-1]
+
+
+def _by_plan(account: Account) -> dict[tuple[str, str], list[Subscription]]:
+    found: dict[tuple[str, str], list[Subscription]] = {}
+    for entry in account.subscriptions:
+        found.setdefault((entry.subscription_id, entry.plan), []).append(entry)
+    return found
+
+
+def _days(
+    entries: list[Subscription], start_ms: int, end_ms: int, zone: str
+) -> tuple[int, int, int]:
+    """Return on how many local days of a month a subscription was there, how many the month has, and
+    the last of those days, since 1970."""
+    days = of_month = last_day = 0
+    at_ms = start_ms
+    while at_ms < end_ms:
+        _, next_ms = day_of(at_ms, zone=zone)
+        of_month += 1
+        if any(
+            entry.valid_from_ms < next_ms
+            and (entry.valid_to_ms is None or entry.valid_to_ms > at_ms)
+            for entry in entries
+        ):
+            days += 1
+            last_day, _ = local_time(at_ms, zone=zone)
+        at_ms = next_ms
+    return days, of_month, last_day
+
+
+def _counters(
+    rating_key: str, offer: Offer, rule: Rule, subscription_id: str, start_ms: int
+) -> tuple[PeriodCounter, Mapping[CounterKind, PeriodCounter]]:
+    """Return the product's counter, and those of the price that its close looks at."""
+
+    def counter(name: str) -> PeriodCounter:
+        return PeriodCounter(name, bucket_key(rating_key, name, start_ms), start_ms)
+
+    product = counter(product_counter(offer.product, unit=offer.unit, currency=offer.currency))
+    asked: dict[CounterKind, PeriodCounter] = {
+        each.kind: counter(each.name(subscription_id=subscription_id, unit=offer.unit))
+        for each in rule.counting
+        if each.kind in (CounterKind.TIER, CounterKind.CAP) and each.period is CounterPeriod.MONTH
+    }
+    return product, asked
+
+
+def closing_charge(
+    state: RunningState,
+    head: RunningHead,
+    close: PeriodClose,
+    closable: Closable,
+    *,
+    catalogue_version: int,
+    record: SourceRecord,
+) -> tuple[RunningHead, Charge] | Refused | None:
+    """Return the head after what a price asks for, and its record; None where it asks for nothing.
+
+    The counters are changed in ``state``.
+    """
+    offer, rule, counters = closable.offer, closable.rule, closable.counters
+    charged = state.bucket(counters[CounterKind.CAP].key)
+    tier = counters.get(CounterKind.TIER)
+    due = close_month(
+        rule,
+        charged=charged.amount,
+        units=ZERO if tier is None else state.bucket(tier.key).quantity,
+        days=closable.days,
+        days_of_month=closable.days_of_month,
+    )
+    if due is None:
+        return None
+    counted = count_running(
+        *(head, offer.product, offer.product_type, due.amount, offer.currency),
+        closable.month_start_ms,
+        records=0,
+    )
+    if isinstance(counted, Refused):
+        return counted
+    after = []
+    for counter in (closable.product, counters[CounterKind.CAP]):
+        bucket = adjust_running(state.bucket(counter.key), due.amount)
+        state.buckets[counter.key] = bucket
+        after.append(
+            CounterAfter(
+                counter.name,
+                counter.start_ms,
+                bucket.records,
+                bucket.quantity_text,
+                bucket.amount_text,
+            )
+        )
+    provenance = close.provenance
+    identifier = closing_id(
+        rating_key=close.rating_key,
+        subscription_id=closable.subscription_id,
+        price_id=rule.price_id,
+        month_start_ms=closable.month_start_ms,
+    )
+    return counted, Charge(
+        tenant=close.tenant,
+        rating_key=close.rating_key,
+        sequence=counted.sequence,
+        charge_id=identifier,
+        run=close.run,
+        identity=close.identity.hex(),
+        account_id=close.account_id,
+        subscription_id=closable.subscription_id,
+        product=offer.product,
+        product_type=offer.product_type,
+        usage_kind=ledger.CLOSING,
+        source="",
+        record_id=identifier,
+        started_at_ms=closable.month_end_ms - 1,
+        origin=None,
+        destination=None,
+        used="0",
+        billed="0",
+        free="0",
+        unit=offer.unit,
+        amount=to_text(due.amount),
+        currency=offer.currency,
+        usage_period_ms=closable.month_start_ms,
+        bill_period_ms=closable.month_start_ms,
+        catalogue_version=catalogue_version,
+        price_id=rule.price_id,
+        explanation=due.explanation,
+        counters_after=tuple(after),
+        source_partition=record.partition,
+        source_offset=record.offset,
+        raw=(provenance.partition, provenance.offset, provenance.index),
+        first_open_period_ms=counted.first_open_period_ms,
+        unbilled=counted.unbilled,
+        tax_code=offer.tax_code,
+    )
