@@ -31,13 +31,13 @@ class Commitment(msgspec.Struct, frozen=True, gc=False):
 class Adjusting(msgspec.Struct, frozen=True, gc=False):
     """What stands between the cost of an event, or of a period, and its amount; in this order."""
 
-    discount_percent: Decimal = ZERO
+    discounts: tuple[Decimal, ...] = ()  # percent off, each of what the one before it left
     commitment: Commitment | None = None
     least: Decimal | None = None
     most: Decimal | None = None
 
     def __post_init__(self) -> None:
-        assert ZERO <= self.discount_percent <= _HUNDRED
+        assert all(ZERO <= percent <= _HUNDRED for percent in self.discounts)
         assert self.least is None or self.most is None or self.least <= self.most
 
 
@@ -47,8 +47,8 @@ def adjusted(
     """Return the cost after discount, commitment, least and most; exact."""
     if adjusting is None:
         return dividend, divide_by
-    if adjusting.discount_percent:
-        left = EXACT.subtract(_HUNDRED, adjusting.discount_percent)
+    for percent in adjusting.discounts:
+        left = EXACT.subtract(_HUNDRED, percent)
         dividend, divide_by = EXACT.multiply(dividend, left), EXACT.multiply(divide_by, _HUNDRED)
     commitment = adjusting.commitment
     if commitment is not None:
@@ -76,10 +76,11 @@ def explain(
 ) -> list[ExplanationStep]:
     """Return the steps that changed the cost of an event."""
     steps: list[ExplanationStep] = []
-    if adjusting.discount_percent:
-        before = rounded(rounding, dividend, divide_by=divide_by)
-        steps.append(("discount", to_text(adjusting.discount_percent), to_text(before)))
-    discounted = adjusted(Adjusting(adjusting.discount_percent), dividend, divide_by)
+    for place, percent in enumerate(adjusting.discounts):
+        so_far = adjusted(Adjusting(adjusting.discounts[:place]), dividend, divide_by)
+        before = rounded(rounding, so_far[0], divide_by=so_far[1])
+        steps.append(("discount", to_text(percent), to_text(before)))
+    discounted = adjusted(Adjusting(adjusting.discounts), dividend, divide_by)
     after, by = adjusted(adjusting, dividend, divide_by)
     if (after, by) != discounted:
         before = rounded(rounding, discounted[0], divide_by=by)

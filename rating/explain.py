@@ -309,9 +309,11 @@ def _round(_charge: Charge, fields: list[str]) -> str:
     """One rule and what it keeps after the other."""
     said = []
     for rule, kept in zip(fields[::2], fields[1::2], strict=True):
+        kept, _, factor = kept.partition(" times ")
         multiple = kept.removeprefix("to ")
         what = f"{kept} decimal places" if multiple == kept else f"multiples of {multiple}"
-        said.append(f"{_ROUNDINGS[rule]} to {what}")
+        times = f"times {factor}, " if factor else ""
+        said.append(f"{times}{_ROUNDINGS[rule]} to {what}")
     return f"Rounded {', then '.join(said)}."
 
 

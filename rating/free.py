@@ -63,7 +63,8 @@ def without_free(
         counts.append((given.taken, None) if given.taken else None)
         free = EXACT.add(free, given.free)
         rest = EXACT.subtract(rest, given.free)
-    if rule.free is not None and rest and rest < rule.free.minimum_units:
+    # An event without usage that is priced all the same is billed the minimum too.
+    if rule.free is not None and (rest or not units) and rest < rule.free.minimum_units:
         steps.append(("minimum_units", to_text(rest), to_text(rule.free.minimum_units)))
         rest = rule.free.minimum_units
     if as_increments:

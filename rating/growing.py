@@ -132,8 +132,8 @@ def _say_adjusting(rule: Rule, steps: list[ExplanationStep]) -> None:
     adjusting = rule.adjusting
     if adjusting is None:
         return
-    if adjusting.discount_percent:
-        steps.append(("month_discount", to_text(adjusting.discount_percent)))
+    for percent in adjusting.discounts:
+        steps.append(("month_discount", to_text(percent)))
     commitment = adjusting.commitment
     if commitment is not None:
         steps.append(("commitment", to_text(commitment.amount), to_text(commitment.overage)))

@@ -16,11 +16,15 @@ class RoundingRule(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     rule: Rounding = Rounding.HALF_UP
     decimal_places: int = RATED_DECIMAL_PLACES
     to: Decimal | None = None  # a multiple of this, such as 0.05 or 100, in place of places
+    times: Decimal | None = None  # what is rounded is multiplied with it first: a rate of exchange
     then: RoundingRule | None = None  # rounds what this one gives: to the cent, then up to ten
 
 
 def rounded(rule: RoundingRule, undivided: Decimal, *, divide_by: Decimal) -> Decimal:
-    """Return ``undivided / divide_by`` in one rounding, or in as many as the rule has."""
+    """Return ``undivided / divide_by`` in one rounding, or in as many as the rule has, multiplied
+    with what it says on the way."""
+    if rule.times is not None:
+        undivided = EXACT.multiply(undivided, rule.times)
     multiple = rule.to
     if multiple is None:
         found = round_quotient(undivided, divide_by, rule.decimal_places, rule.rule)

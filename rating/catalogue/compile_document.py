@@ -267,7 +267,7 @@ def _adjusting(
     if capped is not None or closing is not None:
         caps.append(Cap(CounterPeriod.MONTH, capped))
     adjusting = Adjusting(
-        version.discount_percent,
+        version.discounts,
         commitment,
         version.least_event,
         version.most_month if of_month else version.most_event,
@@ -283,7 +283,7 @@ def _commitment(version: doc.PriceVersion, model: Model) -> Commitment | None:
     if amount is None:
         assert stated.units is not None, "an amount, or units"
         assert not isinstance(model, BandedPrice | CardPrice | BandedCall)
-        discounted = Adjusting(version.discount_percent)
+        discounted = Adjusting(version.discounts)
         amount = amount_of(discounted, RoundingRule(), *month_cost(model, stated.units))
     return Commitment(amount, stated.overage)
 
@@ -298,6 +298,8 @@ def _closing(version: doc.PriceVersion, commitment: Commitment | None) -> Closin
 
 def _rounding_step(rounding: RoundingRule) -> ExplanationStep:
     kept = str(rounding.decimal_places) if rounding.to is None else f"to {to_text(rounding.to)}"
+    if rounding.times is not None:
+        kept += f" times {to_text(rounding.times)}"
     step: ExplanationStep = ("round", rounding.rule.name.lower(), kept)
     return step if rounding.then is None else (*step, *_rounding_step(rounding.then)[1:])
 

@@ -191,7 +191,7 @@ def _version(version: PriceVersion, currency: str, unit: str) -> str:
             f"allowance {' '.join(version.allowances)}" if version.allowances else "",
             f"at least {readable(least, unit)} billed" if least else "",
             _aggregate(version),
-            f"{to_text(version.discount_percent)} % off" if version.discount_percent else "",
+            *(f"{to_text(percent)} % off" for percent in version.discounts),
             _commitment(version.commitment, currency, unit),
             "the first fee also without usage" if version.first_fee_without_usage else "",
             *(
@@ -230,7 +230,8 @@ def _rounding(rounding: RoundingRule) -> str:
     kept = f"{rounding.decimal_places} places"
     if rounding.to is not None:
         kept = f"multiples of {to_text(rounding.to)}"
-    said = f"rounded {rounding.rule.name.lower()} to {kept}"
+    times = f"x {to_text(rounding.times)} " if rounding.times is not None else ""
+    said = f"{times}rounded {rounding.rule.name.lower()} to {kept}"
     return said if rounding.then is None else f"{said} then {_rounding(rounding.then)}"
 
 

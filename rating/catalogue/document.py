@@ -256,7 +256,7 @@ class PriceVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     free_records: int = 0  # the first ones of the month
     free_units: Decimal = ZERO  # the first ones of each record
     minimum_units: Decimal = ZERO  # that a record is billed as, before increments
-    discount_percent: Decimal = ZERO
+    discounts: tuple[Decimal, ...] = ()  # percent off, each of what the one before it left
     aggregation: Aggregation = Aggregation.SUM
     unique_by: str = ""  # an attribute of the event
     commitment: Committed | None = None

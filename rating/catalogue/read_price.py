@@ -10,7 +10,7 @@ from rating.catalogue.read_month import read_aggregate, read_commitment, read_fi
 from rating.catalogue.read_steps import (
     MAX_FREE_RECORDS,
     read_all_bounds,
-    read_discount,
+    read_discounts,
     read_round_units,
     read_rounding,
 )
@@ -66,6 +66,16 @@ def read_price(
     unit = around.product.unit
     allowances = _read_allowances(reader, values.get("allowance"), f"{field}.allowance", around)
     aggregation, unique_by = read_aggregate(reader, name, values, field)
+    for code in allowances:
+        if around.allowances[code].money and (
+            name == "volume" or aggregation is Aggregation.LATEST
+        ):
+            reader.complain(
+                values["allowance"],
+                f"{field}.allowance",
+                expected="units: what restates earlier charges would have to give money back",
+                found=f"{code} in money",
+            )
     commitment = read_commitment(reader, name, values, field, unit)
     of_month = (
         is_of_the_month(name)
@@ -89,7 +99,7 @@ def read_price(
         ),
         free_units=_units(reader, values, field, "free_units", unit),
         minimum_units=_units(reader, values, field, "minimum_units", unit),
-        discount_percent=read_discount(reader, values.get("discount"), f"{field}.discount"),
+        discounts=read_discounts(reader, values.get("discount"), f"{field}.discount"),
         aggregation=aggregation,
         unique_by=unique_by,
         commitment=commitment,

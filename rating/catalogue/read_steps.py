@@ -9,11 +9,11 @@ from rating.catalogue.reader import Reader, YesNo
 from rating.catalogue.yaml_tree import Node, Sequence
 from rating.price.units import RoundUnits, UnitRounding
 from rating.rounding import RoundingRule
-from schemas.decimals import ZERO
 from schemas.money import MAX_DECIMAL_PLACES, RATED_DECIMAL_PLACES, Rounding
 
 MAX_FREE_RECORDS = 1_000_000
 _MOST_ROUNDINGS = 3
+_MOST_DISCOUNTS = 5  # more than anybody stacks, few enough to be exact
 _HUNDRED = Decimal(100)
 
 
@@ -43,12 +43,12 @@ def read_rounding(reader: Reader, node: Node | None, field: str) -> RoundingRule
     found: RoundingRule | None = None
     for index, item in reversed(list(enumerate(items))):
         rule = _read_rule(reader, item, f"{field}[{index + 1}]")
-        found = RoundingRule(rule.rule, rule.decimal_places, rule.to, found)
+        found = RoundingRule(rule.rule, rule.decimal_places, rule.to, rule.times, found)
     return found or RoundingRule()
 
 
 def _read_rule(reader: Reader, node: Node, field: str) -> RoundingRule:
-    values = reader.record(node, field, optional=("rule", "places", "to")) or {}
+    values = reader.record(node, field, optional=("rule", "places", "to", "times")) or {}
     places, to = RATED_DECIMAL_PLACES, None
     if "places" in values and "to" in values:
         reader.complain(node, field, expected="either places, or to", found="both")
@@ -59,8 +59,16 @@ def _read_rule(reader: Reader, node: Node, field: str) -> RoundingRule:
         if not to:
             reader.complain(values["to"], f"{field}.to", expected="an amount above zero", found="0")
             to = None
+    times = None
+    if "times" in values:
+        times = reader.amount(values["times"], f"{field}.times")
+        if not times:
+            reader.complain(
+                values["times"], f"{field}.times", expected="a factor above zero", found="0"
+            )
+            times = None
     rule = reader.choice(values.get("rule"), f"{field}.rule", Rounding, Rounding.HALF_UP)
-    return RoundingRule(rule, places, to)
+    return RoundingRule(rule, places, to, times)
 
 
 class Bounds(NamedTuple):
@@ -123,12 +131,20 @@ def _amounts(reader: Reader, values: dict[str, Node], field: str) -> dict[str, D
     }
 
 
-def read_discount(reader: Reader, node: Node | None, field: str) -> Decimal:
-    """Return the percent that are taken off."""
+def read_discounts(reader: Reader, node: Node | None, field: str) -> tuple[Decimal, ...]:
+    """Return the percentages that are taken off, each of what the one before it left."""
     if node is None:
-        return ZERO
-    percent = reader.amount(node, field)
-    if percent > _HUNDRED:
-        reader.complain(node, field, expected="a percentage of at most 100", found=str(percent))
-        return ZERO
-    return percent
+        return ()
+    items = reader.items(node, field) if isinstance(node, Sequence) else (node,)
+    found: list[Decimal] = []
+    for item in items:
+        percent = reader.amount(item, field)
+        if percent > _HUNDRED:
+            reader.complain(item, field, expected="a percentage of at most 100", found=str(percent))
+        elif len(found) >= _MOST_DISCOUNTS:
+            reader.complain(
+                item, field, expected=f"at most {_MOST_DISCOUNTS} discounts", found="another"
+            )
+        else:
+            found.append(percent)
+    return tuple(found)

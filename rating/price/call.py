@@ -97,7 +97,7 @@ def cost(price: CallPrice, parts: Sequence[Part]) -> tuple[Decimal, Decimal]:
     dividend, and what it is to be divided by."""
     costs = [(part.increments, *part.stretch.rate.increment_cost) for part in parts]
     divide_by = common_multiple({_ONE, *(by for _, _, by in costs)})
-    dividend = EXACT.multiply(price.connect_fee if parts else ZERO, divide_by)
+    dividend = EXACT.multiply(price.connect_fee, divide_by)
     for increments, undivided, by in costs:
         times = EXACT.multiply(increments, EXACT.divide(divide_by, by))
         dividend = EXACT.add(dividend, EXACT.multiply(undivided, times))
@@ -116,6 +116,6 @@ def explain(price: CallPrice, parts: Sequence[Part]) -> list[ExplanationStep]:
                 *(to_text(rate.amount), to_text(rate.per_units)),
             )
         )
-    if price.connect_fee and parts:
+    if price.connect_fee:
         steps.append(("connect_fee", to_text(price.connect_fee)))
     return steps

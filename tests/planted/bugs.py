@@ -33,6 +33,7 @@ def _bug(name: str, what: str, *edits: tuple[str, str, str], suites: str = SIMUL
     return Bug(name, what, tuple(Edit(*edit) for edit in edits), tuple(suites.split()))
 
 
+_MONTHS = "tests/property/test_rate_month_laws.py"
 _STAGE = "pipeline/stage.py"
 _TRANSACTION = "pipeline/transaction.py"
 
@@ -346,8 +347,8 @@ BUGS = (
         "a tier has room for one unit more than it says",
         (
             "rating/price/graduated.py",
-            "            room = left if end is None else EXACT.subtract(end, at_units)\n",
-            "            room = left if end is None else EXACT.subtract(end, at_units) + 1\n",
+            "        if units <= following.from_units:\n",
+            "        if units <= following.from_units + 1:\n",
         ),
     ),
     _bug(
@@ -358,6 +359,28 @@ BUGS = (
             "    return Decimal(first - (first - units) // following * following)",
             "    return Decimal(first + (units - first) // following * following)",
         ),
+    ),
+    _bug(
+        "earlier_charges_stay",
+        "a volume price restates nothing of what was charged before",
+        ("pipeline/rate_step.py", "        if charged.restated:\n", "        if False:\n"),
+        suites=_MONTHS,
+    ),
+    _bug(
+        "adjustment_is_a_record",
+        "what restates others counts as a record of its own",
+        (
+            "pipeline/rate_adjust.py",
+            "        records=0,\n",
+            "        records=1,\n",
+        ),
+        suites=_MONTHS,
+    ),
+    _bug(
+        "close_asks_for_nothing",
+        "the least of a month is not charged at its close",
+        ("rating/closing.py", "    if missing <= ZERO:\n", "    if missing <= due:\n"),
+        suites=_MONTHS,
     ),
     _bug(
         "limit_reached_above",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.conformance.adapters import saas, telephony
 from tests.conformance.outcome import Adapter
 
-MODELS: Adapter = {}
+MODELS: Adapter = {**saas.MODELS, **telephony.MODELS}
