@@ -13,14 +13,17 @@ import msgspec
 
 from rating.catalogue.compiled import Rule
 from rating.counting import Count, Totals
-from rating.event_amount import event_amount
+from rating.event_amount import event_amount, fee_alone
 from rating.free import incremented, often, without_free
-from rating.growing import grow
+from rating.growing import grow, month_growth
+from rating.month_cost import MonthPrice
+from rating.price.aggregate import Aggregation
 from rating.price.allowance import take
 from rating.price.call import CallPrice
 from rating.price.flat import FlatPrice
 from rating.price.graduated import GraduatedPrice
 from rating.price.package import PackagePrice
+from rating.price.per_unit import PerUnitPrice
 from rating.price.units import rounded_units
 from rating.price.volume import VolumePrice
 from rating.selection import Selected
@@ -100,8 +103,12 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
     """Return what the price of the event comes to, after what its counters counted ``before``: one
     for each of `Selected.counting`, in that order."""
     rule, units = selected.rule, selected.used
+    if units < ZERO:
+        return mirrored(selected, before)
     steps = [*selected.explanation]
-    if not units and not selected.offer.prices_zero:
+    # Of a level that is looked at, nothing is a reading like any other.
+    is_level = rule.aggregation is Aggregation.LATEST
+    if not units and not selected.offer.prices_zero and not is_level:
         return Priced(ZERO, ZERO, rule.zero, (*steps, _NO_USAGE))
     if rule.round_units is not None:
         measured, units = units, rounded_units(rule.round_units, used_units=units)
@@ -120,25 +127,55 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
     else:
         free, billed = ZERO, incremented(increments, units, steps)
     # An event without usage that is priced all the same has its fee and its flat price.
-    if not billed and selected.used:
-        counts += [None] * (len(before) - len(counts))
-        if rule.counts_records:
-            counts[-1] = (units, None)
+    if not billed and selected.used and not is_level:
+        amount = rule.zero
+        if rule.fee_when_free and isinstance(price, PerUnitPrice | CallPrice):
+            amount = fee_alone(rule, price, steps)
+        if rule.grows:
+            counts.append((free, None) if rule.free_counts and free else None)
         steps.append(rule.rounding_step)
-        return Priced(billed, free, rule.zero, tuple(steps), tuple(counts))
+        amount = _after_price(rule, units, amount, ZERO, before, counts, steps)
+        return Priced(billed, free, amount, tuple(steps), tuple(counts))
     restated = ZERO
     if rule.grows:
         assert not isinstance(price, FlatPrice | CallPrice)
-        growth = grow(selected, price, billed, before[len(counts) :], steps)
+        growth = grow(selected, price, billed, free, before[len(counts) :], steps)
         billed, amount, restated = growth.billed, growth.amount, growth.restated
         counts += growth.counts
     else:
         assert not isinstance(price, GraduatedPrice | VolumePrice | PackagePrice)
-        billed, amount = event_amount(rule, price, billed, steps)
+        billed, amount = event_amount(rule, price, billed, free, steps)
     steps.append(rule.rounding_step)
     if len(counts) < len(before):
         amount = _after_price(rule, units, amount, restated, before, counts, steps)
     return Priced(billed, free, amount, tuple(steps), tuple(counts), restated)
+
+
+def mirrored(selected: Selected, before: Sequence[Totals]) -> Priced:
+    """Return what an event below zero gives back: what the same usage would have cost; of a price
+    of the month, what the month costs less without it."""
+    rule, price = selected.rule, selected.price
+    if rule.grows:
+        assert not isinstance(price, FlatPrice | CallPrice)
+        return _unwound(selected, price, before)
+    opposite = msgspec.structs.replace(selected, used=selected.used.copy_negate())
+    priced = charge_after(opposite, before)
+    return Priced(
+        priced.billed.copy_negate() if priced.billed else ZERO,
+        ZERO,
+        priced.amount.copy_negate() if priced.amount else priced.amount,
+        (*priced.explanation, ("mirrored",)),
+        (None,) * len(before),
+    )
+
+
+def _unwound(selected: Selected, price: MonthPrice, before: Sequence[Totals]) -> Priced:
+    rule, done = selected.rule, before[0].quantity
+    total = EXACT.add(done, selected.used)
+    steps = (*selected.explanation, ("month_before", to_text(done)), ("mirrored",))
+    amount = month_growth(rule, price, done, total)
+    counts: tuple[Count, ...] = ((selected.used, None), *[(ZERO, amount) for _ in rule.caps])
+    return Priced(selected.used, ZERO, amount, (*steps, rule.rounding_step), counts)
 
 
 def _after_price(
@@ -151,6 +188,7 @@ def _after_price(
     steps: list[ExplanationStep],
 ) -> Decimal:
     """Return what is left of the amount below the caps, and after what credits pay of it."""
+    counts += [None] * (len(before) - len(counts) - rule.counted_after_price)
     for cap in rule.caps:
         charged = before[len(counts)].amount
         if cap.most is not None:

@@ -13,7 +13,7 @@ from rating.price.call import CallPrice
 from rating.price.flat import FlatPrice
 from rating.price.per_unit import PerUnitPrice
 from rating.rounding import rounded
-from schemas.decimals import EXACT, to_text
+from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import ExplanationStep
 
 _ONE = Decimal(1)
@@ -23,9 +23,13 @@ def event_amount(
     rule: Rule,
     price: PerUnitPrice | FlatPrice | CallPrice,
     billed: Decimal,
+    free: Decimal,
     steps: list[ExplanationStep],
 ) -> tuple[Decimal, Decimal]:
-    """Return the units that are billed, and the rounded amount for them."""
+    """Return the units that are billed, and the rounded amount for them.
+
+    ``free``: the units of the event that were free, which are its first ones.
+    """
     if isinstance(price, PerUnitPrice):
         steps += price.explanation
         cost = per_unit.undivided_cost(price, billed)
@@ -33,7 +37,8 @@ def event_amount(
     if isinstance(price, FlatPrice):
         steps.append(("flat", to_text(price.amount)))
         return billed, _settled(rule, price.amount, _ONE, steps)
-    parts = call.parts_of(price, used_units=billed)
+    begins = free if rule.free_counts else ZERO
+    parts = call.parts_of(price, used_units=EXACT.add(begins, billed), from_units=begins)
     steps += call.explain(price, parts)
     if parts:
         billed = reduce(EXACT.add, [part.billed_units for part in parts])
@@ -49,3 +54,9 @@ def _settled(
         return rounded(rule.rounding, cost, divide_by=divide_by)
     steps += amounts.explain(adjusting, rule.rounding, cost, divide_by)
     return amount_of(adjusting, rule.rounding, cost, divide_by)
+
+
+def fee_alone(rule: Rule, price: PerUnitPrice | CallPrice, steps: list[ExplanationStep]) -> Decimal:
+    """Return the amount of the connect fee of an event of which everything else is free."""
+    steps.append(("connect_fee", to_text(price.connect_fee)))
+    return _settled(rule, price.connect_fee, _ONE, steps)

@@ -240,6 +240,10 @@ def _packages(charge: Charge, fields: list[str]) -> str:
     )
 
 
+def _mirrored(_charge: Charge, _fields: list[str]) -> str:
+    return "It is a correction: what so much usage costs is given back."
+
+
 def _restated(charge: Charge, _fields: list[str]) -> str:
     return (
         "With this event the month reached another tier, whose price holds for all of it: earlier "
@@ -348,6 +352,7 @@ _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "month_most": _month_most,
     "first_fee": _first_fee,
     "month_least": _month_least,
+    "mirrored": _mirrored,
     "restated": _restated,
     "discount": _discount,
     "least": _least,

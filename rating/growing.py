@@ -40,13 +40,17 @@ def grow(
     selected: Selected,
     price: MonthPrice,
     billed: Decimal,
+    free: Decimal,
     before: Sequence[Totals],
     steps: list[ExplanationStep],
 ) -> Growth:
-    """Return what an event of ``billed`` units adds; ``before`` begins with its month's counters."""
+    """Return what an event of ``billed`` units adds, of which ``free`` came before; ``before`` begins
+    with its month's counters."""
     rule = selected.rule
     counts: tuple[Count, ...] = ()
     done = before[0].quantity
+    if rule.free_counts:
+        done = EXACT.add(done, free)
     if rule.aggregation is not Aggregation.SUM:
         used = billed
         billed, counts = _aggregated(selected, billed, before)
@@ -55,10 +59,11 @@ def grow(
     if isinstance(price, PerUnitPrice):
         steps += price.explanation
     steps.append(("month_before", to_text(done)))
-    counted = (billed, None) if billed or rule.aggregation is Aggregation.SUM else None
+    added = EXACT.add(billed, free) if rule.free_counts else billed
+    counted = (added, None) if added or rule.aggregation is Aggregation.SUM else None
     counts = (counted, *counts)
     if billed < ZERO:
-        return Growth(ZERO, rule.zero, _fallen(rule, price, done, total), counts)
+        return Growth(ZERO, rule.zero, month_growth(rule, price, done, total), counts)
     if isinstance(price, GraduatedPrice):
         steps += graduated.explain(price, used_before_units=done, used_units=billed)
     elif isinstance(price, PackagePrice):
@@ -113,9 +118,18 @@ def _volume(
     )
 
 
-def _fallen(rule: Rule, price: MonthPrice, before: Decimal, after: Decimal) -> Decimal:
-    """Return what the month's amount fell by: below zero."""
-    return _grown(rule, month_cost(price, before)[0], *month_cost(price, after))
+def month_growth(rule: Rule, price: MonthPrice, before: Decimal, after: Decimal) -> Decimal:
+    """Return what the month's amount grows by where its units go from ``before`` to ``after``; below
+    zero where they fall. A month below zero gives back what as much usage would cost."""
+    return EXACT.subtract(_month_amount(rule, price, after), _month_amount(rule, price, before))
+
+
+def _month_amount(rule: Rule, price: MonthPrice, units: Decimal) -> Decimal:
+    if not units:
+        return ZERO
+    cost = month_cost(price, units.copy_abs())
+    amount = amount_of(rule.adjusting, rule.rounding, *cost)
+    return amount if units > ZERO else amount.copy_negate()
 
 
 def _grown(rule: Rule, before: Decimal, after: Decimal, divide_by: Decimal) -> Decimal:

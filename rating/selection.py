@@ -17,6 +17,7 @@ from rating.catalogue.compiled import (
 )
 from rating.counting import NO_COUNTING, Counter, CounterKind, Counting
 from rating.local_time import local_time, minute_name
+from rating.price.aggregate import Aggregation
 from rating.price.bands import BandChoice, BandedPrice, Bands
 from rating.price.call import CallPrice
 from rating.scheduling import call_in_bands, call_on_card
@@ -110,7 +111,12 @@ def select_price(offer: Offer, event: UsageEvent, plan_code: str) -> Selected | 
             f"{event.product} is priced per {offer.unit}, the event measures {measured}. Operator "
             "action: correct the product's unit or the mapping; then recycle.",
         )
-    assert used >= ZERO, "mediation refuses negative quantities"
+    if used < ZERO and not offer.mirrors:
+        return Refused(
+            RefusalReason.BELOW_ZERO,
+            f"the event measures less than nothing of {event.product}. Operator action: correct the "
+            "mapping, or give the product below_zero: mirror; then recycle.",
+        )
     if not used and offer.filters_zero:
         return Filtered(f"{event.product}: no usage")
     entry = _entry(offer, event.destination)
@@ -124,12 +130,17 @@ def select_price(offer: Offer, event: UsageEvent, plan_code: str) -> Selected | 
         return _counting_values(selected, event)
     price = rule.model
     assert not isinstance(price, BandedPrice | CardPrice | BandedCall)
-    counting = rule.counting if used or offer.prices_zero else NO_COUNTING
+    counting = rule.counting if used or _counts_zero(offer, rule) else NO_COUNTING
     selected = Selected(
         *(offer, rule, price, used, (rule.price_step,), event.subscription_id, counting),
         event.started_at_ms,
     )
     return _counting_values(selected, event) if rule.unique_by else selected
+
+
+def _counts_zero(offer: Offer, rule: Rule) -> bool:
+    """Return whether an event without usage is priced, or is a reading like any other."""
+    return offer.prices_zero or rule.aggregation is Aggregation.LATEST
 
 
 def _counting_values(selected: Selected, event: UsageEvent) -> Selected | Refused:
@@ -201,17 +212,19 @@ def _selected_by_time(
     elif isinstance(model, BandedCall):
         if model.choice is BandChoice.SPLIT:
             price = call_in_bands(
-                model.bands, model.rates, model.connect_fee, event=event, used_units=used
+                *(model.bands, model.rates, model.connect_fees[model.bands.at(day, minute)]),
+                event=event,
+                used_units=used,
             )
             steps = (rule.price_step,)
         else:
             band, at_ms = _band(model.bands, model.choice, event, day, minute)
-            price = CallPrice(model.rates[band], model.connect_fee)
+            price = CallPrice(model.rates[band], model.connect_fees[band])
             steps = (rule.price_step, _band_step(model.choice, band, at_ms, event.zone))
     else:
         price = model
         steps = (rule.price_step,)
-    if not used and not offer.prices_zero:
+    if not used and not _counts_zero(offer, rule):
         counting = NO_COUNTING
     return Selected(
         *(offer, rule, price, used, steps, event.subscription_id, counting),

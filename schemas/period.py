@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 from bisect import bisect_right
 from functools import lru_cache
@@ -54,6 +55,26 @@ def month_of(at_ms: int, *, zone: str) -> tuple[int, int]:
         months = _months_of(zone, year + 1)
     index = bisect_right(months, at_ms) - 1
     return months[index], months[index + 1]
+
+
+def anchored_month_of(at_ms: int, *, zone: str, anchor_day: int) -> tuple[int, int]:
+    """Return [start, end) of the month that begins on a day of the month, in UTC milliseconds.
+
+    In a shorter month it begins on the last day, and comes back to its own in the next.
+    """
+    assert 1 <= anchor_day <= 31
+    local = from_ms(at_ms).astimezone(zone_info(zone))
+    start = _anchor_ms(zone, local.year, local.month, anchor_day)
+    if at_ms < start:
+        year, month = (local.year, local.month - 1) if local.month > 1 else (local.year - 1, 12)
+        return _anchor_ms(zone, year, month, anchor_day), start
+    year, month = (local.year, local.month + 1) if local.month < 12 else (local.year + 1, 1)
+    return start, _anchor_ms(zone, year, month, anchor_day)
+
+
+def _anchor_ms(zone: str, year: int, month: int, anchor_day: int) -> int:
+    day = min(anchor_day, calendar.monthrange(year, month)[1])
+    return to_ms(dt.datetime(year, month, day, tzinfo=zone_info(zone)).astimezone(dt.UTC))
 
 
 @lru_cache(maxsize=4096)

@@ -40,6 +40,7 @@ class RefusalReason(StrEnum):
     UNKNOWN_DESTINATION = "rating.unknown_destination"
     MISSING_QUANTITY = "rating.missing_quantity"
     MISSING_ATTRIBUTE = "rating.missing_attribute"
+    BELOW_ZERO = "rating.below_zero"
     CURRENCY_MISMATCH = "rating.currency_mismatch"
     # What we got wrong.
     INTERNAL_ERROR = "pipeline.internal_error"

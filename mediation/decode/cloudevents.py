@@ -353,16 +353,16 @@ def _quantity(value: object, rule: QuantityPath) -> Decimal | Refused | None:
             return None
         return Refused(RefusalReason.MISSING_FIELD, f"{field} is missing")
     if isinstance(value, Decimal):
-        quantity = exact_quantity(value, field=field)
+        quantity = exact_quantity(value, field=field, signed=rule.signed)
     elif isinstance(value, str):
-        quantity = quantity_of(value, field=field)
+        quantity = quantity_of(value, field=field, signed=rule.signed)
     elif isinstance(value, int):  # true and false too: their texts are no numbers
-        quantity = quantity_of(str(value), field=field)
+        quantity = quantity_of(str(value), field=field, signed=rule.signed)
     else:
         return Refused(RefusalReason.INVALID_FIELD, f"{field} is not a number")
     if rule.factor is None or isinstance(quantity, Refused):
         return quantity
-    return scaled(quantity, rule.factor, field=field)
+    return scaled(quantity, rule.factor, field=field, signed=rule.signed)
 
 
 def _canonical(value: Decimal) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import ClassVar
 
 from mediation.decode.delimited_mapping import read_decimal
 from mediation.decode.document import CODE, Part, refuse_unknown
@@ -40,6 +41,14 @@ class QuantityPath:
     constant: Decimal | None = None
     factor: Decimal | None = None
     optional: bool = False
+    # No field: those decide what makes two events the same, and taking corrections changes none.
+    signed: ClassVar[bool] = False  # below zero it is a correction, and not refused
+
+
+class SignedPath(QuantityPath):
+    """A quantity that may be below zero."""
+
+    signed: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +149,11 @@ def _paths(part: Part) -> tuple[Path, ...]:
 def _quantity(unit: str, part: Part) -> QuantityPath:
     if part.is_text:
         return QuantityPath(unit, _path(part))
-    fields = part.known(optional=["path", "constant", "multiply_by", "optional"])
+    fields = part.known(optional=["path", "constant", "multiply_by", "optional", "below_zero"])
     if ("path" in fields) == ("constant" in fields):
         part.problem("either path or constant", found="both or neither")
-    return QuantityPath(
+    keep = "below_zero" in fields and fields["below_zero"].choice(("keep", "refuse")) == "keep"
+    return (SignedPath if keep else QuantityPath)(
         unit,
         _path(fields["path"]) if "path" in fields else None,
         constant=read_decimal(fields["constant"]) if "constant" in fields else None,

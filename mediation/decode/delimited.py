@@ -459,10 +459,10 @@ def _quantity(rule: QuantityRule, text: str) -> Decimal | Refused | None:
         return rule.constant
     if rule.optional and not text:
         return None
-    quantity = quantity_of(text, field=rule.column)
+    quantity = quantity_of(text, field=rule.column, signed=rule.signed)
     if rule.factor is None or isinstance(quantity, Refused):
         return quantity
-    return scaled(quantity, rule.factor, field=rule.column)
+    return scaled(quantity, rule.factor, field=rule.column, signed=rule.signed)
 
 
 def _text(row: Row, rule: TextAt) -> str | None:

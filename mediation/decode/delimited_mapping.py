@@ -59,6 +59,7 @@ class QuantityRule:
     constant: Decimal | None = None
     factor: Decimal | None = None
     optional: bool = False
+    signed: bool = False  # below zero it is a correction, and not refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +296,9 @@ class _Reading:
     def _quantity(self, unit: str, part: Part) -> QuantityRule:
         if part.is_text:
             return QuantityRule(unit, self._column(part))
-        fields = part.known(optional=["column", "constant", "multiply_by", "optional"])
+        fields = part.known(
+            optional=["column", "constant", "multiply_by", "optional", "below_zero"]
+        )
         if ("column" in fields) == ("constant" in fields):
             part.problem("either column or constant", found="both or neither")
         return QuantityRule(
@@ -304,6 +307,8 @@ class _Reading:
             constant=read_decimal(fields["constant"]) if "constant" in fields else None,
             factor=read_decimal(fields["multiply_by"]) if "multiply_by" in fields else None,
             optional="optional" in fields and fields["optional"].choice(("yes", "no")) == "yes",
+            signed="below_zero" in fields
+            and fields["below_zero"].choice(("keep", "refuse")) == "keep",
         )
 
     def _text(self, key: str) -> TextRule | None:

@@ -6,6 +6,8 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
+import msgspec
+
 from rating.amount import Adjusting, Commitment, amount_of
 from rating.catalogue import document as doc
 from rating.catalogue.compile_bands import compile_bands
@@ -32,7 +34,7 @@ from rating.price.bands import BandedPrice
 from rating.price.increments import Increments
 from rating.price.per_unit import PerUnitPrice, per_unit_price
 from rating.price.rate_card import FIRST_DAY, LAST_DAY, RateCard, RateCardRow
-from rating.rounding import RoundingRule
+from rating.rounding import RoundingRule, rounded
 from rating.units import RECORD
 from schemas.decimals import ZERO, to_text
 from schemas.ledger import ExplanationStep
@@ -167,6 +169,7 @@ def _offer(product: doc.Product, currency: str, entries: tuple[Entry, ...]) -> O
         counts_records=product.unit == RECORD,
         filters_zero=product.zero_usage is doc.ZeroUsage.FILTER,
         prices_zero=product.zero_usage is doc.ZeroUsage.PRICE,
+        mirrors=product.below_zero is doc.BelowZero.MIRROR,
         tax_code=product.tax_code,
         entries=entries,
     )
@@ -214,6 +217,8 @@ def _rule(
         round_units=version.round_units,
         free=None if free == Free() else free,
         allowances=units,
+        free_counts=_free_counts(version),
+        fee_when_free=version.fee_when_free,
         aggregation=version.aggregation,
         unique_by=version.unique_by,
         adjusting=adjusting,
@@ -223,6 +228,14 @@ def _rule(
         from_day=_first_day(version.valid_from),
         to_day=_last_day(version.valid_to),
     )
+
+
+def _free_counts(version: doc.PriceVersion) -> bool:
+    """Return whether free units take their place in the rates of a call, or in tiers."""
+    above = version.above_allowance
+    if above is None:
+        return isinstance(version.model, doc.Call | doc.RateCardPrice)
+    return above is doc.AboveAllowance.GOES_ON
 
 
 def _tier(name: str, growing: bool) -> Counting:
@@ -262,8 +275,10 @@ def _adjusting(
     closing = _closing(version, commitment)
     caps = []
     if version.most_day is not None:
-        caps.append(Cap(CounterPeriod.DAY, version.most_day))
-    capped = None if of_month else version.most_month
+        caps.append(Cap(CounterPeriod.DAY, _kept(version.rounding, version.most_day)))
+    capped = None
+    if version.most_month is not None and not of_month:
+        capped = _kept(version.rounding, version.most_month)
     if capped is not None or closing is not None:
         caps.append(Cap(CounterPeriod.MONTH, capped))
     adjusting = Adjusting(
@@ -273,6 +288,15 @@ def _adjusting(
         version.most_month if of_month else version.most_event,
     )
     return (None if adjusting == Adjusting() else adjusting), closing, tuple(caps)
+
+
+def _kept(rounding: RoundingRule, amount: Decimal) -> Decimal:
+    """Return an amount with the places that charges keep in the end."""
+    last = rounding
+    while last.then is not None:
+        last = last.then
+    rule = msgspec.structs.replace(last, times=None)
+    return rounded(rule, amount, divide_by=Decimal(1))
 
 
 def _commitment(version: doc.PriceVersion, model: Model) -> Commitment | None:
@@ -306,5 +330,7 @@ def _rounding_step(rounding: RoundingRule) -> ExplanationStep:
 
 def _zero(rounding: RoundingRule) -> Decimal:
     """Return zero with the places of the amounts."""
-    last = rounding if rounding.then is None else rounding.then
+    last = rounding
+    while last.then is not None:
+        last = last.then
     return ZERO.scaleb(-last.decimal_places) if last.to is None else ZERO

@@ -67,7 +67,8 @@ class CompileModel:
         if model.bands is None:
             return CallPrice(_stretches(model.rates, rounding), model.connect_fee)
         rates = {band: _stretches(found, rounding) for band, found in model.rates_of.items()}
-        return BandedCall(self._bands[model.bands], model.bands_by, rates, model.connect_fee)
+        fees = {band: model.connect_fees.get(band, model.connect_fee) for band in rates}
+        return BandedCall(self._bands[model.bands], model.bands_by, rates, fees)
 
 
 def _stretches(rates: Iterable[doc.CallRate], rounding: RoundingRule | None) -> tuple[Stretch, ...]:

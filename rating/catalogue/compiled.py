@@ -41,19 +41,20 @@ class CardPrice:
 class BandedCall:
     """The rates of a call in each band, and which of the bands it meets price it."""
 
-    __slots__ = ("bands", "choice", "connect_fee", "rates")
+    __slots__ = ("bands", "choice", "connect_fees", "rates")
 
     def __init__(
         self,
         bands: Bands,
         choice: BandChoice,
         rates: dict[str, tuple[Stretch, ...]],
-        connect_fee: Decimal,
+        connect_fees: dict[str, Decimal],
     ) -> None:
+        """``connect_fees``: by the band that the call begins in, or that prices it."""
         self.bands = bands
         self.choice = choice
         self.rates = rates
-        self.connect_fee = connect_fee
+        self.connect_fees = connect_fees
 
 
 Price = PerUnitPrice | FlatPrice | GraduatedPrice | VolumePrice | PackagePrice | CallPrice
@@ -101,6 +102,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     round_units: RoundUnits | None = None
     free: Free | None = None
     allowances: tuple[Allowance, ...] = ()
+    free_counts: bool = False  # what is free takes its place in the rates, or in the tiers
+    fee_when_free: bool = False  # the connect fee is due also where allowances take everything
     aggregation: Aggregation = Aggregation.SUM
     unique_by: str = ""  # the attribute, where it is `Aggregation.UNIQUE`
     adjusting: Adjusting | None = None
@@ -115,6 +118,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         """Return where among the counters that of the units billed is, where the price grows."""
         assert self.grows
         return len(self.allowances)
+
+    @property
+    def counted_after_price(self) -> int:
+        """Return how many of the counters are of what follows the price."""
+        return len(self.caps) + len(self.credits) + self.counts_records
 
     @property
     def counts_records(self) -> bool:
@@ -141,6 +149,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     counts_records: bool  # each event is 1 of the unit, whatever was measured
     filters_zero: bool
     prices_zero: bool = False  # an event without usage has its fees and its flat price
+    mirrors: bool = False  # an event below zero gives back what it would cost
     tax_code: str | None
     entries: tuple[Entry, ...]
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from rating.catalogue.document import (
     Band,
+    BelowZero,
     Call,
     CallRate,
     Card,
@@ -88,6 +89,7 @@ def _product(product: Product) -> str:
             f"usage kind {product.usage_kind}",
             f"in {product.unit}",
             f"zero usage: {product.zero_usage.value}",
+            "" if product.below_zero is BelowZero.REFUSE else "below zero: mirror",
             f"tax code {product.tax_code}" if product.tax_code else "",
         )
     )
@@ -189,6 +191,8 @@ def _version(version: PriceVersion, currency: str, unit: str) -> str:
             f"the first {version.free_records} records free" if version.free_records else "",
             f"the first {readable(free, unit)} of each free" if free else "",
             f"allowance {' '.join(version.allowances)}" if version.allowances else "",
+            "" if version.above_allowance is None else f"above it {version.above_allowance.value}",
+            "connect fee also where all is free" if version.fee_when_free else "",
             f"at least {readable(least, unit)} billed" if least else "",
             _aggregate(version),
             *(f"{to_text(percent)} % off" for percent in version.discounts),
@@ -271,7 +275,9 @@ def _model(model: PriceModel, currency: str, unit: str) -> str:
             rounding = model.increment_rounding
             each = f"each increment {_rounding(rounding)}" if rounding else ""
             bands = _bands_of(model.bands, model.bands_by)
-            return _listed((rates, bands, each, _fee(model.connect_fee)))
+            fees = " ".join(f"{band} {to_text(fee)}" for band, fee in model.connect_fees.items())
+            by_band = f"connect fee {fees}" if fees else ""
+            return _listed((rates, bands, each, _fee(model.connect_fee), by_band))
 
 
 def _tier(tier: Tier, unit: str) -> str:

@@ -31,12 +31,26 @@ class ZeroUsage(StrEnum):
     PRICE = "price"  # its fees, its flat price and its least units, as if something were used
 
 
+class BelowZero(StrEnum):
+    """What becomes of an event that measures less than nothing."""
+
+    REFUSE = "refuse"
+    MIRROR = "mirror"  # what the same usage would cost is given back
+
+
 class Consume(StrEnum):
     """What of an event an allowance takes."""
 
     EXACT = "exact"  # the units that were used
     INCREMENTS = "increments"  # the units that increments make of them
     STEPS = "steps"  # whole steps of its own
+
+
+class AboveAllowance(StrEnum):
+    """Where the price of what is left of a record begins, where that depends on a place."""
+
+    FROM_START = "from_start"  # at its first rate or tier: what was free is not counted
+    GOES_ON = "goes_on"  # where the free units end
 
 
 class Sharing(StrEnum):
@@ -55,6 +69,7 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     usage_kind: str
     unit: str
     zero_usage: ZeroUsage = ZeroUsage.RATE
+    below_zero: BelowZero = BelowZero.REFUSE
     tax_code: str | None = None
 
 
@@ -230,6 +245,7 @@ class Call(
     rates_of: dict[str, tuple[CallRate, ...]] = {}  # by band
     bands_by: BandChoice = BandChoice.START
     connect_fee: Decimal = ZERO
+    connect_fees: dict[str, Decimal] = {}  # by band, where they differ
     increment_rounding: RoundingRule | None = None  # of the cost of one increment
 
 
@@ -255,6 +271,8 @@ class PriceVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     round_units: RoundUnits | None = None
     free_records: int = 0  # the first ones of the month
     free_units: Decimal = ZERO  # the first ones of each record
+    above_allowance: AboveAllowance | None = None  # None: a call goes on, tiers from the start
+    fee_when_free: bool = False  # the connect fee is due also where everything else is free
     minimum_units: Decimal = ZERO  # that a record is billed as, before increments
     discounts: tuple[Decimal, ...] = ()  # percent off, each of what the one before it left
     aggregation: Aggregation = Aggregation.SUM

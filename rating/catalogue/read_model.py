@@ -25,7 +25,7 @@ from rating.catalogue.document import (
 from rating.catalogue.errors import quoted
 from rating.catalogue.read_steps import read_rounding
 from rating.catalogue.reader import Reader, YesNo, number
-from rating.catalogue.yaml_tree import Node
+from rating.catalogue.yaml_tree import Mapping, Node, Scalar
 from rating.price.bands import BandChoice
 from rating.price.increments import Increments
 from rating.price.tier import Tier
@@ -133,7 +133,7 @@ def _read_call(
     reader: Reader, node: Node, values: dict[str, Node], field: str, around: Surroundings
 ) -> Call:
     unit = around.product.unit
-    fee = _amount_or_none(reader, values, field, "connect_fee")
+    fee, fees = _read_fees(reader, values, field, around)
     rounding = None
     if "increment_rounding" in values:
         rounding = read_rounding(
@@ -163,8 +163,25 @@ def _read_call(
             for band, each in sorted(found.items())
         },
         connect_fee=fee,
+        connect_fees=fees,
         increment_rounding=rounding,
     )
+
+
+def _read_fees(
+    reader: Reader, values: dict[str, Node], field: str, around: Surroundings
+) -> tuple[Decimal, dict[str, Decimal]]:
+    """Return the connect fee of all bands, or of each."""
+    node, bands = values.get("connect_fee"), values.get("bands")
+    if not isinstance(node, Mapping) or not isinstance(bands, Scalar):
+        return _amount_or_none(reader, values, field, "connect_fee"), {}
+    band_set = around.bands.get(bands.text)
+    names = [band.code for band in band_set.bands] if band_set else []
+    found = reader.record(node, f"{field}.connect_fee", required=names) or {}
+    return ZERO, {
+        band: reader.amount(each, f"{field}.connect_fee.{band}")
+        for band, each in sorted(found.items())
+    }
 
 
 def _complain_needs_bands(reader: Reader, at: Node, field: str) -> None:

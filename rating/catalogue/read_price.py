@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from rating.catalogue.document import PlanAllowance, PriceVersion
+from rating.catalogue.document import AboveAllowance, BelowZero, PlanAllowance, PriceVersion
 from rating.catalogue.read_model import MODELS, Surroundings, is_of_the_month, read_model
 from rating.catalogue.read_month import read_aggregate, read_commitment, read_first_fee
 from rating.catalogue.read_steps import (
@@ -14,7 +14,7 @@ from rating.catalogue.read_steps import (
     read_round_units,
     read_rounding,
 )
-from rating.catalogue.reader import Reader
+from rating.catalogue.reader import Reader, YesNo
 from rating.catalogue.yaml_tree import Node, Sequence
 from rating.price.aggregate import Aggregation
 from schemas.decimals import ZERO
@@ -26,6 +26,8 @@ _AROUND = (  # keys that every model may have
     "free_records",
     "free_units",
     "allowance",
+    "above_allowance",
+    "fee_when_free",
     "minimum_units",
     "aggregate",
     "unique_by",
@@ -38,6 +40,10 @@ _AROUND = (  # keys that every model may have
 
 
 _OF_UNITS = ("per_unit", "graduated", "volume", "package")
+
+
+_WITH_PLACES = ("call", "graduated")
+_ONE_WAY = ("allowance", "free_records", "free_units", "aggregate", "most", "least")
 
 
 def read_price(
@@ -76,6 +82,13 @@ def read_price(
                 expected="units: what restates earlier charges would have to give money back",
                 found=f"{code} in money",
             )
+    if allowances and aggregation is not Aggregation.SUM:
+        reader.complain(
+            values["allowance"],
+            f"{field}.allowance",
+            expected=f"free_units: each record is measured by itself for the {aggregation.value}",
+            found=f"allowance {' '.join(allowances)}",
+        )
     commitment = read_commitment(reader, name, values, field, unit)
     of_month = (
         is_of_the_month(name)
@@ -84,6 +97,15 @@ def read_price(
         or any(not around.allowances[code].money for code in allowances if name == "per_unit")
     )
     bounds = read_all_bounds(reader, values, field, of_month=of_month, name=name)
+    if around.product.below_zero is BelowZero.MIRROR:
+        for key in _ONE_WAY:
+            if key in values:
+                reader.complain(
+                    values[key],
+                    f"{field}.{key}",
+                    expected=f"a product without below_zero: mirror, as {around.product.code} has",
+                    found=f"{key}, which nobody can give back",
+                )
     return PriceVersion(
         model=model,
         allowances=allowances,
@@ -98,6 +120,11 @@ def read_price(
             else 0
         ),
         free_units=_units(reader, values, field, "free_units", unit),
+        above_allowance=_read_above_allowance(reader, name, values, field),
+        fee_when_free=reader.choice(
+            values.get("fee_when_free"), f"{field}.fee_when_free", YesNo, YesNo.NO
+        )
+        is YesNo.YES,
         minimum_units=_units(reader, values, field, "minimum_units", unit),
         discounts=read_discounts(reader, values.get("discount"), f"{field}.discount"),
         aggregation=aggregation,
@@ -117,6 +144,20 @@ def read_price(
 def _units(reader: Reader, values: dict[str, Node], field: str, key: str, unit: str) -> Decimal:
     node = values.get(key)
     return ZERO if node is None else reader.quantity(node, f"{field}.{key}", unit=unit)
+
+
+def _read_above_allowance(
+    reader: Reader, name: str, values: dict[str, Node], field: str
+) -> AboveAllowance | None:
+    node = values.get("above_allowance")
+    if node is None:
+        return None
+    at = f"{field}.above_allowance"
+    if name not in _WITH_PLACES:
+        expected = f"a price of the model {', '.join(_WITH_PLACES)}"
+        reader.complain(node, at, expected=expected, found=name)
+        return None
+    return reader.choice(node, at, AboveAllowance, AboveAllowance.FROM_START)
 
 
 def _read_allowances(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rating.catalogue.document import Product, ZeroUsage
+from rating.catalogue.document import BelowZero, Product, ZeroUsage
 from rating.catalogue.reader import Entry
 
 
@@ -14,7 +14,7 @@ def read_products(entries: list[Entry]) -> dict[str, Product]:
             node,
             field,
             required=("type", "usage_kind", "unit"),
-            optional=("name", "zero_usage", "tax_code"),
+            optional=("name", "zero_usage", "below_zero", "tax_code"),
         )
         if values is None:
             continue
@@ -27,6 +27,9 @@ def read_products(entries: list[Entry]) -> dict[str, Product]:
             unit=reader.text(values.get("unit"), f"{field}.unit"),
             zero_usage=reader.choice(
                 values.get("zero_usage"), f"{field}.zero_usage", ZeroUsage, ZeroUsage.RATE
+            ),
+            below_zero=reader.choice(
+                values.get("below_zero"), f"{field}.below_zero", BelowZero, BelowZero.REFUSE
             ),
             tax_code=None if tax_code is None else reader.text(tax_code, f"{field}.tax_code"),
         )

@@ -74,11 +74,12 @@ class Part(msgspec.Struct, frozen=True, gc=False):
         return EXACT.multiply(self.increments, self.stretch.rate.increment_units)
 
 
-def parts_of(price: CallPrice, *, used_units: Decimal) -> list[Part]:
-    """Return what of a record is charged at which rate, in order."""
-    assert used_units >= ZERO
+def parts_of(price: CallPrice, *, used_units: Decimal, from_units: Decimal = ZERO) -> list[Part]:
+    """Return what of a record is charged at which rate, in order. Its units before ``from_units``
+    were free: what is billed goes on where they end."""
+    assert used_units >= from_units >= ZERO
     parts = []
-    at_units = ZERO
+    at_units = from_units
     schedule = price.schedule
     for place, stretch in enumerate(schedule):
         last = place + 1 == len(schedule)

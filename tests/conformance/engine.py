@@ -173,6 +173,7 @@ def one_price(
     *,
     unit: str = "unit",
     zero_usage: str = "rate",
+    below_zero: str = "refuse",
     allowances: Mapping[str, Any] | None = None,
     **sections: Any,
 ) -> Engine:
@@ -180,5 +181,6 @@ def one_price(
     plan: dict[str, Any] = {"currency": "EUR", "prices": {"x": {"product": "x", "price": price}}}
     if allowances:
         plan["allowances"] = allowances
-    product = {"type": "t", "usage_kind": "u", "unit": unit, "zero_usage": zero_usage}
+    product = {"type": "t", "usage_kind": "u", "unit": unit}
+    product |= {"zero_usage": zero_usage, "below_zero": below_zero}
     return Engine({"products": {"x": product}, "plans": {"p": plan}, **sections})

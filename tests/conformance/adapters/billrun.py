@@ -25,7 +25,7 @@ _PRODUCT = {"type": "t", "usage_kind": "u", "unit": "unit"}
 def _access_price(vector: Vector) -> dict[str, Any]:
     """Return what the connection costs, whatever was used."""
     price = {"model": "flat", "amount": _access(vector.price)}
-    engine = one_price(price, zero_usage="price")
+    engine = one_price(price, zero_usage="price", below_zero="mirror")
     return {"amount": engine.charged([engine.event("x", unit=_units(vector.usage))])}
 
 
@@ -43,7 +43,7 @@ def _multi_rate(vector: Vector) -> dict[str, Any]:
 
 def _of_event(tariff: Mapping[str, Any], volume: Any) -> Decimal:
     """Return what an event costs that is the only one of its subscription."""
-    engine = one_price(_price_in_steps(tariff))
+    engine = one_price(_price_in_steps(tariff), below_zero="mirror")
     charged = engine.charged([engine.event("x", unit=_units(volume))])
     return charged + engine.closed_amount("x")
 
@@ -329,7 +329,7 @@ def _price_of_record(tariff: Mapping[str, Any]) -> dict[str, Any]:
             "All units of a record at the price of the step that the record reaches, above an "
             "allowance: such a price is here one of the month."
         )
-    return {"model": "call", "rates": _rates(steps), **around}
+    return {"model": "call", "above_allowance": "from_start", "rates": _rates(steps), **around}
 
 
 def _rates(steps: Sequence[Step]) -> list[dict[str, str]]:
@@ -373,14 +373,8 @@ def _amount(value: Any) -> str:
 
 
 def _units(volume: Any) -> Decimal:
-    """Return a volume; below zero it is none."""
-    units = _number(volume)
-    if units < ZERO:
-        raise NotExpressible(
-            "Usage below zero as a refund: a quantity below zero is refused at once, as an error of "
-            "its source; credits are no usage."
-        )
-    return units
+    """Return a volume; below zero it is a refund."""
+    return _number(volume)
 
 
 def _at(event: Mapping[str, Any]) -> dt.datetime:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from rating.rate import RatedUsage
 from tests.conformance.adapters.cgrates_call import (
     Call,
     Stated,
@@ -52,10 +51,9 @@ def balances_after(vector: Vector) -> dict[str, Any]:
     steps = {group["increment"] for group in groups}
     allowances = {each.code: _allowance(each, unit, steps) for each in balances if each.value > 0}
     model = call_of(groups, fee=str(price.get("connect_fee", "0")))
-    engine = one_price(model | {"allowance": list(allowances)}, unit=unit, allowances=allowances)
+    model |= {"allowance": list(allowances), "fee_when_free": "yes"}
+    engine = one_price(model, unit=unit, allowances=allowances)
     rated = rate_one(engine, unit, Decimal(usage.get("seconds", usage.get("units"))))
-    _check_rest(rated, len(groups))
-    _check_fee(rated, model["connect_fee"])
     if rated.amount and any(each.is_money for each in balances):
         raise NotExpressible(
             "the money does not pay the call: it is cut, or goes into debt, while it lasts. We rate "
@@ -116,24 +114,6 @@ def _taken(engine: Engine, code: str) -> Decimal:
     return sum((each.quantity for each in found), ZERO)
 
 
-def _check_rest(rated: RatedUsage, rates: int) -> None:
-    """Complain where what is left of a call would be priced from its beginning."""
-    if rated.free and rated.billed and rates > 1:
-        raise NotExpressible(
-            "what an allowance leaves of a call is priced by where in the call it lies; with us by "
-            "how much it is, from the first rate on"
-        )
-
-
-def _check_fee(rated: RatedUsage, fee: str) -> None:
-    """Complain where a fee is due that an allowance has paid with the call."""
-    if Decimal(fee) and not any(step[0] == "connect_fee" for step in rated.explanation):
-        raise NotExpressible(
-            "a connect fee is due although an allowance takes the whole call; with us there is none "
-            "where nothing is billed"
-        )
-
-
 def debit_units_first(vector: Vector) -> dict[str, Any]:
     """Return what a call costs beside the minutes that pay it, and what it leaves of both."""
     call, balances = _with_minutes(vector)
@@ -176,9 +156,6 @@ def _with_minutes(vector: Vector) -> tuple[Call, list[Balance]]:
     rounded = bool(usage.get("perform_rounding"))
     call = rated_call(vector.price, usage, is_rounded=rounded, allowances=allowances, fee=fee)
     assert call is not None, "a destination that the plan has"
-    _check_rest(call.rated, sum(len(row.slots) for row in call.rows.values()))
-    if not usage.get("loop_index"):
-        _check_fee(call.rated, fee or "0")
     return call, balances
 
 

@@ -117,7 +117,7 @@ def reached(entries: Entries, destination: str) -> Entries:
 
 def _check_rows_met(call: Call) -> None:
     """Complain where what a price states once would be that of several rows."""
-    bands = {step[1] for name in ("band", "stretch") for step in call.steps(name)}
+    bands = {step[1] for step in call.steps("band") or call.steps("stretch")}
     if UNCOVERED in bands:
         raise NotExpressible(
             "the plan has no price in some of the hours of the call; a set of bands covers the week, "

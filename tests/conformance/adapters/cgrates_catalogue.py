@@ -77,7 +77,7 @@ class Hours:
     def rows_by_band(self) -> dict[str, Row]:
         """Return the rows that ever hold, by band; by no name the one that always holds."""
         found = {band_of(i): row for i, row in enumerate(self.rows) if band_of(i) in self.bands}
-        return {"": row for row in found.values()} if len(self.bands) == 1 else found
+        return found if len(self.bands) > 1 else {"": next(iter(found.values()))}
 
     @property
     def calendars(self) -> dict[str, list[str]]:
@@ -179,12 +179,21 @@ def _price(hours: Hours, code: str, asked: Asked, fee: str) -> dict[str, Any]:
     if first is None:
         return price
     if asked.has_fee:
-        price["connect_fee"] = fee or first.fee
+        price["connect_fee"] = fee or _fees(hours, price)
+        price["fee_when_free"] = "yes"
     if asked.is_rounded and first.rounding[1]:  # to no decimals is not rounded at all
         price["rounding"] = rounding(*first.rounding)
     if first.most is not None:
         price["most"] = {"event": first.most}
     return price
+
+
+def _fees(hours: Hours, price: Mapping[str, Any]) -> str | dict[str, str]:
+    """Return the connect fee, by band where hours differ."""
+    fees = {band: row.fee for band, row in hours.rows_by_band.items()}
+    if "bands" not in price:
+        return next(iter(fees.values()))
+    return dict.fromkeys(price["rates"], "0") | fees
 
 
 def _rates_of(hours: Hours, code: str, asked: Asked) -> dict[str, Any]:

@@ -128,8 +128,7 @@ class Tariff:
             for of_one in self._destination_rates.get(rates, []):
                 row = self._row(of_one, timing, Decimal(weight or 0))
                 tag = of_one[1]
-                named = [ANY] if tag == ANY else [each[1] for each in self._destinations[tag]]
-                for prefix in named:
+                for _, prefix in self._destinations.get(tag, [["", tag]] if tag == ANY else []):
                     rows.setdefault(prefix, []).append(row)
         prefixes = sorted(_looked_up(rows.keys() - {ANY}, destination), key=len, reverse=True)
         return [(each, rows[each]) for each in (*prefixes, ANY) if each in rows]

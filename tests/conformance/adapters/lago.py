@@ -67,8 +67,8 @@ class Meter:
                 "a quantity below zero, which Lago nets within its sum or takes for none: here "
                 "mediation refuses it, and what was wrong is rated again"
             )
-        event = self.engine.event("x", **{self.unit: _text(quantity)}, **how)
-        rated = self.engine.rate(event)
+        quantities: dict[str, Any] = {self.unit: _text(quantity)}
+        rated = self.engine.rate(self.engine.event("x", **quantities, **how))
         assert isinstance(rated, RatedUsage), rated
         return rated
 

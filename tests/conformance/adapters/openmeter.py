@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from rating.counting import CounterKind
@@ -113,7 +114,7 @@ def _metered(config: Row | None) -> Decimal:
     if config["operation"] == "divide":
         return factor
     per = _ONE / factor
-    if per * factor != _ONE:
+    if Fraction(per) * Fraction(factor) != 1:
         raise NotExpressible(
             f"a unit that is 1/{factor} of the metered one, no finite decimal: here usage is never "
             "converted, and prices are for so many metered units"
@@ -163,6 +164,11 @@ def _month_meter(price: Row, usage: Row, *, first_fee: bool = True) -> Meter:
     if free:
         allowances["free"] = {"units": free}
     if _number(price.get("credits_applied")) and not _is_off(usage, "credits"):
+        if model["model"] == "volume":
+            raise NotExpressible(
+                "credits beside a volume price, which restates earlier charges: what it lowers "
+                "would have to be given back to the credits"
+            )
         allowances["credits"] = {"amount": _text(price["credits_applied"])}
     return Meter({**model, **_steps(price, usage)}, unit=unit, allowances=allowances)
 
@@ -249,8 +255,14 @@ def _graduated_range(vector: Vector) -> Row:
 def _delta(vector: Vector) -> Row:
     """Return what each reading of the month's quantity adds, the last with the month's close."""
     meter = _reading_meter(vector.price)
+    has_fee = _number((vector.price.get("tiers") or [{}])[0].get("flat")) > ZERO
     phases = []
     for reading in vector.usage:
+        if has_fee and not (_number(reading["metered_qty_cumulative"]) or reading.get("final")):
+            raise NotExpressible(
+                "the first tier's fee for no usage, while the month still runs: here it is due "
+                "with the first usage or at the close"
+            )
         amount = meter.amount(reading["metered_qty_cumulative"])
         phases.append(amount + meter.close() if reading.get("final") else amount)
     return {"phase_totals": phases}

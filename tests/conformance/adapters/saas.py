@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from billing.currency import currency_places
+from billing.discount import spread
 from billing.invoice import BillableCharge, build_invoice
 from rating.price.percentile import (
     Directions,
@@ -25,7 +26,7 @@ from rating.price.percentile import (
 )
 from rating.rate import RatedUsage
 from schemas.decimals import ZERO, to_text
-from schemas.period import from_ms, month_of, to_ms
+from schemas.period import anchored_month_of, from_ms, to_ms
 from schemas.usage import UsageEvent
 from tests.conformance.engine import Engine, one_price
 from tests.conformance.outcome import Adapter, NotExpressible
@@ -402,11 +403,9 @@ def coupon_stack(vector: Vector) -> dict[str, Any]:
     fixed = [each["value"] for each in vector.price if each["kind"] == "fixed"]
     if len(percentages) + len(fixed) < len(vector.price):
         raise NotExpressible("A coupon that is neither a percentage nor an amount")
-    if len(percentages) > 1:
-        raise NotExpressible("Several percentages that compound: a price of ours has one discount")
     price = _per_unit(1, rounding={"rule": "up", "places": "0"})  # of what is left
     if percentages:
-        price["discount"] = _number(percentages[0])
+        price["discount"] = [_number(each) for each in percentages]
     allowances = {f"coupon-{n}": {"amount": _number(each)} for n, each in enumerate(fixed)}
     if allowances:
         price["allowance"] = list(allowances)
@@ -416,25 +415,20 @@ def coupon_stack(vector: Vector) -> dict[str, Any]:
 
 
 def distribute_discount(vector: Vector) -> dict[str, Any]:
-    """Refuse: the lines of our invoices have their own discounts only."""
-    raise NotExpressible(
-        "A discount of the invoice that is spread over its lines by their amounts: our discounts "
-        "and allowances in money are of prices, and taken in the order of usage"
-    )
+    """Return what is left of each line after a discount of the whole invoice, in minor units."""
+    lines = [_decimal(line) for line in vector.usage]
+    parts = spread(_decimal(vector.price["discount"]), lines)
+    return {"remaining": [line - part for line, part in zip(lines, parts, strict=True)]}
 
 
 # Periods and hours
 
 
 def month_anchor(vector: Vector) -> dict[str, Any]:
-    """Return when the next bill period begins; ours are calendar months."""
-    if int(vector.price["anchor_day"]) != 1:
-        raise NotExpressible(
-            "A bill period that begins on an anchor day: ours are calendar months in the account's "
-            "zone"
-        )
+    """Return when the next bill period begins."""
     day = dt.datetime.fromisoformat(vector.usage).replace(tzinfo=dt.UTC)
-    _, end_ms = month_of(to_ms(day), zone="UTC")
+    anchor_day = int(vector.price["anchor_day"])
+    _, end_ms = anchored_month_of(to_ms(day), zone="UTC", anchor_day=anchor_day)
     return {"next": from_ms(end_ms).date().isoformat()}
 
 

@@ -96,13 +96,18 @@ def _minute_min_charge(vector: Vector) -> dict[str, object]:
 
 
 def _double_ceil(vector: Vector) -> dict[str, object]:
-    """Return nothing: a charge has one currency."""
+    """Return what a call costs in whole cents, and that in whole pence: rounded up both times."""
     if Decimal(str(vector.usage)) < 0:
         raise NotExpressible("A call shorter than nothing is refused before it is rated.")
-    raise NotExpressible(
-        "The charge is rounded up, converted into another currency and rounded up again. A charge "
-        "of ours is in the currency of its plan; what follows a rounding is another rounding."
-    )
+    cents = {"rule": "up", "to": 1}
+    pence = {"times": plain(vector.price["fx"]), "rule": "up", "to": 1}
+    found = {}
+    for key, rounding in (("usd_cents", cents), ("pence", [cents, pence])):
+        price = {"model": "per_unit", "per": "1 min", "rounding": rounding}
+        price["amount"] = plain(vector.price["cents_per_min"])
+        engine = one_price(price, unit="s")
+        found[key] = engine.charged([engine.event("x", s=vector.usage)])
+    return found
 
 
 def _per_minute_units(vector: Vector) -> dict[str, object]:
