@@ -88,10 +88,12 @@ class Play:
         fed: Sequence[Fed],
         *,
         pause_s: float = PAUSE_S,
+        at_a_time: int = 1,
         between: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:
         """Feed the usage in portions and do one fault during each.
 
+        ``at_a_time``: raw records sent before the next pause.
         ``between``: called with the number of each portion when it has been sent.
         """
         size = len(fed) // max(1, len(faults))
@@ -99,7 +101,7 @@ class Play:
             last = place + 1 == len(faults)
             portion = fed[place * size :] if last else fed[place * size : (place + 1) * size]
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self.feed.send(portion, pause_s=pause_s))
+                tasks.create_task(self.feed.send(portion, pause_s=pause_s, at_a_time=at_a_time))
                 self.hits.add(await fault(self))
             if between is not None:
                 await between(place)

@@ -25,6 +25,7 @@ from tests.chaos.usage import SAMPLE, Generated, generated
 _WORKERS = ("normalise", "rate-1", "rate-2", "rate-3", "load")
 _STAGES = ("normalise", "rate", "load")
 _MOST_COPIES = 20
+_AT_A_TIME = 8  # copies are many: a hundred thousand records make a third of a million raw ones
 _TWO_ACCOUNTS_EVERY = 5  # one record in so many comes again under another account
 _DAY_MS = 86_400_000
 _HORIZON_DAYS = 62
@@ -51,7 +52,7 @@ async def copies(run: Run) -> None:
         playing(pair, run.new_folder(), usage, seed=run.seed, hits=run.hits) as play,
     ):
         await play.workers.start(*_WORKERS)
-        await play.under_load(_kills(run.faults), fed, pause_s=0.005)
+        await play.under_load(_kills(run.faults), fed, pause_s=0.005, at_a_time=_AT_A_TIME)
         await play.through()
         await run.check(play)
 
