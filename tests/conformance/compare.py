@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import Any
+
+from schemas.money import round_amount
 
 _PLACES = {"_cents": 0, "_2dp": 2, "_3dp": 3, "_5dp": 5}
 
@@ -50,7 +52,7 @@ def same(expected: Any, found: Any, *, places: int | None = None) -> bool:
     if ours is None or theirs is None or isinstance(expected, bool):
         return bool(expected == found)
     if places is not None:
-        ours = ours.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+        ours = round_amount(ours, decimal_places=places)
     return ours == theirs
 
 

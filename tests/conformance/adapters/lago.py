@@ -11,7 +11,7 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import ROUND_DOWN, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -213,7 +213,7 @@ def _amounts(usage: Row) -> list[Decimal]:
     if not others:
         return known
     left = units - sums[-1]
-    share = (left / others).quantize(_EVEN_SHARE, ROUND_DOWN)
+    share = left // (others * _EVEN_SHARE) * _EVEN_SHARE
     return [*known, *[share] * (others - 1), left - share * (others - 1)]
 
 

@@ -33,7 +33,10 @@ def _increment(vector: Vector) -> dict[str, object]:
     def rate(steps: Mapping[str, Any]) -> Decimal:
         engine = one_price({**model, **_blocks(price), **steps}, unit="s", zero_usage=zero_usage)
         rated = rated_by(engine, engine.event("x", s=vector.usage))
-        found.update(billed_seconds=rated.billed, billed_minutes=rated.billed / 60)
+        minutes, rest = divmod(rated.billed, 60)
+        found.update(billed_seconds=rated.billed)
+        if not rest:
+            found.update(billed_minutes=minutes)
         return rated.amount
 
     found["amount"] = as_printed(vector, "amount", rate)
