@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from rating.rate import RatedUsage
+from schemas.money import round_amount
 from schemas.refusal import RefusalReason, Refused
 from tests.conformance.adapters import rateomat, sessions
 from tests.conformance.adapters.sessions import as_printed, plain, rated_by, stretches_of
@@ -33,10 +34,8 @@ def _increment(vector: Vector) -> dict[str, object]:
     def rate(steps: Mapping[str, Any]) -> Decimal:
         engine = one_price({**model, **_blocks(price), **steps}, unit="s", zero_usage=zero_usage)
         rated = rated_by(engine, engine.event("x", s=vector.usage))
-        minutes, rest = divmod(rated.billed, 60)
-        found.update(billed_seconds=rated.billed)
-        if not rest:
-            found.update(billed_minutes=minutes)
+        minutes = round_amount(rated.billed, divide_by=Decimal(60))
+        found.update(billed_seconds=rated.billed, billed_minutes=minutes)
         return rated.amount
 
     found["amount"] = as_printed(vector, "amount", rate)
