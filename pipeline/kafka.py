@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError, LeaderNotAvailableError
 
 from pipeline.errors import BrokerUnavailable
+from pipeline.partitions_first import PartitionsFirstProducer
 from pipeline.source_consumer import SourceConsumer
 from pipeline.topics import MAX_BATCH_BYTES
 from pipeline.within import within
@@ -51,9 +52,9 @@ def partition_consumer(
 
 def transactional_producer(
     bootstrap: str, *, transactional_id: str, transaction_timeout_ms: int
-) -> AIOKafkaProducer:
+) -> PartitionsFirstProducer:
     """Return a producer whose start fences every earlier one of the same transactional id."""
-    return AIOKafkaProducer(
+    return PartitionsFirstProducer(
         bootstrap_servers=bootstrap,
         client_id=transactional_id,
         transactional_id=transactional_id,

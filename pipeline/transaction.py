@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import TopicPartition
 from aiokafka.errors import IllegalOperation
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from pipeline.errors import AppendRefused, BrokerUnavailable
 from pipeline.kafka import transactional_producer
+from pipeline.partitions_first import PartitionsFirstProducer
 from pipeline.within import within
 from schemas.flow import Append, Channel
 
@@ -31,7 +33,7 @@ class Transaction:
     old one cannot land in the new one's transaction.
     """
 
-    def __init__(self, producer: AIOKafkaProducer, topics: Mapping[Channel, str]) -> None:
+    def __init__(self, producer: PartitionsFirstProducer, topics: Mapping[Channel, str]) -> None:
         self._producer = producer
         self._topics = topics
 
@@ -68,6 +70,7 @@ class Transaction:
     async def write(self, appends: Sequence[Append], *, last: Append) -> int:
         """Append all and commit; return the offset of ``last``, which is appended behind the rest.
 
+        The transaction has all its partitions before anything is sent: see `partitions_first`.
         Every append's answer is awaited and checked before the commit: aiokafka commits a
         transaction even when the broker refused one of its appends. After an error nobody knows
         whether it was committed: the next fence decides it, and the last proof tells.
@@ -93,33 +96,37 @@ class Transaction:
         """Append all in a new transaction and return the offset of ``last``."""
         producer = self._producer
         await producer.begin_transaction()
+        batches: list[tuple[BatchBuilder, TopicPartition, int]] = []
+        for (channel, partition), records in _grouped([*appends, last]).items():
+            place = TopicPartition(self._topics[channel], partition)
+            for batch, count in self._batches(records):
+                batches.append((batch, place, count))
+        await within(_APPEND_S, producer.add_partitions({place for _, place, _ in batches}))
         # asyncio's futures of sent batches, with the number of the last one's records
         sent: list[tuple[asyncio.Future[object], int]] = []
-        for (channel, partition), records in _grouped([*appends, last]).items():
-            topic = self._topics[channel]
-            batch = producer.create_batch()
-            count = 0
-            for record in records:
-                kept = batch.append(
+        for batch, place, count in batches:
+            answer = await producer.send_batch(batch, place.topic, partition=place.partition)
+            sent.append((answer, count))
+        return await _check(sent)
+
+    def _batches(self, records: Sequence[Append]) -> Iterator[tuple[BatchBuilder, int]]:
+        """Yield the records of one partition in as many batches as they need, and how many each
+        has."""
+        batch, count = self._producer.create_batch(), 0
+        for record in records:
+            while (
+                batch.append(
                     key=record.key, value=record.value, timestamp=None, headers=list(record.headers)
                 )
-                if kept is None:
-                    batch.close()
-                    sent.append(
-                        (await producer.send_batch(batch, topic, partition=partition), count)
-                    )
-                    batch, count = producer.create_batch(), 0
-                    kept = batch.append(
-                        key=record.key,
-                        value=record.value,
-                        timestamp=None,
-                        headers=list(record.headers),
-                    )
-                    assert kept is not None, "an empty batch takes a record of any size"
-                count += 1
-            batch.close()
-            sent.append((await producer.send_batch(batch, topic, partition=partition), count))
-        return await _check(sent)
+                is None
+            ):
+                assert count, "an empty batch takes a record of any size"
+                batch.close()
+                yield batch, count
+                batch, count = self._producer.create_batch(), 0
+            count += 1
+        batch.close()
+        yield batch, count
 
     async def abort(self) -> None:
         """Abort what is open, as far as that can be done in a bounded time."""

@@ -48,6 +48,16 @@ BUGS = (
         ),
     ),
     _bug(
+        "records_before_partitions",
+        "records are sent before the transaction has their partitions",
+        (
+            "pipeline/partitions_first.py",
+            "        if self.partitions_to_add():\n",
+            "        if False:\n",
+        ),
+        suites="tests/integration/test_transaction_partitions.py",
+    ),
+    _bug(
         "refusals_not_looked_at",
         "the answers are awaited, what they say is not looked at",
         (_TRANSACTION, "    for answer in answers:\n", "    for answer in answers[-1:]:\n"),

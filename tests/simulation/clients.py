@@ -8,7 +8,7 @@ its sender was told that it failed. `tests/contract/` holds both to the same sui
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from aiokafka import TopicPartition
@@ -144,6 +144,15 @@ class MemoryProducer(_Client):
             raise IllegalOperation("a transaction is open already")
         self._begun += 1
         self._number = self._begun
+
+    async def add_partitions(self, places: Collection[TopicPartition]) -> None:
+        """Reach the broker, which knows of a transaction by its appends."""
+        if self._fenced:
+            raise ProducerFenced(self._name)
+        if not self._number:
+            raise IllegalOperation("no transaction is open")
+        await self.call("add.before")
+        await asyncio.sleep(self.world.schedule.network_s())
 
     def create_batch(self) -> MemoryBatch:
         return MemoryBatch(self._most_bytes)

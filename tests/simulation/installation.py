@@ -107,7 +107,7 @@ def in_memory(world: World) -> Iterator[None]:
             "pipeline.kafka.AIOKafkaConsumer": _consumer,
             "pipeline.kafka.SourceConsumer": MemorySourceConsumer,
             "pipeline.kafka._leader_known": _known,
-            "pipeline.kafka.AIOKafkaProducer": MemoryProducer,
+            "pipeline.kafka.PartitionsFirstProducer": MemoryProducer,
             "pipeline.ownership.AIOKafkaConsumer": _consumer,
             "pipeline.state.WriteBatch": MemoryBatch,
             "pipeline.state.Rdict": lambda path, **named: MemoryRdict(path, world.disk),
