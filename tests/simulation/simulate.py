@@ -206,6 +206,18 @@ class _Run:
                 row = progress[topic.name, log.place.partition]
                 if records and row.next_position <= records[-1].offset:
                     return f"load of {log.place} at {row.next_position}"
+        return self._stale_state()
+
+    def _stale_state(self) -> str | None:
+        """Return a partition whose owner has not folded it to its end, or None. A commit whose answer
+        was lost is in the topics before anybody's state has it."""
+        for topic, stage in ((self.installation.topics.proofs, "normalise"),
+                             (self.installation.topics.ledger, "rate")):  # fmt: skip
+            for log in self._logs(topic.name):
+                records = committed_so_far(log)
+                ends = [_meta(d)["next_offset"] for d in self._databases(_state_of(stage, log))]
+                if records and records[-1].offset and records[-1].offset + 1 not in ends:
+                    return f"state of {log.place} at {ends}"
         return None
 
     def _verify(self) -> int:
@@ -262,7 +274,7 @@ class _Run:
                 for stored in records:
                     state.update(fold(stored.value or b""))
                 want = {key: value for key, value in state.items() if value is not None}
-                databases = self._databases(f"{stage}-{log.place.partition}")
+                databases = self._databases(_state_of(stage, log))
                 ends = [_meta(data)["next_offset"] for data in databases]
                 if not records or records[-1].offset == 0:
                     continue
@@ -281,6 +293,10 @@ class _Run:
         marks = sorted(self.settings.state_folder().glob(f"slot-*/{name}*/CURRENT"))
         found = [disk.database(mark.parent).data for mark in marks]
         return [data for data in found if b"\x00meta" in data]
+
+
+def _state_of(stage: str, log: Log) -> str:
+    return f"{stage}-{log.place.partition}"
 
 
 def committed_so_far(log: Log) -> list[Stored]:
