@@ -26,6 +26,7 @@ from schemas.reference import Account, Subscription
 from schemas.refusal import Refused
 from schemas.usage import PeriodClose
 
+_LOOKED_AT = (CounterKind.TIER, CounterKind.CAP, CounterKind.CLOSED)
 _MOST_MONTHS = (
     13  # before the end of a close: who closes less often than once a year closes by month
 )
@@ -136,7 +137,7 @@ def _counters(
     asked: dict[CounterKind, PeriodCounter] = {
         each.kind: counter(each.name(subscription_id=subscription_id, unit=offer.unit))
         for each in rule.counting
-        if each.kind in (CounterKind.TIER, CounterKind.CAP) and each.period is CounterPeriod.MONTH
+        if each.kind in _LOOKED_AT and each.period is CounterPeriod.MONTH
     }
     return product, asked
 
@@ -174,7 +175,7 @@ def closing_charge(
     if isinstance(counted, Refused):
         return counted
     after = []
-    for counter in (closable.product, counters[CounterKind.CAP]):
+    for counter in (closable.product, counters[CounterKind.CLOSED]):
         bucket = adjust_running(state.bucket(counter.key), due.amount)
         state.buckets[counter.key] = bucket
         after.append(

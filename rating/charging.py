@@ -175,6 +175,8 @@ def _unwound(selected: Selected, price: MonthPrice, before: Sequence[Totals]) ->
     steps = (*selected.explanation, ("month_before", to_text(done)), ("mirrored",))
     amount = month_growth(rule, price, done, total)
     counts: tuple[Count, ...] = ((selected.used, None), *[(ZERO, amount) for _ in rule.caps])
+    if rule.closing is not None:
+        counts = (*counts, None)
     return Priced(selected.used, ZERO, amount, (*steps, rule.rounding_step), counts)
 
 
@@ -197,6 +199,14 @@ def _after_price(
                 steps.append(("cap", cap.period.value, to_text(cap.most), to_text(charged)))
                 amount = left
         counts.append((ZERO, EXACT.add(amount, restated)))
+    if rule.closing is not None:
+        # What the close of the month asked for was for this usage too, whenever it comes.
+        closed = before[len(counts)]
+        paid = min(amount, EXACT.subtract(closed.amount, closed.quantity))
+        if paid:
+            steps.append(("closed", to_text(closed.amount), to_text(paid)))
+            amount = EXACT.subtract(amount, paid)
+        counts.append((paid, None) if paid else None)
     for credit in rule.credits:
         given = take(credit, taken_before=before[len(counts)].quantity, wanted=amount)
         step = ("credit", credit.allowance_id, to_text(credit.size))

@@ -35,6 +35,9 @@ class CounterKind(StrEnum):
     TIER = "tier"  # units billed under a price
     RECORDS = "records"  # records under a price that had usage
     CAP = "cap"  # money charged under a price
+    CLOSED = (
+        "closed"  # money that a close asked for, and in quantity what of it late usage has used
+    )
     NEWEST = "newest"  # when the newest record under a price began: milliseconds since 1970
     SEEN = "seen"  # records of one value of an attribute
 

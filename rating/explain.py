@@ -286,6 +286,11 @@ def _month_least(charge: Charge, fields: list[str]) -> str:
     return f"At least {least} for the month, which came to {due}."
 
 
+def _closed(charge: Charge, fields: list[str]) -> str:
+    asked, paid = (_money(amount, charge.currency) for amount in fields)
+    return f"The close of the month asked for {asked}, which pays {paid} of it."
+
+
 def _discount(charge: Charge, fields: list[str]) -> str:
     percent, before = fields
     return f"{plain(Decimal(percent))} % off {_money(before, charge.currency)}."
@@ -352,6 +357,7 @@ _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "month_most": _month_most,
     "first_fee": _first_fee,
     "month_least": _month_least,
+    "closed": _closed,
     "mirrored": _mirrored,
     "restated": _restated,
     "discount": _discount,

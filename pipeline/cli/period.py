@@ -88,10 +88,34 @@ async def _close(
         tell(f"There is no account {', '.join(unknown)}; nothing was closed.")
         raise typer.Exit(Exit.REFUSED)
     accounts = [known[name] for name in wanted or sorted(known)]
+    await _check_plans(settings, endpoints.kafka_bootstrap, accounts)
     commands = [_command(account, year, month) for account in accounts]
     dsn = endpoints.postgres_dsn
     async with open_pool(dsn, installation=settings.installation, max_size=1) as pool:
         return await queue_period_closes(pool, commands), len(commands)
+
+
+async def _check_plans(settings: Settings, bootstrap: str, accounts: list[Account]) -> None:
+    """Refuse where a subscription's plan is not published: what its prices ask for at the close
+    would be lost, for a month is closed once."""
+    from pipeline.cli.versions import published_catalogue
+
+    catalogue = await published_catalogue(settings, bootstrap=bootstrap)
+    known = set() if catalogue is None else {plan.code for plan in catalogue.document.plans}
+    missing = {
+        entry.plan: account.account_id
+        for account in accounts
+        for entry in account.subscriptions
+        if entry.plan not in known
+    }
+    if missing:
+        plan, account_id = next(iter(sorted(missing.items())))
+        tell(
+            f"Plan {plan} of account {account_id} is not in the published catalogue"
+            + (f", nor are {len(missing) - 1} others" if len(missing) > 1 else "")
+            + "; nothing was closed. Publish a catalogue that has it, or correct the subscription."
+        )
+        raise typer.Exit(Exit.REFUSED)
 
 
 def _command(account: Account, year: int, month: int) -> ClosePeriodCommand:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from pipeline.cli.session import require_topics
@@ -10,7 +10,12 @@ from pipeline.embedded import Endpoints
 from pipeline.feeds import Entry, publish_version, read_versions
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
-from rating.catalogue import CatalogueDocument, document_from_parts, document_to_parts
+from rating.catalogue import (
+    CatalogueDocument,
+    document_from_parts,
+    document_to_parts,
+    is_of_this_format,
+)
 from schemas.reference import Account, ReferenceData, account_from_json, account_to_json
 from sources.errors import SourceFileError
 from sources.reference.clashes import clashes
@@ -34,8 +39,25 @@ class PublishedCatalogue(NamedTuple):
     chunks: frozenset[str]  # all that lie on the topic, of older versions too
 
 
+class _Newest(NamedTuple):
+    """What lies on the topic, not read."""
+
+    version: int
+    head: bytes
+    chunks: Mapping[str, bytes]
+
+
 async def published_catalogue(settings: Settings, *, bootstrap: str) -> PublishedCatalogue | None:
-    """Return the newest published catalogue, or None where there is none."""
+    """Return the newest published catalogue, or None where there is none, or only one that another
+    build has to read."""
+    newest = await _newest_catalogue(settings, bootstrap=bootstrap)
+    if newest is None or not is_of_this_format(newest.head):
+        return None
+    document = document_from_parts(newest.head, newest.chunks)
+    return PublishedCatalogue(newest.version, document, newest.head, frozenset(newest.chunks))
+
+
+async def _newest_catalogue(settings: Settings, *, bootstrap: str) -> _Newest | None:
     chunks: dict[str, bytes] = {}
     heads: dict[int, bytes] = {}
 
@@ -48,9 +70,7 @@ async def published_catalogue(settings: Settings, *, bootstrap: str) -> Publishe
     version = await read_versions(bootstrap=bootstrap, topic=topic, apply=remember)
     if version < 0:
         return None
-    head = heads[version]
-    document = document_from_parts(head, chunks)
-    return PublishedCatalogue(version, document, head, frozenset(chunks))
+    return _Newest(version, heads[version], chunks)
 
 
 async def publish_catalogue(
@@ -64,11 +84,11 @@ async def publish_catalogue(
     from sinks.versions import record_catalogue
 
     head, chunks = document_to_parts(document)
-    newest = await published_catalogue(settings, bootstrap=endpoints.kafka_bootstrap)
+    newest = await _newest_catalogue(settings, bootstrap=endpoints.kafka_bootstrap)
     if newest is not None and newest.head == head:
         published = Published(newest.version, new=False)
     else:
-        there = newest.chunks if newest is not None else frozenset()
+        there = newest.chunks if newest is not None else {}
         version = await publish_version(
             settings,
             bootstrap=endpoints.kafka_bootstrap,

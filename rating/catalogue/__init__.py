@@ -11,6 +11,7 @@ from rating.catalogue.document_parts import (
     content_digest,
     document_from_parts,
     document_to_parts,
+    is_of_this_format,
 )
 from rating.catalogue.errors import CatalogueError
 
@@ -29,4 +30,5 @@ __all__ = [
     "diff",
     "document_from_parts",
     "document_to_parts",
+    "is_of_this_format",
 ]

@@ -191,15 +191,13 @@ def _rule(
         Counter(CounterKind.ALLOWANCE, each.allowance_id, each.period, each.shared)
         for each in units
     )
-    after = _counted_after_price(price_id, caps, version.free_records > 0)
-    after = (
-        *(each for each in after if each.kind is CounterKind.CAP),
-        *(
-            Counter(CounterKind.ALLOWANCE, each.allowance_id, each.period, each.shared)
-            for each in credits
-        ),
-        *(each for each in after if each.kind is not CounterKind.CAP),
+    after = _counted_after_price(price_id, caps, closing, version.free_records > 0)
+    credit_counters = tuple(
+        Counter(CounterKind.ALLOWANCE, each.allowance_id, each.period, each.shared)
+        for each in credits
     )
+    records = tuple(each for each in after if each.kind is CounterKind.RECORDS)
+    after = (*after[: len(after) - len(records)], *credit_counters, *records)
     return Rule(
         price_id=price_id,
         price_step=(
@@ -243,8 +241,12 @@ def _tier(name: str, growing: bool) -> Counting:
     return (Counter(CounterKind.TIER, name),) if growing else ()
 
 
-def _counted_after_price(price_id: str, caps: tuple[Cap, ...], records: bool) -> Counting:
+def _counted_after_price(
+    price_id: str, caps: tuple[Cap, ...], closing: Closing | None, records: bool
+) -> Counting:
     counters = [Counter(CounterKind.CAP, price_id, cap.period) for cap in caps]
+    if closing is not None:
+        counters.append(Counter(CounterKind.CLOSED, price_id))
     if records:
         counters.append(Counter(CounterKind.RECORDS, price_id))
     return tuple(counters)

@@ -122,7 +122,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def counted_after_price(self) -> int:
         """Return how many of the counters are of what follows the price."""
-        return len(self.caps) + len(self.credits) + self.counts_records
+        closed = self.closing is not None
+        return len(self.caps) + closed + len(self.credits) + self.counts_records
 
     @property
     def counts_records(self) -> bool:

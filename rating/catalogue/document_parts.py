@@ -97,6 +97,11 @@ def chunk_names(head_json: bytes) -> list[str]:
     return [name for card in _head_of(head_json).cards for name in card.chunks]
 
 
+def is_of_this_format(head_json: bytes) -> bool:
+    """Return whether this build reads a published catalogue."""
+    return _format_decoder.decode(head_json).format == FORMAT
+
+
 def _head_of(head_json: bytes) -> _Head:
     """Return the head; of another format nothing but that is read."""
     found = _format_decoder.decode(head_json).format

@@ -87,6 +87,7 @@ def read_model(
         case "flat":
             return Flat(amount=reader.amount(values.get("amount"), f"{field}.amount"))
         case "percentage":
+            _complain_unless_money(reader, node, f"{field}.percent", around)
             return Percentage(
                 percent=reader.amount(values.get("percent"), f"{field}.percent"),
                 fee=_amount_or_none(reader, values, field, "fee"),
@@ -98,12 +99,23 @@ def read_model(
         case _:
             model = Graduated if name == "graduated" else Volume
             return model(
-                tiers=_read_tiers(reader, values, field, unit),
+                tiers=_read_tiers(reader, values, field, around),
                 per_units=_per(reader, values, field, unit),
                 increments=_read_increments(
                     reader, values.get("increments"), f"{field}.increments"
                 ),
             )
+
+
+def _complain_unless_money(reader: Reader, at: Node, field: str, around: Surroundings) -> None:
+    """A percentage is of the value that an event states: its product is measured in money."""
+    if around.product.unit != around.currency:
+        reader.complain(
+            at,
+            field,
+            expected=f"a product whose unit is {around.currency}, as the plan's currency",
+            found=f"{around.product.code} in {around.product.unit}",
+        )
 
 
 def _per(reader: Reader, values: dict[str, Node], field: str, unit: str) -> Decimal:
@@ -213,6 +225,11 @@ def _bands_by(
     return choice
 
 
+def _is_nothing(node: Node) -> bool:
+    """Return whether a quantity is written as 0, in whatever unit."""
+    return isinstance(node, Scalar) and number(node.text.partition(" ")[0]) == ZERO
+
+
 def _read_rates(reader: Reader, node: Node | None, field: str, unit: str) -> tuple[CallRate, ...]:
     rates: list[CallRate] = []
     for index, item in enumerate(reader.items(node, field)):
@@ -223,7 +240,7 @@ def _read_rates(reader: Reader, node: Node | None, field: str, unit: str) -> tup
         if values is None:
             continue
         begins = ZERO
-        if "from" in values:
+        if "from" in values and (rates or not _is_nothing(values["from"])):
             begins = reader.quantity(values["from"], f"{at}.from", unit=unit)
         if (begins > ZERO) != bool(rates) or (rates and begins <= rates[-1].from_units):
             reader.complain(
@@ -320,7 +337,10 @@ def _read_rate_card(
     )
 
 
-def _read_tiers(reader: Reader, values: dict[str, Node], field: str, unit: str) -> tuple[Tier, ...]:
+def _read_tiers(
+    reader: Reader, values: dict[str, Node], field: str, around: Surroundings
+) -> tuple[Tier, ...]:
+    unit = around.product.unit
     tiers: list[Tier] = []
     start = ZERO
     field = f"{field}.tiers"
@@ -328,6 +348,8 @@ def _read_tiers(reader: Reader, values: dict[str, Node], field: str, unit: str) 
     for index, item in enumerate(items):
         tier_field = f"{field}[{index + 1}]"
         is_last = index == len(items) - 1
+        if isinstance(item, Mapping) and any(key.text == "percent" for key, _ in item.entries):
+            _complain_unless_money(reader, item, f"{tier_field}.percent", around)
         tier, upto = _read_tier(reader, item, tier_field, unit, needs_per="per" not in values)
         if upto is None:
             if not is_last:

@@ -74,6 +74,10 @@ def read_commitment(
     if "overage" in found:
         overage = reader.amount(found["overage"], f"{at}.overage")
     true_up = reader.choice(found.get("true_up"), f"{at}.true_up", YesNo, YesNo.NO)
+    if overage == 1 and true_up is YesNo.NO:
+        reader.complain(
+            node, at, expected="true_up: yes, or an overage other than 1", found="neither"
+        )
     return Committed(amount=amount, units=units, overage=overage, true_up=true_up is YesNo.YES)
 
 

@@ -43,7 +43,10 @@ _OF_UNITS = ("per_unit", "graduated", "volume", "package")
 
 
 _WITH_PLACES = ("call", "graduated")
-_ONE_WAY = ("allowance", "free_records", "free_units", "aggregate", "most", "least")
+_ONE_WAY = (
+    *("allowance", "free_records", "free_units", "aggregate"),
+    *("commitment", "most", "least"),
+)
 
 
 def read_price(

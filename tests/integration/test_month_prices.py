@@ -76,6 +76,12 @@ async def _run(services, folder: Path) -> Run:
             await _relayed(here)
             ran.told["again"] = await _close(here, "2026-01", "fleet")
             await _relayed(here)
+            path = here.file(
+                "late.jsonl", event_json("late", at="2026-01-20T12:00:00Z", size=20) + b"\n"
+            )
+            said = await here.ingest(path, source="meters", format_name="cloudevents-iot")
+            assert said.code == Exit.OK, said
+            await here.through()
         ran.ledger = await here.ledger()
         ran.invoices = await here.rows(
             "SELECT i.total, sum(l.records)::int AS records, sum(l.charges) AS charges FROM invoices i "
@@ -93,7 +99,7 @@ async def _run(services, folder: Path) -> Run:
 def test_a_tier_that_is_reached_restates_earlier_charges_in_one_record(ran):
     """8 B at 2; with 4 B more all 12 at 1: the 8 are 8 cheaper, and the 4 cost 4."""
     charges = [(c.usage_kind, Decimal(c.amount)) for c in ran.of(Charge)]
-    assert charges[:-1] == [
+    assert charges[:6] == [
         ("data", 16),
         (ADJUSTMENT, -8),
         ("data", 4),
@@ -130,6 +136,13 @@ def test_the_close_asks_for_what_is_missing_of_the_month_s_least(ran):
 def test_all_charges_of_the_month_are_its_price(ran):
     assert sum(row["amount"] for row in ran.rows) == 200
     assert sum(Decimal(charge.amount) for charge in ran.of(Charge)) == 200
+
+
+def test_late_usage_of_the_month_is_paid_by_what_its_close_asked_for(ran):
+    """20 B more at 0.5: the month had to come to 200 anyway."""
+    late = ran.of(Charge)[-1]
+    assert (late.record_id.endswith("late"), Decimal(late.amount)) == (True, 0)
+    assert ["closed", "149.0000000000", "10.0000000000"] in [list(s) for s in late.explanation]
 
 
 def test_it_reconciles_and_closing_again_changes_nothing(ran):

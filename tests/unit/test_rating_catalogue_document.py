@@ -15,6 +15,7 @@ from rating.catalogue import (
     diff,
     document_from_parts,
     document_to_parts,
+    is_of_this_format,
 )
 from rating.catalogue.document_parts import MAX_CHUNK_BYTES
 from tests.rating_builders import CARD_HEADER, document_of, files_of
@@ -116,6 +117,12 @@ def test_a_head_of_another_format_is_not_guessed_at():
     head["format"] += 1
     with pytest.raises(msgspec.ValidationError, match=r"format 3, .* Operator action"):
         document_from_parts(json.dumps(head).encode(), {})
+
+
+def test_a_head_of_another_format_is_told_from_ours():
+    head, _ = document_to_parts(document())
+    assert is_of_this_format(head)
+    assert not is_of_this_format(head.replace(b'"format":2', b'"format":1'))
 
 
 def test_the_digest_is_of_the_content_not_of_the_files():

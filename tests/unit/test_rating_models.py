@@ -7,7 +7,7 @@ import pytest
 from rating.closing import close_month
 from rating.explain import sentences
 from schemas.refusal import RefusalReason
-from tests.rating_builders import Month, charge_of, document_of, event, price_of
+from tests.rating_builders import Bucket, Month, charge_of, document_of, event, price_of
 
 BANDS = "bands:\n  hours: {day: [Mon-Sun 08:00-18:00], night: otherwise}\n"
 
@@ -130,6 +130,8 @@ def test_a_percentage_has_its_fee_free_records_and_bounds():
     month = Month(compile(document_of({"plans.yaml": text.encode()}), 1))
     rated = [month.rate(event("sale", EUR=value)).amount for value in (1000, 1, 100, 1000)]
     assert rated == [0, D("0.20"), D("1.60"), 2]
+    said = " ".join(sentences(charge_of(month.rate(event("sale", EUR=100)))))
+    assert "1.5 % of 100 EUR." in said
 
 
 def test_a_day_may_come_to_no_more_than_its_most():
@@ -276,6 +278,16 @@ def test_a_commitment_is_trued_up_and_its_overage_costs_more():
     assert amounts(month_of(price), 100, 30) == [200, 90]
 
 
+def test_what_a_close_asked_for_pays_late_usage():
+    """A month of at least 10: 4 before its close, which asks for 6; then 5 and 3 come late."""
+    month = month_of(LEAST % "")
+    month.rate(event(s=4))
+    (key,) = [key for key in month.counted if key[0].startswith("cap:")]
+    month.counted["closed:" + key[0].removeprefix("cap:"), key[1]] = Bucket(0, D(0), D(6))
+    assert amounts(month, 5, 3) == [0, 2]
+    assert 4 + 6 + 2 == 4 + 5 + 3
+
+
 def test_the_first_tier_s_fee_may_be_due_without_usage():
     price = (
         "{model: graduated, per: 1 s, first_fee_without_usage: yes, "
@@ -297,7 +309,6 @@ def test_discounts_follow_each_other_and_roundings_do_too():
     ("price", "said"),
     [
         (CALL, "From 1 min on: 2 increments of 30 s, at 0.30 EUR per min."),
-        ("{model: percentage, percent: 1.50, fee: 1}", "1.5 % of 2 min."),
         ("{model: package, size: 1 min, amount: 5}", "2 packages of 1 min, at 5.00 EUR each."),
         (
             "{model: volume, per: s, tiers: [{upto: 60, amount: 2}, {amount: 1, fee: 3}]}",

@@ -356,11 +356,10 @@ def _commitment(stated: Mapping[str, Any], overage: str | None) -> dict[str, Any
     if committed is None or not _decimal(committed):
         return price
     by = "units" if stated.get("commitment_type") == "quantity" else "amount"
-    price["commitment"] = {
-        by: _number(committed),
-        "overage": overage or _number(stated.get("overage_factor") or 1),
-        "true_up": "yes" if stated.get("true_up") else "no",
-    }
+    factor = overage or _number(stated.get("overage_factor") or 1)
+    if _decimal(factor) != 1 or stated.get("true_up"):  # else it changes nothing
+        true_up = "yes" if stated.get("true_up") else "no"
+        price["commitment"] = {by: _number(committed), "overage": factor, "true_up": true_up}
     return price
 
 
