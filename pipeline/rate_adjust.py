@@ -36,12 +36,14 @@ def adjustment(
     priceable: Priceable,
     restated: Decimal,
     *,
+    earlier: tuple[Decimal, Decimal],
     product_bucket: RunningBucket,
     bill_period_ms: int,
     catalogue_version: int,
     record: SourceRecord,
 ) -> tuple[RunningHead, RunningBucket, Charge] | Refused:
     """Return head and product counter after the adjustment, and its record; or why it is refused.
+    ``earlier``: what the charges came to that it changes, and come to now.
 
     One for all earlier charges under a price and a period, however many they are. It is billed with
     the event, for what was invoiced before stays as it is.
@@ -83,7 +85,7 @@ def adjustment(
         bill_period_ms=bill_period_ms,
         catalogue_version=catalogue_version,
         price_id=selected.rule.price_id,
-        explanation=(selected.rule.price_step, ("restated", tier.name, to_text(restated))),
+        explanation=(selected.rule.price_step, ("restated", *map(to_text, earlier))),
         counters_after=(
             CounterAfter(
                 product.name,

@@ -26,6 +26,7 @@ class Charged(msgspec.Struct, frozen=True, gc=False):
     billed: Decimal
     counts: tuple[Count, ...]
     restated: Decimal  # of earlier charges
+    earlier: tuple[Decimal, Decimal]  # what those came to, and come to now
     price_json: bytes
     explanation: msgspec.Raw
 
@@ -47,6 +48,7 @@ def charged_of(selected: Selected, priced: Priced, usage_period_ms: int) -> Char
         billed,
         priced.counts,
         priced.restated,
+        priced.earlier,
         fields_json(part),
         explanation_json(priced.explanation),
     )

@@ -126,6 +126,7 @@ class _Work:
                 head,
                 priceable,
                 charged.restated,
+                earlier=charged.earlier,
                 product_bucket=before[0],
                 bill_period_ms=bill_period_ms,
                 catalogue_version=self._catalogue_version,

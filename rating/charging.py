@@ -42,6 +42,7 @@ class Priced(msgspec.Struct, frozen=True, gc=False):
     explanation: tuple[ExplanationStep, ...]
     counts: tuple[Count, ...] = ()  # what the event adds to each counter that was asked for
     restated: Decimal = ZERO  # what earlier charges of the period were too low, or too high
+    earlier: tuple[Decimal, Decimal] = (ZERO, ZERO)  # what those came to, and come to now
 
 
 class NoCount(NamedTuple):
@@ -136,11 +137,12 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
         steps.append(rule.rounding_step)
         amount = _after_price(rule, units, amount, ZERO, before, counts, steps)
         return Priced(billed, free, amount, tuple(steps), tuple(counts))
-    restated = ZERO
+    restated, earlier = ZERO, (ZERO, ZERO)
     if rule.grows:
         assert not isinstance(price, FlatPrice | CallPrice)
         growth = grow(selected, price, billed, free, before[len(counts) :], steps)
         billed, amount, restated = growth.billed, growth.amount, growth.restated
+        earlier = growth.earlier
         counts += growth.counts
     else:
         assert not isinstance(price, GraduatedPrice | VolumePrice | PackagePrice)
@@ -148,7 +150,7 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
     steps.append(rule.rounding_step)
     if len(counts) < len(before):
         amount = _after_price(rule, units, amount, restated, before, counts, steps)
-    return Priced(billed, free, amount, tuple(steps), tuple(counts), restated)
+    return Priced(billed, free, amount, tuple(steps), tuple(counts), restated, earlier)
 
 
 def mirrored(selected: Selected, before: Sequence[Totals]) -> Priced:

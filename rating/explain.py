@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from rating.units import plain, readable
 from schemas.decimals import EXACT, ZERO, to_text
-from schemas.ledger import Charge, ExplanationStep
+from schemas.ledger import WITHOUT_USAGE, Charge, ExplanationStep
 
 _LEAST_PLACES = 2  # of an amount: 0.20, not 0.2
 
@@ -49,7 +49,9 @@ def sentences(charge: Charge) -> list[str]:
 
     A step that this build does not know (a later one wrote it) is shown as it stands.
     """
-    found = [f"Used: {readable(Decimal(charge.used), charge.unit)} of {charge.product}."]
+    found = []
+    if charge.usage_kind not in WITHOUT_USAGE:
+        found.append(f"Used: {readable(Decimal(charge.used), charge.unit)} of {charge.product}.")
     for step in charge.explanation:
         code, *fields = step
         say = _SENTENCES.get(code)
@@ -188,7 +190,7 @@ def _stretch(charge: Charge, fields: list[str]) -> str:
     where = f"From {_units(charge, start)} on" if Decimal(start) else "From its beginning"
     hours = f", {band}" if band else ""
     return (
-        f"{where}{hours}: {count} increments of {_units(charge, increment)}, at "
+        f"{where}{hours}: {count} x {_units(charge, increment)}, at "
         f"{_money(amount, charge.currency)} {_per(charge, per_units)}."
     )
 
@@ -244,10 +246,11 @@ def _mirrored(_charge: Charge, _fields: list[str]) -> str:
     return "It is a correction: what so much usage costs is given back."
 
 
-def _restated(charge: Charge, _fields: list[str]) -> str:
+def _restated(charge: Charge, fields: list[str]) -> str:
+    was, now = (_money(amount, charge.currency) for amount in fields)
     return (
-        "With this event the month reached another tier, whose price holds for all of it: earlier "
-        f"charges change by {_money(charge.amount, charge.currency)}."
+        "An event gave the usage of the month before it another price: what came to "
+        f"{was} comes to {now}."
     )
 
 

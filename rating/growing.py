@@ -34,6 +34,7 @@ class Growth(NamedTuple):
     amount: Decimal  # of the event itself; at least zero
     restated: Decimal  # what earlier charges of the month change by
     counts: tuple[Count, ...]
+    earlier: tuple[Decimal, Decimal] = (ZERO, ZERO)  # what those came to, and come to now
 
 
 def grow(
@@ -63,7 +64,8 @@ def grow(
     counted = (added, None) if added or rule.aggregation is Aggregation.SUM else None
     counts = (counted, *counts)
     if billed < ZERO:
-        return Growth(ZERO, rule.zero, month_growth(rule, price, done, total), counts)
+        was, now = _month_amount(rule, price, done), _month_amount(rule, price, total)
+        return Growth(ZERO, rule.zero, EXACT.subtract(now, was), counts, (was, now))
     if isinstance(price, GraduatedPrice):
         steps += graduated.explain(price, used_before_units=done, used_units=billed)
     elif isinstance(price, PackagePrice):
@@ -110,11 +112,16 @@ def _volume(
     steps += volume.explain(price, total_units=EXACT.add(done, billed))
     costs = volume.costs(price, used_before_units=done, used_units=billed)
     _say_adjusting(rule, steps)
+    was, now = (
+        amount_of(rule.adjusting, rule.rounding, cost, price.divide_by) if cost else ZERO
+        for cost in (costs.charged, costs.restated)
+    )
     return Growth(
         billed,
         _grown(rule, costs.restated, costs.after, price.divide_by),
-        _grown(rule, costs.charged, costs.restated, price.divide_by),
+        EXACT.subtract(now, was),
         counts,
+        (was, now),
     )
 
 

@@ -26,6 +26,13 @@ def test_the_blocks_of_the_reference_are_a_catalogue_without_errors():
     assert month.rate(event("data", B=15_000_000_000)).price_id == "business/data"
 
 
+def test_the_example_of_pricing_is_a_catalogue_without_errors():
+    (text,) = blocks((ROOT / "docs" / "pricing.md").read_text(), "yaml")
+    month = Month(compile(document_of({"plans.yaml": text.encode()}), 1), "everything")
+    rated = month.rate(event("data", B=15_000_000_000))
+    assert (rated.free, rated.amount) == (5_000_000_000, 15)
+
+
 def test_the_reference_has_every_section_and_every_column():
     assert re.findall(r"^## `(\w+)`$", REFERENCE, flags=re.MULTILINE) == list(SECTIONS)
     (card,) = blocks(REFERENCE, "csv")

@@ -308,7 +308,7 @@ def test_discounts_follow_each_other_and_roundings_do_too():
 @pytest.mark.parametrize(
     ("price", "said"),
     [
-        (CALL, "From 1 min on: 2 increments of 30 s, at 0.30 EUR per min."),
+        (CALL, "From 1 min on: 2 x 30 s, at 0.30 EUR per min."),
         ("{model: package, size: 1 min, amount: 5}", "2 packages of 1 min, at 5.00 EUR each."),
         (
             "{model: volume, per: s, tiers: [{upto: 60, amount: 2}, {amount: 1, fee: 3}]}",
