@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from counters.count import adjust_running, count_running, product_counter
+from counters.count import adjust_running, bill_period, count_running, product_counter
 from counters.running import RunningHead
 from counters.state import bucket_key
 from pipeline.rate_running import RunningState
@@ -17,7 +17,7 @@ from rating.closing import close_month
 from rating.counting import CounterKind, CounterPeriod
 from rating.local_time import local_time
 from schemas import ledger
-from schemas.decimals import ZERO, to_text
+from schemas.decimals import EXACT, ZERO, to_text
 from schemas.flow import SourceRecord
 from schemas.ids import closing_id
 from schemas.ledger import Charge, CounterAfter
@@ -165,18 +165,23 @@ def closing_charge(
         days=closable.days,
         days_of_month=closable.days_of_month,
     )
-    if due is None:
+    # What is unbilled in another currency, from before a move of the account, is billed by the close
+    # itself: it is not held up, and asks for nothing that could not stand beside it.
+    if due is None or (head.unbilled and head.unbilled[0].currency != offer.currency):
         return None
+    bill_period_ms = bill_period(head, closable.month_start_ms)
     counted = count_running(
         *(head, offer.product, offer.product_type, due.amount, offer.currency),
-        closable.month_start_ms,
+        bill_period_ms,
         records=0,
     )
     if isinstance(counted, Refused):
         return counted
     after = []
-    for counter in (closable.product, counters[CounterKind.CLOSED]):
-        bucket = adjust_running(state.bucket(counter.key), due.amount)
+    closed = counters[CounterKind.CLOSED]
+    at_least = EXACT.subtract(due.comes_to, state.bucket(closed.key).amount)
+    for counter, added in ((closable.product, due.amount), (closed, at_least)):
+        bucket = adjust_running(state.bucket(counter.key), added)
         state.buckets[counter.key] = bucket
         after.append(
             CounterAfter(
@@ -218,7 +223,7 @@ def closing_charge(
         amount=to_text(due.amount),
         currency=offer.currency,
         usage_period_ms=closable.month_start_ms,
-        bill_period_ms=closable.month_start_ms,
+        bill_period_ms=bill_period_ms,
         catalogue_version=catalogue_version,
         price_id=rule.price_id,
         explanation=due.explanation,

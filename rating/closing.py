@@ -20,6 +20,7 @@ class Closed(NamedTuple):
     """What is charged at the close of a month."""
 
     amount: Decimal  # above zero
+    comes_to: Decimal  # what the month comes to with it
     explanation: tuple[ExplanationStep, ...]
 
 
@@ -36,7 +37,8 @@ def close_month(
         return None
     assert 0 < days <= days_of_month
     due, steps = charged, [rule.price_step]
-    if closing.first_fee and not units:
+    # Also where all that was used was free, or given back; not where another version charged for it.
+    if closing.first_fee and not units and not charged:
         model = rule.model
         assert not isinstance(model, BandedCall | BandedPrice | CardPrice | FlatPrice | CallPrice)
         fee = amount_of(rule.adjusting, rounding, *first_fee(model))
@@ -55,4 +57,4 @@ def close_month(
     missing = EXACT.subtract(due, charged)
     if missing <= ZERO:
         return None
-    return Closed(missing, (*steps, rule.rounding_step))
+    return Closed(missing, due, (*steps, rule.rounding_step))

@@ -254,6 +254,13 @@ def _restated(charge: Charge, fields: list[str]) -> str:
     )
 
 
+def _restated_below_close(charge: Charge, fields: list[str]) -> str:
+    return (
+        f"Of the change, {_money(fields[0], charge.currency)} is below what the month was closed at, "
+        "and changes nothing."
+    )
+
+
 def _aggregated(charge: Charge, fields: list[str]) -> str:
     how, used, before = fields
     ways = {
@@ -281,7 +288,7 @@ def _month_most(charge: Charge, fields: list[str]) -> str:
 
 
 def _first_fee(charge: Charge, fields: list[str]) -> str:
-    return f"Nothing was used in the month; due all the same: {_money(fields[0], charge.currency)}."
+    return f"Nothing was billed in the month; due all the same: {_money(fields[0], charge.currency)}."
 
 
 def _month_least(charge: Charge, fields: list[str]) -> str:
@@ -290,8 +297,11 @@ def _month_least(charge: Charge, fields: list[str]) -> str:
 
 
 def _closed(charge: Charge, fields: list[str]) -> str:
-    asked, paid = (_money(amount, charge.currency) for amount in fields)
-    return f"The close of the month asked for {asked}, which pays {paid} of it."
+    least, before, paid = (_money(amount, charge.currency) for amount in fields)
+    return (
+        f"The month was closed at {least}, of which usage had come to {before}: that pays {paid} of "
+        "what came late."
+    )
 
 
 def _discount(charge: Charge, fields: list[str]) -> str:
@@ -363,6 +373,7 @@ _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "closed": _closed,
     "mirrored": _mirrored,
     "restated": _restated,
+    "restated_below_close": _restated_below_close,
     "discount": _discount,
     "least": _least,
     "most": _most,

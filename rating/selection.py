@@ -214,7 +214,7 @@ def _selected_by_time(
             price = call_in_bands(
                 *(model.bands, model.rates, model.connect_fees[model.bands.at(day, minute)]),
                 event=event,
-                used_units=used,
+                used_units=used.copy_abs(),
             )
             steps = (rule.price_step,)
         else:
@@ -252,7 +252,7 @@ def _of_card(
     if model.choice is not BandChoice.SPLIT:
         return row.price, (prefix, _band_step(model.choice, band, at_ms, event.zone))
     assert bands is not None
-    call = call_on_card(card, row, bands, event=event, used_units=used, day=day)
+    call = call_on_card(card, row, bands, event=event, used_units=used.copy_abs(), day=day)
     if call is None:
         return _unknown_destination(f"rate card {card.code}, in all the hours", event.destination)
     return call, (prefix,)

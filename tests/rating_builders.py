@@ -25,6 +25,8 @@ products:
   data: {type: data, usage_kind: data, unit: B}
   message: {type: messaging, usage_kind: message, unit: record}
   silent: {type: telephony, usage_kind: voice, unit: s, zero_usage: filter}
+  priced: {type: telephony, usage_kind: voice, unit: s, zero_usage: price}
+  corrected: {type: telephony, usage_kind: voice, unit: s, below_zero: mirror}
 """
 
 

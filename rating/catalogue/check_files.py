@@ -20,7 +20,7 @@ from rating.catalogue.read_limits import read_limits
 from rating.catalogue.read_plan import PlanReader
 from rating.catalogue.read_products import read_products
 from rating.catalogue.reader import Entry, Reader
-from rating.catalogue.yaml_tree import parse_yaml
+from rating.catalogue.yaml_tree import parse_yaml, under
 from schemas.limit import ChargeLimit
 
 SECTIONS = ("products", "calendars", "bands", "cards", "plans", "limits")
@@ -66,9 +66,20 @@ def check(files: Mapping[str, bytes]) -> Checked:
     limits = read_limits(sections["limits"], products)
     if not sections["plans"] and not errors:
         errors.append(CatalogueError("(folder)", 1, "plans", "at least one plan", "none"))
+    # Here, for a trial charges, and charging is made of what this package compiles.
+    from rating.trial import untried
+
+    document = None
+    if not errors:
+        document = _document(products, calendars, bands, cards, plans, limits)
+        for one in untried(document):
+            stated = next(entry for entry in sections["plans"] if entry.code == one.plan)
+            place = under(stated.node, "prices", one.price)
+            field = f"{stated.field}.prices.{one.price}"
+            stated.reader.complain(place, field, expected=one.expected, found=one.found)
     if errors:
         return Checked(None, tuple(sorted(set(errors))))
-    return Checked(_document(products, calendars, bands, cards, plans, limits), ())
+    return Checked(document, ())
 
 
 def _document(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 
@@ -38,6 +39,7 @@ from rating.rounding import RoundingRule, rounded
 from rating.units import RECORD
 from schemas.decimals import ZERO, to_text
 from schemas.ledger import ExplanationStep
+from schemas.money import Rounding
 
 
 def compile_parts(head_json: bytes, chunks: Mapping[str, bytes], version: int) -> Catalogue:
@@ -125,15 +127,25 @@ def _plan(
     entries: dict[str, list[Entry]] = {}
     for price in plan.prices:
         price_id = f"{plan.code}/{price.code}"
+        models = [compile_model(version.model) for version in price.versions]
+        found = [_adjusting(*each) for each in zip(price.versions, models, strict=True)]
+        # What one version looks at is counted under all of them: they may share a month.
+        counts_month = any(
+            cap.period is CounterPeriod.MONTH for _, _, caps in found for cap in caps
+        )
+        counts_closed = any(closing is not None for _, closing, _ in found)
         rules = tuple(
             _rule(
                 price_id,
                 version,
                 {code: allowances[code] for code in version.allowances},
-                plan.code,
-                compile_model(version.model),
+                plan,
+                model,
+                _Adjusted(adjusting, closing, _counting_month(caps, counts_month), counts_closed),
             )
-            for version in price.versions
+            for version, model, (adjusting, closing, caps) in zip(
+                price.versions, models, found, strict=True
+            )
         )
         entry = Entry(
             price_id=price_id,
@@ -175,29 +187,46 @@ def _offer(product: doc.Product, currency: str, entries: tuple[Entry, ...]) -> O
     )
 
 
+class _Adjusted(NamedTuple):
+    """What follows the price of one version."""
+
+    adjusting: Adjusting | None
+    closing: Closing | None
+    caps: tuple[Cap, ...]
+    counts_closed: bool  # a close may have asked for something, by this version or another
+
+
+def _counting_month(caps: tuple[Cap, ...], counts_month: bool) -> tuple[Cap, ...]:
+    """Return the caps, with one that only counts where another version looks at the month."""
+    missing = counts_month and all(cap.period is not CounterPeriod.MONTH for cap in caps)
+    return (*caps, Cap(CounterPeriod.MONTH, None)) if missing else caps
+
+
 def _rule(
     price_id: str,
     version: doc.PriceVersion,
     allowances: dict[str, doc.PlanAllowance],
-    plan_code: str,
+    plan: doc.Plan,
     model: Model,
+    adjusted: _Adjusted,
 ) -> Rule:
-    units = tuple(allowance_of(plan_code, each) for each in allowances.values() if not each.money)
-    credits = tuple(allowance_of(plan_code, each) for each in allowances.values() if each.money)
+    adjusting, closing, caps, counts_closed = adjusted
+    units = tuple(allowance_of(plan.code, each) for each in allowances.values() if not each.money)
+    credits = tuple(allowance_of(plan.code, each) for each in allowances.values() if each.money)
     free = Free(version.free_records, version.free_units, version.minimum_units)
-    adjusting, closing, caps = _adjusting(version, model)
     growing = grows(version, has_allowances=bool(units))
     before = tuple(
         Counter(CounterKind.ALLOWANCE, each.allowance_id, each.period, each.shared)
         for each in units
     )
-    after = _counted_after_price(price_id, caps, closing, version.free_records > 0)
-    credit_counters = tuple(
-        Counter(CounterKind.ALLOWANCE, each.allowance_id, each.period, each.shared)
-        for each in credits
+    after = (
+        *_money_counted(price_id, caps, counts_closed, plan.currency),
+        *(
+            Counter(CounterKind.ALLOWANCE, one.allowance_id, one.period, one.shared, plan.currency)
+            for one in credits
+        ),
+        *([Counter(CounterKind.RECORDS, price_id)] if version.free_records else ()),
     )
-    records = tuple(each for each in after if each.kind is CounterKind.RECORDS)
-    after = (*after[: len(after) - len(records)], *credit_counters, *records)
     return Rule(
         price_id=price_id,
         price_step=(
@@ -221,6 +250,7 @@ def _rule(
         unique_by=version.unique_by,
         adjusting=adjusting,
         closing=closing,
+        counts_closed=counts_closed,
         caps=caps,
         credits=credits,
         from_day=_first_day(version.valid_from),
@@ -241,15 +271,14 @@ def _tier(name: str, growing: bool) -> Counting:
     return (Counter(CounterKind.TIER, name),) if growing else ()
 
 
-def _counted_after_price(
-    price_id: str, caps: tuple[Cap, ...], closing: Closing | None, records: bool
-) -> Counting:
-    counters = [Counter(CounterKind.CAP, price_id, cap.period) for cap in caps]
-    if closing is not None:
-        counters.append(Counter(CounterKind.CLOSED, price_id))
-    if records:
-        counters.append(Counter(CounterKind.RECORDS, price_id))
-    return tuple(counters)
+def _money_counted(
+    price_id: str, caps: tuple[Cap, ...], counts_closed: bool, currency: str
+) -> list[Counter]:
+    """Return the counters of what the price came to."""
+    counters = [Counter(CounterKind.CAP, price_id, cap.period, currency=currency) for cap in caps]
+    if counts_closed:
+        counters.append(Counter(CounterKind.CLOSED, price_id, currency=currency))
+    return counters
 
 
 def _counting_of_band(
@@ -293,11 +322,11 @@ def _adjusting(
 
 
 def _kept(rounding: RoundingRule, amount: Decimal) -> Decimal:
-    """Return an amount with the places that charges keep in the end."""
+    """Return an amount with the places that charges keep in the end: never more than it."""
     last = rounding
     while last.then is not None:
         last = last.then
-    rule = msgspec.structs.replace(last, times=None)
+    rule = msgspec.structs.replace(last, times=None, rule=Rounding.DOWN)
     return rounded(rule, amount, divide_by=Decimal(1))
 
 

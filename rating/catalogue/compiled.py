@@ -108,6 +108,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     unique_by: str = ""  # the attribute, where it is `Aggregation.UNIQUE`
     adjusting: Adjusting | None = None
     closing: Closing | None = None
+    counts_closed: bool = False  # a close of its month may have asked for something
     caps: tuple[Cap, ...] = ()
     credits: tuple[Allowance, ...] = ()  # allowances in money: they pay the charge
     from_day: int = FIRST_DAY  # local days since 1 January 1970
@@ -122,8 +123,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def counted_after_price(self) -> int:
         """Return how many of the counters are of what follows the price."""
-        closed = self.closing is not None
-        return len(self.caps) + closed + len(self.credits) + self.counts_records
+        return len(self.caps) + self.counts_closed + len(self.credits) + self.counts_records
 
     @property
     def counts_records(self) -> bool:

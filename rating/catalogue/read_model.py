@@ -397,6 +397,10 @@ def _read_tier(
         )
     elif needs_per and "amount" in values and "per" not in values:
         reader.complain(node, f"{field}.per", expected="the key per", found="no such key")
+    elif "percent" in values and "per" in values:
+        reader.complain(
+            node, f"{field}.per", expected="no per: a percentage is of 100", found="per"
+        )
     upto = values.get("upto")
     amount, per = ZERO, None
     if "percent" in values:

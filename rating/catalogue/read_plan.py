@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from rating.catalogue.check_price import restates
 from rating.catalogue.document import (
     BandSet,
     Card,
@@ -192,9 +193,17 @@ def _read_allowance(
     step = None
     if "step" in values:
         step = reader.quantity(values["step"], f"{field}.step", unit=measured)
+    size = reader.quantity(values["units"], f"{field}.units", unit=measured)
+    if step is not None and step > size:
+        reader.complain(
+            values["step"],
+            f"{field}.step",
+            expected=f"no more than the units, {size} {measured}",
+            found=f"{step} {measured}",
+        )
     return PlanAllowance(
         code=code,
-        units=reader.quantity(values["units"], f"{field}.units", unit=measured),
+        units=size,
         unit=measured,
         consume=consume,
         step_units=step,
@@ -238,6 +247,14 @@ def _read_versions(
         if versions:
             before = versions[-1]
             assert before.valid_from is not None
+            if since.day != 1 and (restates(before) or restates(price)):
+                reader.complain(
+                    values["valid_from"],
+                    f"{at}.valid_from",
+                    expected="the first of a month: usage changes what earlier usage of its month "
+                    "came to, and a month has one price for that",
+                    found=quoted(str(since)),
+                )
             if since <= before.valid_from or (before.valid_to and since < before.valid_to):
                 after = before.valid_to or before.valid_from
                 reader.complain(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from rating.catalogue.document import AboveAllowance, BelowZero, PlanAllowance, PriceVersion
+from rating.catalogue.check_price import check_together
+from rating.catalogue.document import AboveAllowance, PlanAllowance, PriceVersion
 from rating.catalogue.read_model import MODELS, Surroundings, is_of_the_month, read_model
 from rating.catalogue.read_month import read_aggregate, read_commitment, read_first_fee
 from rating.catalogue.read_steps import (
@@ -39,14 +40,7 @@ _AROUND = (  # keys that every model may have
 )
 
 
-_OF_UNITS = ("per_unit", "graduated", "volume", "package")
-
-
 _WITH_PLACES = ("call", "graduated")
-_ONE_WAY = (
-    *("allowance", "free_records", "free_units", "aggregate"),
-    *("commitment", "most", "least"),
-)
 
 
 def read_price(
@@ -100,16 +94,7 @@ def read_price(
         or any(not around.allowances[code].money for code in allowances if name == "per_unit")
     )
     bounds = read_all_bounds(reader, values, field, of_month=of_month, name=name)
-    if around.product.below_zero is BelowZero.MIRROR:
-        for key in _ONE_WAY:
-            if key in values:
-                reader.complain(
-                    values[key],
-                    f"{field}.{key}",
-                    expected=f"a product without below_zero: mirror, as {around.product.code} has",
-                    found=f"{key}, which nobody can give back",
-                )
-    return PriceVersion(
+    version = PriceVersion(
         model=model,
         allowances=allowances,
         round_units=read_round_units(
@@ -142,6 +127,15 @@ def read_price(
         most_month=bounds.most.get("month"),
         rounding=read_rounding(reader, values.get("rounding"), f"{field}.rounding"),
     )
+    check_together(
+        reader,
+        values,
+        field,
+        version,
+        product=around.product,
+        allowances=tuple(around.allowances[code] for code in allowances),
+    )
+    return version
 
 
 def _units(reader: Reader, values: dict[str, Node], field: str, key: str, unit: str) -> Decimal:
