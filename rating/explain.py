@@ -288,7 +288,9 @@ def _month_most(charge: Charge, fields: list[str]) -> str:
 
 
 def _first_fee(charge: Charge, fields: list[str]) -> str:
-    return f"Nothing was billed in the month; due all the same: {_money(fields[0], charge.currency)}."
+    return (
+        f"Nothing was billed in the month; due all the same: {_money(fields[0], charge.currency)}."
+    )
 
 
 def _month_least(charge: Charge, fields: list[str]) -> str:
