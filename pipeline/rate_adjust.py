@@ -56,7 +56,8 @@ def adjustment(
     if isinstance(counted, Refused):
         return counted
     bucket = adjust_running(product_bucket, restated)
-    product, tier = priceable.counters[0], priceable.counters[selected.rule.tier_place + 1]
+    place = selected.rule.restating_place(selected.counting)
+    product, tier = priceable.counters[0], priceable.counters[place + 1]
     used = _decode_used(b"{%b}" % priceable.usage_json)
     charge = Charge(
         tenant=terms.tenant,

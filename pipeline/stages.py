@@ -199,7 +199,7 @@ def _catalogue_feed(topics: Topics, bootstrap: str, step: RateStep) -> Feed:
         except (MissingChunk, ValidationError, AssertionError, ArithmeticError) as error:
             # Written by another build, which could read it.
             raise UnreadableVersion(
-                f"version {version} of the catalogue: {error or type(error).__name__}. Operator "
+                f"version {version} of the catalogue: {error!r}. Operator "
                 "action: publish the catalogue again with this build."
             ) from error
         step.catalogue = found

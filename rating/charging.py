@@ -27,6 +27,7 @@ from rating.price.per_unit import PerUnitPrice
 from rating.price.units import rounded_units
 from rating.price.volume import VolumePrice
 from rating.selection import Selected
+from rating.usage_discount import UsageDiscount, discounted
 from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import ExplanationStep
 
@@ -129,14 +130,17 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
         if rule.grows:
             counts.append((free, None) if rule.free_counts and free else None)
         steps.append(rule.rounding_step)
-        amount, _ = _after_price(rule, units, amount, ZERO, before, counts, steps)
-        return Priced(billed, free, amount, tuple(steps), tuple(counts))
-    restated, earlier = ZERO, (ZERO, ZERO)
+        after = _after_price(rule, units, amount, _NOTHING, before, counts, steps)
+        amount, restated = after.amount, after.restated
+        return Priced(
+            billed, free, amount, tuple(steps), tuple(counts), restated.by, restated.earlier
+        )
+    restated = _NOTHING
     if rule.grows:
         assert not isinstance(price, FlatPrice | CallPrice)
         growth = grow(selected, price, billed, free, before[len(counts) :], steps)
-        billed, amount, restated = growth.billed, growth.amount, growth.restated
-        earlier = growth.earlier
+        billed, amount = growth.billed, growth.amount
+        restated = _Restated(growth.restated, growth.earlier)
         counts += growth.counts
     else:
         assert not isinstance(price, GraduatedPrice | VolumePrice | PackagePrice)
@@ -144,7 +148,7 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
     steps.append(rule.rounding_step)
     if len(counts) < len(before):
         amount, restated = _after_price(rule, units, amount, restated, before, counts, steps)
-    return Priced(billed, free, amount, tuple(steps), tuple(counts), restated, earlier)
+    return Priced(billed, free, amount, tuple(steps), tuple(counts), restated.by, restated.earlier)
 
 
 def rounded_measure(rule: Rule, units: Decimal, steps: list[ExplanationStep]) -> Decimal:
@@ -188,22 +192,41 @@ def _unwound(selected: Selected, price: MonthPrice, before: Sequence[Totals]) ->
     amount = month_growth(rule, price, done, EXACT.subtract(done, billed))
     billed = billed.copy_negate()
     counts: list[Count] = [(billed, amount if restates(rule, price) else None)]
-    amount, _ = _after_price(rule, units, amount, ZERO, before, counts, steps)
+    amount, _ = _after_price(rule, units, amount, _NOTHING, before, counts, steps)
     return Priced(billed, ZERO, amount, tuple(steps), tuple(counts))
+
+
+class _Restated(NamedTuple):
+    """What earlier charges of the month change by."""
+
+    by: Decimal
+    earlier: tuple[Decimal, Decimal]  # what they came to, and come to now
+
+
+_NOTHING = _Restated(ZERO, (ZERO, ZERO))
+
+
+class _After(NamedTuple):
+    """What is left of an event after all that follows its price."""
+
+    amount: Decimal
+    restated: _Restated
 
 
 def _after_price(
     rule: Rule,
     units: Decimal,
     amount: Decimal,
-    restated: Decimal,
+    restated: _Restated,
     before: Sequence[Totals],
     counts: list[Count],
     steps: list[ExplanationStep],
-) -> tuple[Decimal, Decimal]:
-    """Return what is left of the amount below the caps, and after what a close and credits pay of
-    it; and of what earlier charges change by."""
+) -> _After:
+    """Return what is left of the amount after a discount by usage, below the caps, and after what a
+    close and credits pay of it; and of what earlier charges change by."""
     counts += [None] * (len(before) - len(counts) - rule.counted_after_price)
+    if rule.usage_discount is not None:
+        amount, restated = _by_usage(rule.usage_discount, amount, restated, before, counts, steps)
     charged = ZERO
     for cap in rule.caps:  # that of the month is the last
         charged = before[len(counts)].amount
@@ -212,12 +235,13 @@ def _after_price(
             if amount > left:
                 steps.append(("cap", cap.period.value, to_text(cap.most), to_text(charged)))
                 amount = left
-        counts.append((ZERO, EXACT.add(amount, restated)))
+        counts.append((ZERO, EXACT.add(amount, restated.by)))
     if rule.counts_closed:
         least = before[len(counts)].amount
         counts.append(None)
         if least:
-            amount, restated = _above_close(least, charged, amount, restated, steps)
+            amount, by = _above_close(least, charged, amount, restated.by, steps)
+            restated = restated._replace(by=by)
     for credit in rule.credits:
         given = take(credit, taken_before=before[len(counts)].quantity, wanted=amount)
         step = ("credit", credit.allowance_id, to_text(credit.size))
@@ -227,7 +251,34 @@ def _after_price(
         amount = EXACT.subtract(amount, given.free)
     if rule.counts_records:
         counts.append((units, None))
-    return amount, restated
+    return _After(amount, restated)
+
+
+def _by_usage(
+    discount: UsageDiscount,
+    amount: Decimal,
+    restated: _Restated,
+    before: Sequence[Totals],
+    counts: list[Count],
+    steps: list[ExplanationStep],
+) -> _After:
+    used, listed = before[len(counts)], before[len(counts) + 1]
+    found = discounted(
+        discount,
+        used_units=used.quantity,
+        listed=listed.amount,
+        percent_before=listed.quantity,
+        amount=amount,
+        restated=restated.by,
+    )
+    change = EXACT.subtract(found.percent, listed.quantity)
+    counts += (None, (change, EXACT.add(amount, restated.by)))
+    if found.percent:
+        reached = (discount.product, to_text(used.quantity), discount.unit)
+        steps.append(("usage_discount", to_text(found.percent), *reached, to_text(amount)))
+    if not found.restated:
+        return _After(found.amount, _NOTHING)
+    return _After(found.amount, _Restated(found.restated, found.earlier))
 
 
 def _above_close(

@@ -261,6 +261,14 @@ def _restated_below_close(charge: Charge, fields: list[str]) -> str:
     )
 
 
+def _usage_discount(charge: Charge, fields: list[str]) -> str:
+    percent, product, used, unit, listed = fields
+    return (
+        f"The account used {readable(Decimal(used), unit)} of {product} in the month: "
+        f"{plain(Decimal(percent))} % off, of {_money(listed, charge.currency)}."
+    )
+
+
 def _aggregated(charge: Charge, fields: list[str]) -> str:
     how, used, before = fields
     ways = {
@@ -375,6 +383,7 @@ _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "closed": _closed,
     "mirrored": _mirrored,
     "restated": _restated,
+    "usage_discount": _usage_discount,
     "restated_below_close": _restated_below_close,
     "discount": _discount,
     "least": _least,

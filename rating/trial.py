@@ -91,11 +91,24 @@ def _try(offer: Offer, rule: Rule) -> None:
     for price, counting in _prices(rule):
         for used in (_USED, _USED.copy_negate()) if offer.mirrors else (_USED, ZERO):
             selected = Selected(offer, rule, price, used, (), "", counting, 0)
-            for before in (NoCount(), NoCount(1_000_000, _BEFORE, _BEFORE)):
-                counted: list[Totals] = [before] * len(counting)
-                charge_after(selected, counted)
-    if rule.closing is not None:
-        close_month(rule, charged=ZERO, units=ZERO, days=1, days_of_month=_MONTH)
+            charge_after(selected, [NoCount()] * len(counting))
+            charge_after(selected, [_before(counter) for counter in counting])
+    nothing = NoCount()
+    close_month(
+        rule,
+        charged=ZERO,
+        units=ZERO,
+        days=1,
+        days_of_month=_MONTH,
+        used=nothing,
+        listed=nothing,
+    )
+
+
+def _before(counter: Counter) -> Totals:
+    # What is off is a percentage; everything else has been counted for long.
+    listed = counter.kind is CounterKind.LISTED
+    return NoCount(1_000_000, _ONE if listed else _BEFORE, _BEFORE)
 
 
 def _prices(rule: Rule) -> Iterator[tuple[Price, Counting]]:

@@ -24,7 +24,7 @@ from rating.rounding import RoundingRule
 
 _ONE_WAY = (
     *("allowance", "free_records", "free_units", "aggregate"),
-    *("commitment", "most", "least"),
+    *("commitment", "most", "least", "discount_by_usage"),
 )
 _HAVE_FEES = ("connect_fee", "fee")
 
@@ -65,6 +65,8 @@ def check_together(
         expected = "tiers that begin above what is free: above_allowance: from_start"
         refuse("first_fee_without_usage", expected, "goes_on")
     _check_commitment(refuse, version)
+    if version.discount_by_usage is not None:
+        _check_usage_discount(refuse, version, allowances)
     if _multiplies(version.rounding):
         for key in ("least", "most", "commitment"):
             if key in values:
@@ -93,6 +95,19 @@ def _check_commitment(refuse: _Refuse, version: PriceVersion) -> None:
         refuse("commitment", f"no more than the most of the month, {most}", str(commitment.amount))
 
 
+def _check_usage_discount(
+    refuse: _Refuse, version: PriceVersion, allowances: tuple[PlanAllowance, ...]
+) -> None:
+    """What it gives back must have been charged: not capped, and not paid by an allowance."""
+    if version.most_day is not None or version.most_month is not None:
+        expected = "a most of an event, beside a discount that changes the month's charges"
+        refuse("most", expected, "one of a day or a month")
+    for allowance in allowances:
+        if allowance.money:
+            expected = "units, beside a discount that changes the month's charges"
+            refuse("allowance", expected, f"{allowance.code} in money")
+
+
 def _multiplies(rounding: RoundingRule) -> bool:
     rule: RoundingRule | None = rounding
     while rule is not None:
@@ -109,4 +124,8 @@ def _is_split(version: PriceVersion) -> bool:
 
 def restates(version: PriceVersion) -> bool:
     """Return whether an event may change what earlier ones of its month came to."""
-    return isinstance(version.model, Volume) or version.aggregation is Aggregation.LATEST
+    return (
+        isinstance(version.model, Volume)
+        or version.aggregation is Aggregation.LATEST
+        or version.discount_by_usage is not None
+    )

@@ -37,6 +37,7 @@ from rating.price.per_unit import PerUnitPrice, per_unit_price
 from rating.price.rate_card import FIRST_DAY, LAST_DAY, RateCard, RateCardRow
 from rating.rounding import RoundingRule, rounded
 from rating.units import RECORD
+from rating.usage_discount import Reached, UsageDiscount
 from schemas.decimals import ZERO, to_text
 from schemas.ledger import ExplanationStep
 from schemas.money import Rounding
@@ -132,7 +133,7 @@ def _plan(
         # What one version looks at is counted under all of them: they may share a month.
         counts_month = any(
             cap.period is CounterPeriod.MONTH for _, _, caps in found for cap in caps
-        )
+        ) or any(version.discount_by_usage is not None for version in price.versions)
         counts_closed = any(closing is not None for _, closing, _ in found)
         rules = tuple(
             _rule(
@@ -140,6 +141,7 @@ def _plan(
                 version,
                 {code: allowances[code] for code in version.allowances},
                 plan,
+                products,
                 model,
                 _Adjusted(adjusting, closing, _counting_month(caps, counts_month), counts_closed),
             )
@@ -207,6 +209,7 @@ def _rule(
     version: doc.PriceVersion,
     allowances: dict[str, doc.PlanAllowance],
     plan: doc.Plan,
+    products: dict[str, doc.Product],
     model: Model,
     adjusted: _Adjusted,
 ) -> Rule:
@@ -219,7 +222,9 @@ def _rule(
         Counter(CounterKind.ALLOWANCE, each.allowance_id, each.period, each.shared)
         for each in units
     )
+    discount = _usage_discount(version, products)
     after = (
+        *(() if discount is None else discount.counters(price_id, plan.currency)),
         *_money_counted(price_id, caps, counts_closed, plan.currency),
         *(
             Counter(CounterKind.ALLOWANCE, one.allowance_id, one.period, one.shared, plan.currency)
@@ -251,6 +256,7 @@ def _rule(
         adjusting=adjusting,
         closing=closing,
         counts_closed=counts_closed,
+        usage_discount=discount,
         caps=caps,
         credits=credits,
         from_day=_first_day(version.valid_from),
@@ -323,11 +329,29 @@ def _adjusting(
 
 def _kept(rounding: RoundingRule, amount: Decimal) -> Decimal:
     """Return an amount with the places that charges keep in the end: never more than it."""
-    last = rounding
-    while last.then is not None:
-        last = last.then
-    rule = msgspec.structs.replace(last, times=None, rule=Rounding.DOWN)
+    rule = msgspec.structs.replace(_last(rounding), rule=Rounding.DOWN)
     return rounded(rule, amount, divide_by=Decimal(1))
+
+
+def _usage_discount(
+    version: doc.PriceVersion, products: dict[str, doc.Product]
+) -> UsageDiscount | None:
+    stated = version.discount_by_usage
+    if stated is None:
+        return None
+    return UsageDiscount(
+        stated.product,
+        products[stated.product].unit,
+        tuple(Reached(each.from_units, each.percent) for each in stated.reached),
+        _last(version.rounding),
+    )
+
+
+def _last(rounding: RoundingRule) -> RoundingRule:
+    """Return the rounding of what is rounded already: the last rule, without what it multiplies."""
+    while rounding.then is not None:
+        rounding = rounding.then
+    return msgspec.structs.replace(rounding, times=None)
 
 
 def _commitment(version: doc.PriceVersion, model: Model) -> Commitment | None:

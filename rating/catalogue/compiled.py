@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from rating.amount import Adjusting
-from rating.counting import NO_COUNTING, CounterPeriod, Counting
+from rating.counting import NO_COUNTING, CounterKind, CounterPeriod, Counting
 from rating.price.aggregate import Aggregation
 from rating.price.allowance import Allowance
 from rating.price.bands import BandChoice, BandedPrice, Bands
@@ -20,6 +20,7 @@ from rating.price.rate_card import FIRST_DAY, LAST_DAY, RateCard
 from rating.price.units import RoundUnits
 from rating.price.volume import VolumePrice
 from rating.rounding import RoundingRule
+from rating.usage_discount import UsageDiscount
 from schemas.decimals import ZERO
 from schemas.ledger import ExplanationStep
 from schemas.limit import ChargeLimit
@@ -109,6 +110,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     adjusting: Adjusting | None = None
     closing: Closing | None = None
     counts_closed: bool = False  # a close of its month may have asked for something
+    usage_discount: UsageDiscount | None = None
     caps: tuple[Cap, ...] = ()
     credits: tuple[Allowance, ...] = ()  # allowances in money: they pay the charge
     from_day: int = FIRST_DAY  # local days since 1 January 1970
@@ -123,7 +125,20 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def counted_after_price(self) -> int:
         """Return how many of the counters are of what follows the price."""
-        return len(self.caps) + self.counts_closed + len(self.credits) + self.counts_records
+        discount = 0 if self.usage_discount is None else 2
+        others = self.counts_closed + len(self.credits) + self.counts_records
+        return discount + len(self.caps) + others
+
+    @property
+    def asks_at_close(self) -> bool:
+        """Return whether the close of a month may change what the price came to in it."""
+        return self.closing is not None or self.usage_discount is not None
+
+    def restating_place(self, counting: Counting) -> int:
+        """Return where among the counters that by which earlier charges are restated is."""
+        if self.usage_discount is not None:
+            return [counter.kind for counter in counting].index(CounterKind.LISTED)
+        return self.tier_place
 
     @property
     def counts_records(self) -> bool:

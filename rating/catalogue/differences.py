@@ -14,6 +14,7 @@ from rating.catalogue.document import (
     CardRow,
     CatalogueDocument,
     Committed,
+    DiscountByUsage,
     Flat,
     Graduated,
     Package,
@@ -196,6 +197,7 @@ def _version(version: PriceVersion, currency: str, unit: str) -> str:
             f"at least {readable(least, unit)} billed" if least else "",
             _aggregate(version),
             *(f"{to_text(percent)} % off" for percent in version.discounts),
+            _by_usage(version.discount_by_usage),
             _commitment(version.commitment, currency, unit),
             "the first fee also without usage" if version.first_fee_without_usage else "",
             *(
@@ -218,6 +220,16 @@ def _aggregate(version: PriceVersion) -> str:
         return ""
     by = f" {version.unique_by}" if version.unique_by else ""
     return f"by the {version.aggregation.value}{by} of the month"
+
+
+def _by_usage(discount: DiscountByUsage | None) -> str:
+    if discount is None:
+        return ""
+    steps = (
+        f"{to_text(each.percent)} % off from {to_text(each.from_units)} of {discount.product} on"
+        for each in discount.reached
+    )
+    return ", ".join(steps)
 
 
 def _commitment(stated: Committed | None, currency: str, unit: str) -> str:

@@ -261,6 +261,20 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     true_up: bool = False  # what is missing is charged when the month is closed
 
 
+class UsageReached(msgspec.Struct, frozen=True, array_like=True):
+    """Percent off all of a month, from some usage of another product in it on."""
+
+    from_units: Decimal
+    percent: Decimal
+
+
+class DiscountByUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """A discount of the month by what the account uses of another product."""
+
+    product: str
+    reached: tuple[UsageReached, ...]  # rising
+
+
 class PriceVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A price in force for [valid_from, valid_to), from local midnight to local midnight."""
 
@@ -275,6 +289,7 @@ class PriceVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     fee_when_free: bool = False  # the connect fee is due also where everything else is free
     minimum_units: Decimal = ZERO  # that a record is billed as, before increments
     discounts: tuple[Decimal, ...] = ()  # percent off, each of what the one before it left
+    discount_by_usage: DiscountByUsage | None = None
     aggregation: Aggregation = Aggregation.SUM
     unique_by: str = ""  # an attribute of the event
     commitment: Committed | None = None

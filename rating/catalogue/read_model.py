@@ -62,6 +62,7 @@ class Surroundings:
     bands: dict[str, BandSet]
     cards: dict[str, Card]
     allowances: dict[str, PlanAllowance]
+    products: dict[str, Product]
 
 
 def is_of_the_month(name: str) -> bool:

@@ -121,7 +121,8 @@ class PlanReader:
         if not product_code:
             return None
         around = Surroundings(
-            self._products[product_code], currency, self._bands, self._cards, allowances
+            *(self._products[product_code], currency, self._bands, self._cards, allowances),
+            self._products,
         )
         if "price" in values:
             price = read_price(reader, values["price"], f"{field}.price", around)

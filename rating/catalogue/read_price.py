@@ -15,6 +15,7 @@ from rating.catalogue.read_steps import (
     read_round_units,
     read_rounding,
 )
+from rating.catalogue.read_usage_discount import read_usage_discount
 from rating.catalogue.reader import Reader, YesNo
 from rating.catalogue.yaml_tree import Node, Sequence
 from rating.price.aggregate import Aggregation
@@ -33,6 +34,7 @@ _AROUND = (  # keys that every model may have
     "aggregate",
     "unique_by",
     "discount",
+    "discount_by_usage",
     "commitment",
     "least",
     "most",
@@ -115,6 +117,13 @@ def read_price(
         is YesNo.YES,
         minimum_units=_units(reader, values, field, "minimum_units", unit),
         discounts=read_discounts(reader, values.get("discount"), f"{field}.discount"),
+        discount_by_usage=read_usage_discount(
+            reader,
+            values.get("discount_by_usage"),
+            f"{field}.discount_by_usage",
+            own=around.product,
+            products=around.products,
+        ),
         aggregation=aggregation,
         unique_by=unique_by,
         commitment=commitment,

@@ -60,7 +60,7 @@ def test_a_good_catalogue_has_no_errors():
             "{model: flat, amount: 1, per: 1 s}",
             "x.price.per: expected one of the keys model, amount, round_units, free_records, "
             "free_units, allowance, above_allowance, fee_when_free, minimum_units, aggregate, "
-            "unique_by, discount, commitment, least, most, rounding, "
+            "unique_by, discount, discount_by_usage, commitment, least, most, rounding, "
             "found the unknown key 'per'",
         ),
         ("{model: flat}", "x.price.amount: expected the key amount, found no such key"),

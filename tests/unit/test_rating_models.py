@@ -464,3 +464,61 @@ def test_a_cap_of_the_month_counts_what_was_charged_before_it():
 def test_a_cap_is_never_rounded_up():
     month = month_of("{model: flat, amount: 1, most: {month: 0.055}, rounding: {places: 2}}")
     assert amounts(month, 1, 1) == [D("0.05"), 0]
+
+
+FILMS = """
+plans:
+  p:
+    currency: EUR
+    prices:
+      films: {product: message, price: {model: flat, amount: 1}}
+      x:
+        product: voice
+        price:
+          model: flat
+          amount: 5
+          discount_by_usage: {product: message, reached: [{from: 5, percent: 10}]}
+          %s
+"""
+
+
+def closed(month, rule, days=31):
+    """Return what the close of October asks for under a price with a discount by usage."""
+    found = {key[0].partition(":")[0]: bucket for key, bucket in month.counted.items()}
+    return close_month(
+        rule,
+        charged=found["cap"].amount,
+        units=D(0),
+        days=days,
+        days_of_month=31,
+        used=found["product"],
+        listed=found["listed"],
+    )
+
+
+@pytest.mark.parametrize(("films", "total"), [(4, 50), (5, 45)])
+def test_five_films_take_ten_percent_off_all_calls_of_the_month(films, total):
+    """TV-7: 30.00 of calls before the last film, 20.00 after it."""
+    month = Month(catalogue_of(FILMS % ""))
+    calls = [month.rate(event(s=60)) for _ in range(6)]
+    for _ in range(films):
+        month.rate(event("message", record=1))
+    calls += [month.rate(event(s=60)) for _ in range(4)]
+    assert sum(call.amount + call.restated for call in calls) == total
+    assert [call.restated for call in calls if call.restated] == ([-3] if films == 5 else [])
+    assert closed(month, month.catalogue.plans["p"].offers["voice"].entries[0].rules[0]) is None
+
+
+def test_films_after_the_last_call_are_off_at_the_close():
+    month = Month(catalogue_of(FILMS % ""))
+    assert month.rate(event(s=60)).amount == 5
+    for _ in range(5):
+        month.rate(event("message", record=1))
+    rule = month.catalogue.plans["p"].offers["voice"].entries[0].rules[0]
+    found = closed(month, rule)
+    assert (found.amount, found.comes_to, found.percent) == (D("-0.5"), D("4.5"), 10)
+    with_least = Month(catalogue_of(FILMS % "least: {month: 4.80}"))
+    with_least.counted = month.counted
+    rule = with_least.catalogue.plans["p"].offers["voice"].entries[0].rules[0]
+    found = closed(with_least, rule)
+    assert (found.amount, found.by_usage, found.comes_to) == (D("-0.2"), D("-0.5"), D("4.8"))
