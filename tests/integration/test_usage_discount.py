@@ -129,4 +129,4 @@ def test_it_reconciles(ran):
 def test_the_close_explains_what_it_gives_back(ran):
     said = ran.told["explain"].out
     assert "The account used 5 record of video in the month: 10 % off" in said, said
-    assert "30.0000000000 EUR" in said
+    assert "of 30.00 EUR" in said, said
