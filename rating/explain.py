@@ -6,6 +6,8 @@ import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
 
+import msgspec
+
 from rating.units import plain, readable
 from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import WITHOUT_USAGE, Charge, ExplanationStep
@@ -36,6 +38,7 @@ _MONTHS = (
     "November",
     "December",
 )
+_EXCHANGE = "exchange"
 _ROUNDINGS = {
     "half_up": "half up",
     "half_even": "half to even",
@@ -52,10 +55,15 @@ def sentences(charge: Charge) -> list[str]:
     found = []
     if charge.usage_kind not in WITHOUT_USAGE:
         found.append(f"Used: {readable(Decimal(charge.used), charge.unit)} of {charge.product}.")
+    # Up to the exchange amounts are in the price's own currency.
+    sources = [step[1] for step in charge.explanation if step[0] == _EXCHANGE]
+    priced = msgspec.structs.replace(charge, currency=sources[0]) if sources else charge
     for step in charge.explanation:
         code, *fields = step
+        if code == _EXCHANGE:
+            priced = charge
         say = _SENTENCES.get(code)
-        found.append(_as_it_stands(step) if say is None else say(charge, fields))
+        found.append(_as_it_stands(step) if say is None else say(priced, fields))
     found.append(f"Charge: {_money(charge.amount, charge.currency)}.")
     return found
 
@@ -337,6 +345,14 @@ def _cap(charge: Charge, fields: list[str]) -> str:
     )
 
 
+def _exchange(charge: Charge, fields: list[str]) -> str:
+    source, rate, table, since, *rounding = fields
+    return (
+        f"Exchanged from {source} to {charge.currency} at {rate}, the rate of {table} since {since}. "
+        f"{_round(charge, rounding)}"
+    )
+
+
 def _round(_charge: Charge, fields: list[str]) -> str:
     """One rule and what it keeps after the other."""
     said = []
@@ -389,5 +405,6 @@ _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "least": _least,
     "most": _most,
     "cap": _cap,
+    _EXCHANGE: _exchange,
     "round": _round,
 }

@@ -185,14 +185,12 @@ def _selected_by_time(
 ) -> Selected | Refused:
     """Return the price of the version in force, of the row and of the band."""
     day, minute = local_time(event.started_at_ms, zone=event.zone)
-    for rule in entry.rules:
-        if rule.from_day <= day < rule.to_day:
-            break
-    else:
+    rule = entry.rule_on(day)
+    if rule is None:
         return Refused(
             RefusalReason.NO_TARIFF_IN_FORCE,
-            f"no version of {entry.price_id} is in force at the time of the event. Operator "
-            "action: publish the version that was; then recycle.",
+            f"no version of {entry.price_id} is in force at the time of the event, or no rate of "
+            "exchange for it. Operator action: publish what was; then recycle.",
         )
     model = rule.model
     price: Price

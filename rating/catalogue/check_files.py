@@ -10,12 +10,14 @@ from rating.catalogue.document import (
     Calendar,
     Card,
     CatalogueDocument,
+    ExchangeTable,
     Plan,
     Product,
 )
 from rating.catalogue.errors import CatalogueError, quoted
 from rating.catalogue.read_bands import read_band_set, read_calendars
 from rating.catalogue.read_card import read_rows
+from rating.catalogue.read_exchange import read_exchange_rates
 from rating.catalogue.read_limits import read_limits
 from rating.catalogue.read_plan import PlanReader
 from rating.catalogue.read_products import read_products
@@ -23,7 +25,7 @@ from rating.catalogue.reader import Entry, Reader
 from rating.catalogue.yaml_tree import parse_yaml, under
 from schemas.limit import ChargeLimit
 
-SECTIONS = ("products", "calendars", "bands", "cards", "plans", "limits")
+SECTIONS = ("products", "calendars", "bands", "cards", "exchange_rates", "plans", "limits")
 YAML_ENDINGS = (".yaml", ".yml")
 CARD_ENDING = ".csv"
 
@@ -56,8 +58,10 @@ def check(files: Mapping[str, bytes]) -> Checked:
         )
         for entry in sections["bands"]
     }
-    cards = _read_cards(sections["cards"], texts, bands, errors)
-    plan_reader = PlanReader(products, bands, cards)
+    exchange, files_of_rates = read_exchange_rates(sections["exchange_rates"], texts, errors)
+    files_of_cards = {name: text for name, text in texts.items() if name not in files_of_rates}
+    cards = _read_cards(sections["cards"], files_of_cards, bands, errors)
+    plan_reader = PlanReader(products, bands, cards, exchange)
     plans = {}
     for entry in sections["plans"]:
         plan = plan_reader.read(entry.reader, entry.code, entry.node, entry.field)
@@ -71,7 +75,7 @@ def check(files: Mapping[str, bytes]) -> Checked:
 
     document = None
     if not errors:
-        document = _document(products, calendars, bands, cards, plans, limits)
+        document = _document(products, calendars, bands, cards, exchange, plans, limits)
         for one in untried(document):
             stated = next(entry for entry in sections["plans"] if entry.code == one.plan)
             place = under(stated.node, "prices", one.price)
@@ -87,6 +91,7 @@ def _document(
     calendars: dict[str, Calendar],
     bands: dict[str, BandSet],
     cards: dict[str, Card],
+    exchange: dict[str, ExchangeTable],
     plans: dict[str, Plan],
     limits: dict[str, ChargeLimit],
 ) -> CatalogueDocument:
@@ -95,6 +100,7 @@ def _document(
         calendars=_by_code(calendars),
         bands=_by_code(bands),
         cards=_by_code(cards),
+        exchange_rates=_by_code(exchange),
         plans=_by_code(plans),
         limits=_by_code(limits),
     )
@@ -176,6 +182,12 @@ def _read_cards(
     for file in card_files:
         if file not in named:
             errors.append(
-                CatalogueError(file, 1, "(file)", "an entry of `cards:` that names it", "none")
+                CatalogueError(
+                    file,
+                    1,
+                    "(file)",
+                    "an entry of `cards:` or `exchange_rates:` that names it",
+                    "none",
+                )
             )
     return cards

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rating.catalogue.compile_model import is_of_the_month
 from rating.catalogue.document import (
     AboveAllowance,
     BelowZero,
@@ -65,6 +66,8 @@ def check_together(
         expected = "tiers that begin above what is free: above_allowance: from_start"
         refuse("first_fee_without_usage", expected, "goes_on")
     _check_commitment(refuse, version)
+    if version.exchange is not None:
+        _check_exchange(refuse, values, version, units_allowed=not allowances)
     if version.discount_by_usage is not None:
         _check_usage_discount(refuse, version, allowances)
     if _multiplies(version.rounding):
@@ -93,6 +96,30 @@ def _check_commitment(refuse: _Refuse, version: PriceVersion) -> None:
     most = version.most_month
     if commitment.amount is not None and most is not None and commitment.amount > most:
         refuse("commitment", f"no more than the most of the month, {most}", str(commitment.amount))
+
+
+def _check_exchange(
+    refuse: _Refuse, values: dict[str, Node], version: PriceVersion, *, units_allowed: bool
+) -> None:
+    """What is exchanged at the rate of a day has no month in it."""
+    of_month = is_of_the_month(version) or (
+        isinstance(version.model, PerUnit) and not units_allowed
+    )
+    if of_month:
+        refuse(
+            "exchange", "a price of each record: rates change within a month", "one of the month"
+        )
+    for key in ("discount_by_usage", "aggregate"):
+        if key in values:
+            refuse(key, "no exchange: rates change within a month", key)
+    if _multiplies(version.rounding):
+        refuse("rounding", "a rounding without times, beside a table of rates", "times")
+    for key, bounds in (
+        ("least", (version.least_month,)),
+        ("most", (version.most_day, version.most_month)),
+    ):
+        if any(bound is not None for bound in bounds):
+            refuse(key, "that of an event, beside a table of rates", "one of a day or a month")
 
 
 def _check_usage_discount(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ import msgspec
 from rating.amount import Adjusting, Commitment, amount_of
 from rating.catalogue import document as doc
 from rating.catalogue.compile_bands import compile_bands
+from rating.catalogue.compile_exchange import exchanged
 from rating.catalogue.compile_model import CompileModel, allowance_of, grows, is_of_the_month
 from rating.catalogue.compiled import (
     BandedCall,
@@ -66,10 +67,12 @@ def _compile(document: doc.CatalogueDocument, version: int, rows_of: RowsOf) -> 
         for card in document.cards
     }
     products = {product.code: product for product in document.products}
+    exchange = {table.code: table for table in document.exchange_rates}
     return Catalogue(
         version=version,
         plans={
-            plan.code: _plan(plan, products, CompileModel(bands, cards)) for plan in document.plans
+            plan.code: _plan(plan, products, exchange, CompileModel(bands, cards))
+            for plan in document.plans
         },
         product_types={code: product.product_type for code, product in products.items()},
         limits=document.limits,
@@ -122,7 +125,10 @@ def _last_day(date: dt.date | None) -> int:
 
 
 def _plan(
-    plan: doc.Plan, products: dict[str, doc.Product], compile_model: CompileModel
+    plan: doc.Plan,
+    products: dict[str, doc.Product],
+    exchange: dict[str, doc.ExchangeTable],
+    compile_model: CompileModel,
 ) -> CompiledPlan:
     allowances = {allowance.code: allowance for allowance in plan.allowances}
     entries: dict[str, list[Entry]] = {}
@@ -135,8 +141,11 @@ def _plan(
             cap.period is CounterPeriod.MONTH for _, _, caps in found for cap in caps
         ) or any(version.discount_by_usage is not None for version in price.versions)
         counts_closed = any(closing is not None for _, closing, _ in found)
-        rules = tuple(
-            _rule(
+        rules: list[Rule] = []
+        for version, model, (adjusting, closing, caps) in zip(
+            price.versions, models, found, strict=True
+        ):
+            rule = _rule(
                 price_id,
                 version,
                 {code: allowances[code] for code in version.allowances},
@@ -145,14 +154,12 @@ def _plan(
                 model,
                 _Adjusted(adjusting, closing, _counting_month(caps, counts_month), counts_closed),
             )
-            for version, model, (adjusting, closing, caps) in zip(
-                price.versions, models, found, strict=True
-            )
-        )
+            rules += exchanged(rule, exchange.get(version.exchange or ""))
         entry = Entry(
             price_id=price_id,
             destinations=price.destinations,
-            rules=rules,
+            rules=tuple(rules),
+            from_days=tuple(rule.from_day for rule in rules),
             always=_always(rules),
         )
         entries.setdefault(price.product, []).append(entry)
@@ -166,8 +173,10 @@ def _plan(
     )
 
 
-def _always(rules: tuple[Rule, ...]) -> Rule | None:
+def _always(rules: Sequence[Rule]) -> Rule | None:
     """Return the rule that needs no local time to be selected, if there is one."""
+    if not rules:
+        return None
     first = rules[0]
     in_force = (first.from_day, first.to_day) == (FIRST_DAY, LAST_DAY)
     timeless = not isinstance(first.model, BandedPrice | CardPrice | BandedCall)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from decimal import Decimal
 
 import msgspec
@@ -152,7 +153,16 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     price_id: str
     destinations: tuple[str, ...]  # empty: whatever the destination
     rules: tuple[Rule, ...]  # rising, not overlapping
+    from_days: tuple[int, ...]  # of the rules
     always: Rule | None = None  # the one that holds at every time, whose price has no time in it
+
+    def rule_on(self, day: int) -> Rule | None:
+        """Return the rule in force on a local day."""
+        place = bisect_right(self.from_days, day) - 1
+        if place < 0:
+            return None
+        rule = self.rules[place]
+        return rule if day < rule.to_day else None
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):

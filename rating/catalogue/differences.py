@@ -72,6 +72,10 @@ def _facts(document: CatalogueDocument) -> Iterator[tuple[str, str]]:
         yield f"card {card.code}", _card(card)
         for row in card.rows:
             yield _row_name(card, row), _row(card, row)
+    for table in document.exchange_rates:
+        pair = f"{table.from_currency} in {table.to_currency}"
+        for each in table.rates:
+            yield f"exchange {table.code}, {each.valid_from}", f"{pair} {to_text(each.rate)}"
     for plan in document.plans:
         yield from _plan_facts(plan, units)
     for limit in document.limits:
@@ -205,6 +209,7 @@ def _version(version: PriceVersion, currency: str, unit: str) -> str:
                 for which, amount, period in bounds
                 if amount is not None
             ),
+            f"exchanged by {version.exchange}" if version.exchange else "",
             "" if version.rounding == RoundingRule() else _rounding(version.rounding),
             f"until {version.valid_to}" if version.valid_to else "",
         )

@@ -118,6 +118,22 @@ class Calendar(msgspec.Struct, frozen=True):
     days: tuple[dt.date, ...]  # rising
 
 
+class ExchangeRate(msgspec.Struct, frozen=True, array_like=True):
+    """What a unit of one currency is worth in another, from the start of a local day on."""
+
+    valid_from: dt.date
+    rate: Decimal
+
+
+class ExchangeTable(msgspec.Struct, frozen=True, kw_only=True):
+    """Rates of exchange between two currencies, rising by date; before the first there is none."""
+
+    code: str
+    from_currency: str
+    to_currency: str
+    rates: tuple[ExchangeRate, ...]
+
+
 class CardRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One row of a rate card, as in its file."""
 
@@ -300,6 +316,7 @@ class PriceVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     most_event: Decimal | None = None
     most_day: Decimal | None = None
     most_month: Decimal | None = None
+    exchange: str | None = None  # the table by which its amounts become the plan's currency
     rounding: RoundingRule = RoundingRule()
 
 
@@ -342,5 +359,6 @@ class CatalogueDocument(msgspec.Struct, frozen=True, kw_only=True):
     calendars: tuple[Calendar, ...] = ()
     bands: tuple[BandSet, ...] = ()
     cards: tuple[Card, ...] = ()
+    exchange_rates: tuple[ExchangeTable, ...] = ()
     plans: tuple[Plan, ...]
     limits: tuple[ChargeLimit, ...] = ()

@@ -13,6 +13,7 @@ from rating.catalogue.document import (
     Card,
     CardRow,
     CatalogueDocument,
+    ExchangeTable,
     Plan,
     Product,
 )
@@ -40,6 +41,7 @@ class _Head(msgspec.Struct, frozen=True, kw_only=True):
     calendars: tuple[Calendar, ...]
     bands: tuple[BandSet, ...]
     cards: tuple[_CardHead, ...]
+    exchange_rates: tuple[ExchangeTable, ...] = ()
     plans: tuple[Plan, ...]
     limits: tuple[ChargeLimit, ...]
 
@@ -86,6 +88,7 @@ def document_to_parts(document: CatalogueDocument) -> tuple[bytes, dict[str, byt
         calendars=document.calendars,
         bands=document.bands,
         cards=tuple(cards),
+        exchange_rates=document.exchange_rates,
         plans=document.plans,
         limits=document.limits,
     )
@@ -157,6 +160,7 @@ def document_with_rows(
             Card(code=card.code, currency=card.currency, unit=card.unit, bands=card.bands, rows=())
             for card in head.cards
         ),
+        exchange_rates=head.exchange_rates,
         plans=head.plans,
         limits=head.limits,
     )

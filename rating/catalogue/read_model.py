@@ -11,6 +11,7 @@ from rating.catalogue.document import (
     Call,
     CallRate,
     Card,
+    ExchangeTable,
     Flat,
     Graduated,
     Package,
@@ -63,6 +64,7 @@ class Surroundings:
     cards: dict[str, Card]
     allowances: dict[str, PlanAllowance]
     products: dict[str, Product]
+    exchange: dict[str, ExchangeTable]
 
 
 def is_of_the_month(name: str) -> bool:

@@ -9,6 +9,7 @@ from rating.catalogue.document import (
     BandSet,
     Card,
     Consume,
+    ExchangeTable,
     Plan,
     PlanAllowance,
     PlanPrice,
@@ -32,10 +33,12 @@ class PlanReader:
         products: dict[str, Product],
         bands: dict[str, BandSet],
         cards: dict[str, Card],
+        exchange: dict[str, ExchangeTable],
     ) -> None:
         self._products = products
         self._bands = bands
         self._cards = cards
+        self._exchange = exchange
 
     def read(self, reader: Reader, code: str, node: Node, field: str) -> Plan | None:
         """Return the plan, or None where it is no mapping."""
@@ -123,6 +126,7 @@ class PlanReader:
         around = Surroundings(
             *(self._products[product_code], currency, self._bands, self._cards, allowances),
             self._products,
+            self._exchange,
         )
         if "price" in values:
             price = read_price(reader, values["price"], f"{field}.price", around)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from rating.catalogue.check_price import check_together
@@ -38,6 +39,7 @@ _AROUND = (  # keys that every model may have
     "commitment",
     "least",
     "most",
+    "exchange",
     "rounding",
 )
 
@@ -67,6 +69,9 @@ def read_price(
     )
     if values is None:
         return None
+    exchange = _read_exchange(reader, values.get("exchange"), f"{field}.exchange", around)
+    if exchange:
+        around = replace(around, currency=around.exchange[exchange].from_currency)
     model = read_model(reader, name, node, values, field, around)
     unit = around.product.unit
     allowances = _read_allowances(reader, values.get("allowance"), f"{field}.allowance", around)
@@ -134,6 +139,7 @@ def read_price(
         most_event=bounds.most.get("event"),
         most_day=bounds.most.get("day"),
         most_month=bounds.most.get("month"),
+        exchange=exchange or None,
         rounding=read_rounding(reader, values.get("rounding"), f"{field}.rounding"),
     )
     check_together(
@@ -145,6 +151,21 @@ def read_price(
         allowances=tuple(around.allowances[code] for code in allowances),
     )
     return version
+
+
+def _read_exchange(reader: Reader, node: Node | None, field: str, around: Surroundings) -> str:
+    """Return the code of the table by which the price becomes the plan's currency, if it does."""
+    code = reader.known(
+        node, field, among=around.exchange, what="the code of a table of exchange rates"
+    )
+    if code and node is not None and around.exchange[code].to_currency != around.currency:
+        reader.complain(
+            node,
+            field,
+            expected=f"a table to {around.currency}, as the plan",
+            found=f"{code} to {around.exchange[code].to_currency}",
+        )
+    return code
 
 
 def _units(reader: Reader, values: dict[str, Node], field: str, key: str, unit: str) -> Decimal:

@@ -60,7 +60,7 @@ def test_a_good_catalogue_has_no_errors():
             "{model: flat, amount: 1, per: 1 s}",
             "x.price.per: expected one of the keys model, amount, round_units, free_records, "
             "free_units, allowance, above_allowance, fee_when_free, minimum_units, aggregate, "
-            "unique_by, discount, discount_by_usage, commitment, least, most, rounding, "
+            "unique_by, discount, discount_by_usage, commitment, least, most, exchange, rounding, "
             "found the unknown key 'per'",
         ),
         ("{model: flat}", "x.price.amount: expected the key amount, found no such key"),
@@ -399,7 +399,7 @@ def test_a_code_is_stated_once_over_all_files():
         (b"", "a.yaml:1: (file): expected a mapping such as `plans:`, found nothing"),
         (
             b"- 1\n",
-            "a.yaml:1: (file): expected a mapping with products, calendars, bands, cards, plans, limits, found a",
+            "a.yaml:1: (file): expected a mapping with products, calendars, bands, cards, exchange_rates, plans, limits, found a",
         ),
     ],
     ids=[
@@ -569,7 +569,7 @@ def test_a_card_is_in_the_currency_of_the_plan_and_the_unit_of_the_product():
 def test_a_card_file_that_nothing_names_is_an_error():
     files = {"plans.yaml": textwrap.dedent(GOOD) + PRODUCTS, "old.csv": f"{CARD_HEADER}\n"}
     assert errors_of(files) == [
-        "old.csv:1: (file): expected an entry of `cards:` that names it, found none"
+        "old.csv:1: (file): expected an entry of `cards:` or `exchange_rates:` that names it, found none"
     ]
 
 
