@@ -342,7 +342,7 @@ def test_an_error_of_a_price_names_its_field_and_its_line(price, error):
             plans: {P!: {}}
             """,
             [
-                "plans.yaml:1: tariffs: expected one of the keys products, calendars, bands, cards, "
+                "plans.yaml:1: tariffs: expected one of the keys products, calendars, bands, cards, exchange_rates, "
                 "plans, limits, found the unknown key 'tariffs'",
                 "plans.yaml:2: plans: expected a code of a-z, 0-9, '-', '_' and '.', found 'P!'",
             ],
