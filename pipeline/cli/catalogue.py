@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli import catalogue_schema
 from pipeline.cli.exits import Exit
 from pipeline.cli.help_text import examples
 from pipeline.cli.output import results, tell, write_json
@@ -106,6 +107,9 @@ def publish(context: typer.Context, folder: Folder, as_json: Json = False) -> No
         tell(f"Published {_contents(document)} as version {published.version}.")
     else:
         tell(f"This is what version {published.version} says already: nothing to publish.")
+
+
+catalogue.command(epilog=catalogue_schema.EPILOG)(catalogue_schema.schema)
 
 
 async def _published(settings: Settings) -> CatalogueDocument | None:

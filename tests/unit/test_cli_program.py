@@ -220,6 +220,19 @@ def test_catalogue_check_says_file_line_field_and_what_was_expected(tmp_path, ca
     assert answer["errors"][0]["line"] == 5
 
 
+def test_catalogue_schema_writes_the_schema_and_nothing_else(capsys):
+    assert run(["catalogue", "schema"]) == Exit.OK
+    said = capsys.readouterr()
+    assert said.out == (CHECKOUT / "schemas" / "catalogue.schema.json").read_text()
+    assert said.err == ""
+
+
+def test_the_help_of_catalogue_schema_shows_the_line_that_an_editor_wants(capsys):
+    assert run(["catalogue", "schema", "--help"]) == Exit.OK
+    words = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "# yaml-language-server: $schema=../catalogue.schema.json" in words
+
+
 def test_publishing_a_broken_catalogue_is_refused_before_anything_is_asked(tmp_path, capsys):
     (tmp_path / "plans.yaml").write_text("plans: 3\n")
     assert run(["catalogue", "publish", str(tmp_path)]) == Exit.REFUSED
