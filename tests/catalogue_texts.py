@@ -43,7 +43,10 @@ def catalogue_texts():
         blocks = re.findall(r"^```yaml\n(.*?)^```", document, flags=re.MULTILINE | re.DOTALL)
         texts |= {f"{name}.md {index}": text for index, text in enumerate(blocks)}
     for folder in ("deploy/sample/catalogue", "tests/data/catalogue"):
-        texts |= {str(path): path.read_text() for path in (ROOT / folder).rglob("*.yaml")}
+        texts |= {
+            str(path.relative_to(ROOT)): path.read_text()
+            for path in (ROOT / folder).rglob("*.yaml")
+        }
     texts["the workload of bench"] = tariff.PLANS
     texts["the workload of rate"] = rate_workload.PLANS.decode()
     for path in sorted((ROOT / "tests" / "scenario" / "rating").glob("*.txt")):
