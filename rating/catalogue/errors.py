@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Collection
 from typing import NamedTuple
+
+_ALIKE = 0.8  # one slip in five letters; less, and product:fax is taken for product:data
 
 
 class CatalogueError(NamedTuple):
@@ -26,3 +30,10 @@ def quoted(text: str) -> str:
         return "nothing"
     shown = text if len(text) <= 60 else text[:57] + "..."
     return repr(shown)
+
+
+def suggestion(text: str, among: Collection[str]) -> str:
+    """Return `` (did you mean increments?)`` where one of the names is much like ``text``, so that
+    it can stand behind what was found; empty where none is."""
+    alike = difflib.get_close_matches(text, [str(name) for name in among], n=1, cutoff=_ALIKE)
+    return f" (did you mean {alike[0]}?)" if alike else ""
