@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection
+from difflib import SequenceMatcher
+from fractions import Fraction
 from typing import NamedTuple
 
-_ALIKE = 0.8  # one slip in five letters; less, and product:fax is taken for product:data
+_ALIKE = Fraction(4, 5)  # a slip in five letters; less, and product:fax is taken for product:data
 
 
 class CatalogueError(NamedTuple):
@@ -35,5 +36,11 @@ def quoted(text: str) -> str:
 def suggestion(text: str, among: Collection[str]) -> str:
     """Return `` (did you mean increments?)`` where one of the names is much like ``text``, so that
     it can stand behind what was found; empty where none is."""
-    alike = difflib.get_close_matches(text, [str(name) for name in among], n=1, cutoff=_ALIKE)
-    return f" (did you mean {alike[0]}?)" if alike else ""
+    best = max((str(name) for name in among), key=lambda name: _likeness(text, name), default="")
+    return f" (did you mean {best}?)" if best and _likeness(text, best) >= _ALIKE else ""
+
+
+def _likeness(one: str, other: str) -> Fraction:
+    """Return which share of the letters of both are in both, in their order."""
+    blocks = SequenceMatcher(None, other, one).get_matching_blocks()
+    return Fraction(2 * sum(block.size for block in blocks), len(one) + len(other))
