@@ -31,7 +31,7 @@ from rating.price.bands import BandChoice
 from rating.price.increments import Increments
 from rating.price.tier import Tier
 from rating.price.units import RoundUnits, UnitRounding
-from rating.units import unit_of
+from rating.units import readable, unit_of
 from schemas.decimals import ZERO
 
 _INCREMENTS = re.compile(r"([0-9.]+)/([0-9.]+)")
@@ -92,7 +92,7 @@ def read_model(
         case "percentage":
             _complain_unless_money(reader, node, f"{field}.percent", around)
             return Percentage(
-                percent=reader.amount(values.get("percent"), f"{field}.percent"),
+                percent=reader.percent(values.get("percent"), f"{field}.percent"),
                 fee=_amount_or_none(reader, values, field, "fee"),
             )
         case "package":
@@ -250,7 +250,7 @@ def _read_rates(reader: Reader, node: Node | None, field: str, unit: str) -> tup
                 item,
                 f"{at}.from",
                 expected="the first rate without from, each other one from further on",
-                found=f"from {begins} {unit}" if begins else "no such key",
+                found=f"from {readable(begins, unit)}" if begins else "no such key",
             )
         rates.append(
             CallRate(
@@ -377,7 +377,7 @@ def _read_tiers(
                     upto,
                     f"{tier_field}.upto",
                     expected="more than the tier before it",
-                    found=f"{end} after {start} {unit}",
+                    found=f"{readable(end, unit)} after {readable(start, unit)}",
                 )
             start = end
         tiers.append(tier)
@@ -407,7 +407,7 @@ def _read_tier(
     upto = values.get("upto")
     amount, per = ZERO, None
     if "percent" in values:
-        amount, per = reader.amount(values["percent"], f"{field}.percent"), _HUNDRED
+        amount, per = reader.percent(values["percent"], f"{field}.percent"), _HUNDRED
     elif "amount" in values:
         amount = reader.amount(values["amount"], f"{field}.amount")
     if "per" in values:

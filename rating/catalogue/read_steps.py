@@ -138,7 +138,7 @@ def read_discounts(reader: Reader, node: Node | None, field: str) -> tuple[Decim
     items = reader.items(node, field) if isinstance(node, Sequence) else (node,)
     found: list[Decimal] = []
     for item in items:
-        percent = reader.amount(item, field)
+        percent = reader.percent(item, field)
         if percent > _HUNDRED:
             reader.complain(item, field, expected="a percentage of at most 100", found=str(percent))
         elif len(found) >= _MOST_DISCOUNTS:

@@ -150,7 +150,7 @@ def test_a_good_catalogue_has_no_errors():
         (
             "{model: graduated, per: s, tiers: [{upto: 5, amount: 1}, {upto: 5, amount: 1}, "
             "{amount: 2}]}",
-            "x.price.tiers[2].upto: expected more than the tier before it, found 5 after 5 s",
+            "x.price.tiers[2].upto: expected more than the tier before it, found 5 s after 5 s",
         ),
         (
             "{model: graduated, per: s, tiers: [{upto: 5 GB, amount: 1}, {amount: 2}]}",
@@ -164,6 +164,50 @@ def test_an_error_of_a_price_names_its_field_and_its_line(price, error):
     if price == "[1]":
         error = "x.price: expected a mapping with model, found a list"
     assert errors_of_price(price) == [f"plans.yaml:6: plans.p.prices.{error}"]
+
+
+@pytest.mark.parametrize(
+    ("price", "found"),
+    [
+        ("{model: flat, ammount: 1}", "found the unknown key 'ammount' (did you mean amount?)"),
+        ("{model: flat, amount: 1, colour: red}", "found the unknown key 'colour'"),
+        ("{model: per_units, amount: 1}", "found 'per_units' (did you mean per_unit?)"),
+        ("{model: flat, amount: 1, allowance: minuts}", "found 'minuts' (did you mean minutes?)"),
+        ("{model: flat, amount: 1, allowance: bytes}", "found 'bytes'"),
+        (
+            "{model: flat, amount: 1, rounding: {rule: half-up}}",
+            "expected half_up, half_even, up, down, found 'half-up' (did you mean half_up?)",
+        ),
+        ("{model: flat, amount: 1, discount: 10%}", "expected a percent such as 10, found '10%'"),
+        ("{model: percentage, percent: 1.5 %}", "expected a percent such as 10, found '1.5 %'"),
+        (
+            "{model: graduated, tiers: [{percent: 10%}]}",
+            "tiers[1].percent: expected a percent such as 10, found '10%'",
+        ),
+        (
+            "{model: volume, per: 1 min, tiers: [{upto: 20 min, amount: 1}, {upto: 600 s, amount: 1}, "
+            "{amount: 1}]}",
+            "expected more than the tier before it, found 10 min after 20 min",
+        ),
+        (
+            "{model: call, rates: [{amount: 1, per: 1 min, increment: 1 s}, "
+            "{from: 5 min, amount: 1, per: 1 min, increment: 1 s}, "
+            "{from: 180 s, amount: 1, per: 1 min, increment: 1 s}]}",
+            "each other one from further on, found from 3 min",
+        ),
+    ],
+    ids=[
+        *("a key", "no such key", "a model", "an allowance", "no such allowance", "an option"),
+        *("a discount", "a percentage", "a tier's percent", "tiers", "rates"),
+    ],
+)
+def test_an_error_says_what_was_meant_in_the_units_that_people_write(price, found):
+    plan = (
+        "plans:\n  p:\n    currency: EUR\n    allowances: {minutes: {units: 10 min}}\n"
+        f"    prices: {{x: {{product: voice, price: {price}}}}}\n"
+    )
+    errors = errors_of_yaml(plan)
+    assert any(error.endswith(found) for error in errors), errors
 
 
 @pytest.mark.parametrize(
@@ -183,7 +227,7 @@ def test_an_error_of_a_price_names_its_field_and_its_line(price, error):
                 "plans.yaml:3: plans.p.currency: expected a currency of ISO 4217, such as EUR, "
                 "found 'EURO'",
                 "plans.yaml:5: plans.p.prices.x.product: expected a product code: voice, data, "
-                "found 'vocie'",
+                "found 'vocie' (did you mean voice?)",
                 "plans.yaml:6: plans.p.prices.y.price.amount: expected an amount such as 0.0150, "
                 "found 'x'",
                 "plans.yaml:7: plans.p.color: expected one of the keys currency, prices, name, "
