@@ -6,9 +6,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from rating.amount import amount_of
-from rating.catalogue.compiled import BandedCall, CardPrice, Rule
+from rating.catalogue.compiled import ByEvent, Rule
 from rating.month_cost import first_fee
-from rating.price.bands import BandedPrice
 from rating.price.call import CallPrice
 from rating.price.flat import FlatPrice
 from rating.rounding import rounded
@@ -38,7 +37,7 @@ def close_month(
     due, steps = charged, [rule.price_step]
     if closing.first_fee and not units:
         model = rule.model
-        assert not isinstance(model, BandedCall | BandedPrice | CardPrice | FlatPrice | CallPrice)
+        assert not isinstance(model, ByEvent | FlatPrice | CallPrice)
         fee = amount_of(rule.adjusting, rounding, *first_fee(model))
         due = EXACT.add(due, fee)
         steps.append(("first_fee", to_text(fee)))

@@ -16,6 +16,9 @@ from rating.catalogue.document import (
     Committed,
     Flat,
     Graduated,
+    Matrix,
+    MatrixPrice,
+    MatrixRow,
     Package,
     Percentage,
     PerUnit,
@@ -35,6 +38,7 @@ from rating.local_time import WEEKDAYS
 from rating.price.aggregate import Aggregation
 from rating.price.bands import BandChoice
 from rating.price.increments import Increments
+from rating.price.rate_card import CardChoice
 from rating.price.tier import Tier
 from rating.rounding import RoundingRule
 from rating.units import readable
@@ -70,7 +74,11 @@ def _facts(document: CatalogueDocument) -> Iterator[tuple[str, str]]:
     for card in document.cards:
         yield f"card {card.code}", _card(card)
         for row in card.rows:
-            yield _row_name(card, row), _row(card, row)
+            yield _row_name(card, row), _listed((row.destination, *_row(card, row)))
+    for matrix in document.matrices:
+        yield f"matrix {matrix.code}", _matrix(matrix)
+        for cells in matrix.rows:
+            yield _cells_name(matrix, cells), _listed((cells.name, *_row(matrix, cells)))
     for plan in document.plans:
         yield from _plan_facts(plan, units)
     for limit in document.limits:
@@ -131,12 +139,30 @@ def _row_name(card: Card, row: CardRow) -> str:
     return _listed((f"card {card.code}", f"prefix {row.prefix}", row.band or "", since))
 
 
-def _row(card: Card, row: CardRow) -> str:
+def _matrix(matrix: Matrix) -> str:
+    bands = f"bands {matrix.bands}" if matrix.bands else ""
+    by = f"by {' then '.join(matrix.dimensions)}"
+    return _listed((matrix.currency, f"per {matrix.unit}", by, bands))
+
+
+def _cells_name(matrix: Matrix, row: MatrixRow) -> str:
+    stated = [
+        f"{dimension} {value}"
+        for dimension, value in zip(matrix.dimensions, row.values, strict=True)
+        if value
+    ]
+    since = f"from {row.valid_from}" if row.valid_from else ""
+    cells = stated or ["whatever the event"]
+    return _listed((f"matrix {matrix.code}", *cells, row.band or "", since))
+
+
+def _row(card: Card | Matrix, row: CardRow | MatrixRow) -> tuple[str, ...]:
+    """Return the price of a row and what belongs to it."""
     increments = f"{to_text(row.first_units)}/{to_text(row.following_units)}"
     fee = f"connect fee {to_text(row.connect_fee)}" if row.connect_fee else ""
     until = f"until {row.valid_to}" if row.valid_to else ""
     price = f"{to_text(row.amount)} {card.currency} per {readable(row.per_units, card.unit)}"
-    return _listed((row.destination, price, increments, fee, until))
+    return price, increments, fee, until
 
 
 def _plan_facts(plan: Plan, units: dict[str, str]) -> Iterator[tuple[str, str]]:
@@ -250,7 +276,9 @@ def _model(model: PriceModel, currency: str, unit: str) -> str:
             bands = _bands_of(model.bands, model.bands_by)
             return _listed((per, bands, _increments(model.increments), _fee(model.connect_fee)))
         case RateCardPrice():
-            return _listed((f"rate card {model.card}", _bands_by(model.bands_by)))
+            return _listed((_cards(model), _bands_by(model.bands_by)))
+        case MatrixPrice():
+            return _listed((f"matrix {model.matrix}", _bands_by(model.bands_by)))
         case Flat():
             return f"{to_text(model.amount)} {currency} per event"
         case Percentage():
@@ -278,6 +306,13 @@ def _model(model: PriceModel, currency: str, unit: str) -> str:
             fees = " ".join(f"{band} {to_text(fee)}" for band, fee in model.connect_fees.items())
             by_band = f"connect fee {fees}" if fees else ""
             return _listed((rates, bands, each, _fee(model.connect_fee), by_band))
+
+
+def _cards(model: RateCardPrice) -> str:
+    if len(model.cards) == 1:
+        return f"rate card {model.cards[0]}"
+    longest = ", the longest prefix" if model.choose is CardChoice.LONGEST else ""
+    return f"rate cards {' then '.join(model.cards)}{longest}"
 
 
 def _tier(tier: Tier, unit: str) -> str:

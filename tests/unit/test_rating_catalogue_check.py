@@ -52,7 +52,7 @@ def test_a_good_catalogue_has_no_errors():
     [
         (
             "{model: per_minute}",
-            "x.price.model: expected a price model: per_unit, rate_card, flat, percentage, graduated, volume, package, call, "
+            "x.price.model: expected a price model: per_unit, rate_card, matrix, flat, percentage, graduated, volume, package, call, "
             "found 'per_minute'",
         ),
         ("{amount: 1}", "x.price.model: expected the key model, found no such key"),
@@ -342,7 +342,7 @@ def test_an_error_of_a_price_names_its_field_and_its_line(price, error):
             plans: {P!: {}}
             """,
             [
-                "plans.yaml:1: tariffs: expected one of the keys products, calendars, bands, cards, "
+                "plans.yaml:1: tariffs: expected one of the keys products, calendars, bands, cards, matrices, "
                 "plans, limits, found the unknown key 'tariffs'",
                 "plans.yaml:2: plans: expected a code of a-z, 0-9, '-', '_' and '.', found 'P!'",
             ],
@@ -399,7 +399,7 @@ def test_a_code_is_stated_once_over_all_files():
         (b"", "a.yaml:1: (file): expected a mapping such as `plans:`, found nothing"),
         (
             b"- 1\n",
-            "a.yaml:1: (file): expected a mapping with products, calendars, bands, cards, plans, limits, found a",
+            "a.yaml:1: (file): expected a mapping with products, calendars, bands, cards, matrices, plans, limits, found a",
         ),
     ],
     ids=[
@@ -569,7 +569,8 @@ def test_a_card_is_in_the_currency_of_the_plan_and_the_unit_of_the_product():
 def test_a_card_file_that_nothing_names_is_an_error():
     files = {"plans.yaml": textwrap.dedent(GOOD) + PRODUCTS, "old.csv": f"{CARD_HEADER}\n"}
     assert errors_of(files) == [
-        "old.csv:1: (file): expected an entry of `cards:` that names it, found none"
+        "old.csv:1: (file): expected an entry of `cards:` or `matrices:` "
+        "that names it, found none"
     ]
 
 
