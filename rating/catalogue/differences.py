@@ -146,11 +146,12 @@ def _matrix(matrix: Matrix) -> str:
 
 
 def _cells_name(matrix: Matrix, row: MatrixRow) -> str:
-    stated = [
+    # Sorted: where only the order of the dimensions changes, the rows are the same.
+    stated = sorted(
         f"{dimension} {value}"
         for dimension, value in zip(matrix.dimensions, row.values, strict=True)
         if value
-    ]
+    )
     since = f"from {row.valid_from}" if row.valid_from else ""
     cells = stated or ["whatever the event"]
     return _listed((f"matrix {matrix.code}", *cells, row.band or "", since))

@@ -569,8 +569,7 @@ def test_a_card_is_in_the_currency_of_the_plan_and_the_unit_of_the_product():
 def test_a_card_file_that_nothing_names_is_an_error():
     files = {"plans.yaml": textwrap.dedent(GOOD) + PRODUCTS, "old.csv": f"{CARD_HEADER}\n"}
     assert errors_of(files) == [
-        "old.csv:1: (file): expected an entry of `cards:` or `matrices:` "
-        "that names it, found none"
+        "old.csv:1: (file): expected an entry of `cards:` or `matrices:` that names it, found none"
     ]
 
 
