@@ -198,6 +198,30 @@ def test_a_card_in_front_of_another_for_some_time_only_leaves_it_reached():
     assert "found later after teaser" in found
 
 
+def test_where_the_longest_prefix_counts_a_shorter_one_in_front_takes_nothing():
+    cards = {"short": f"{CARD_HEADER}\n4,World,0.10,60,60,1\n", "standard": STANDARD}
+    assert errors_of("card: [short, standard], choose: longest", **cards) == []
+    (found,) = errors_of("card: [short, standard]", **cards)
+    assert "found standard after short" in found
+
+
+@pytest.mark.parametrize(
+    ("since", "never"), [("2026-11-01", False), ("", True)], ids=["an hour is left", "none is"]
+)
+def test_a_card_in_front_takes_a_prefix_if_it_does_in_all_of_its_bands(since, never):
+    special = (
+        f"{CARD_HEADER},band,valid_from\n4,World,0.06,60,60,60,peak,\n"
+        f"4,World,0.03,60,60,60,off-peak,{since}\n"
+    )
+    text = files_of(plans("card: [special, standard]"))["plans.yaml"].decode() + BANDS
+    files = {
+        "plans.yaml": text.encode(),
+        "special.csv": special.encode(),
+        "standard.csv": STANDARD.encode(),
+    }
+    assert bool(check(files).errors) == never
+
+
 def test_cards_of_one_price_are_in_one_currency_and_unit():
     text = files_of(plans("card: [special, standard]"))["plans.yaml"].decode() + (
         "cards:\n  special: {file: special.csv, currency: GBP, unit: s}\n"

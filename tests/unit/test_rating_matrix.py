@@ -123,6 +123,16 @@ def test_bands_decide_as_on_a_card(choice, local, amount, steps):
     assert [code for code in codes if code.startswith("band")] == steps
 
 
+def test_free_units_take_their_place_in_the_hours_of_a_split_call():
+    text = files(BANDED, price="matrix: m, bands_by: split, allowance: a", **OF_BANDS)
+    plan = text["plans.yaml"].replace(
+        b"currency: EUR, prices", b"currency: EUR, allowances: {a: {units: 2 min}}, prices"
+    )
+    month = Month(compile(document_of({**text, "plans.yaml": plan}), 7))
+    rated = month.rate(usage("4930", local="2026-10-05T17:58", s=240))
+    assert (rated.free, rated.amount) == (120, D("0.20"))  # the two minutes of the peak were free
+
+
 def test_a_row_of_more_specific_values_is_asked_before_one_of_the_band():
     for local, amount in (("2026-10-05T12:00", "0.05"), ("2026-11-05T12:00", "0.20")):
         rated = month(BANDED, **OF_BANDS).rate(usage("4930", local=local, zone="eu"))
