@@ -66,14 +66,13 @@ def read_matrix_rows(
         row = reading.row(line, cells)
         if row is not None:
             rows.append((line, row))
-    if len(errors) > errors_before:
-        return ()
-    if not rows:
-        errors.append(CatalogueError(file, 1, "(file)", "at least one row", "an empty matrix"))
+    if len(errors) == errors_before:
+        errors += _idle_dimensions(file, header[0], dimensions, rows)
+        if not rows:
+            errors.append(CatalogueError(file, 1, "(file)", "at least one row", "an empty matrix"))
     rows.sort(key=_order)
     for _values, group in groupby(rows, key=lambda numbered: numbered[1].values):
         _check_combination(file, list(group), sorted(bands), errors)
-    errors += _idle_dimensions(file, header[0], dimensions, rows)
     return tuple(row for _line, row in rows)
 
 

@@ -214,6 +214,14 @@ def test_what_is_wrong_with_dimensions_is_an_error(dimensions, error):
             ["4: (row): expected each combination once at a time, found the same again, also "
              "valid on line 2"],
         ),
+        (
+            "49,44,a,b,UK,1,60,60,1\n49,44,a,b,Again,2,60,60,1\n49,44,a,c,,2,60,60,1",
+            [
+                "3: (row): expected each combination once at a time, found the same again, also "
+                "valid on line 2",
+                "4: name: expected the name of the combination, found nothing",
+            ],
+        ),
         ("", ["1: (file): expected at least one row, found an empty matrix"]),
         (
             "49,,a,b,UK,1,60,60,1",
