@@ -6,10 +6,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from rating.amount import amount_of
-from rating.catalogue.compiled import BandedCall, CardPrice, Closing, Rule
+from rating.catalogue.compiled import ByEvent, Closing, Rule
 from rating.counting import Totals
 from rating.month_cost import first_fee
-from rating.price.bands import BandedPrice
 from rating.price.call import CallPrice
 from rating.price.flat import FlatPrice
 from rating.rounding import rounded
@@ -77,7 +76,7 @@ def _due(
     # Also where all that was used was free, or given back; not where another version charged for it.
     if closing.first_fee and not units and not comes_to:
         model = rule.model
-        assert not isinstance(model, BandedCall | BandedPrice | CardPrice | FlatPrice | CallPrice)
+        assert not isinstance(model, ByEvent | FlatPrice | CallPrice)
         fee = amount_of(rule.adjusting, rule.rounding, *first_fee(model))
         due = EXACT.add(due, fee)
         steps.append(("first_fee", to_text(fee)))

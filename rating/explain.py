@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
+from rating.dimensions import ATTRIBUTE
 from rating.units import plain, readable
 from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import WITHOUT_USAGE, Charge, ExplanationStep
@@ -100,6 +101,26 @@ def _price(charge: Charge, fields: list[str]) -> str:
 def _prefix(_charge: Charge, fields: list[str]) -> str:
     prefix, destination, card = fields
     return f"The number begins with {prefix}: {destination}, on rate card {card}."
+
+
+def _cards_without(_charge: Charge, fields: list[str]) -> str:
+    cards = "Rate card" if len(fields) == 1 else "Rate cards"
+    have = "has" if len(fields) == 1 else "have"
+    return f"{cards} {', '.join(fields)} {have} no price for the number at that time."
+
+
+def _longest_of(_charge: Charge, fields: list[str]) -> str:
+    return f"The longest prefix on the rate cards {', '.join(fields)} counts."
+
+
+def _matrix(_charge: Charge, fields: list[str]) -> str:
+    """What the row says of each dimension that it names."""
+    code, name, *stated = fields
+    words = [
+        f"{dimension.removeprefix(ATTRIBUTE).replace('_', ' ')} {value}"
+        for dimension, value in zip(stated[::2], stated[1::2], strict=True)
+    ]
+    return f"On matrix {code}: {name} ({', '.join(words) or 'whatever the event says'})."
 
 
 def _band(_charge: Charge, fields: list[str]) -> str:
@@ -367,7 +388,10 @@ def _round(_charge: Charge, fields: list[str]) -> str:
 
 _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "price": _price,
+    "cards_without": _cards_without,
+    "longest_of": _longest_of,
     "prefix": _prefix,
+    "matrix": _matrix,
     "band": _band,
     "band_end": _band_end,
     "no_usage": _no_usage,

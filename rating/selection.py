@@ -8,19 +8,30 @@ import msgspec
 
 from rating.catalogue.compiled import (
     BandedCall,
+    ByEvent,
     CardPrice,
+    CardsPrice,
     Catalogue,
     Entry,
+    MatrixPrice,
     Offer,
     Price,
     Rule,
 )
 from rating.counting import NO_COUNTING, Counter, CounterKind, Counting
-from rating.local_time import local_time, minute_name
+from rating.local_time import local_time
+from rating.looking_up import (
+    band_step,
+    deciding_band,
+    of_card,
+    of_cards,
+    of_matrix,
+    unknown_destination,
+)
 from rating.price.aggregate import Aggregation
-from rating.price.bands import BandChoice, BandedPrice, Bands
+from rating.price.bands import BandChoice, BandedPrice
 from rating.price.call import CallPrice
-from rating.scheduling import call_in_bands, call_on_card
+from rating.scheduling import call_in_bands
 from schemas.decimals import ZERO
 from schemas.ids import digest_of
 from schemas.ledger import ExplanationStep
@@ -28,7 +39,6 @@ from schemas.refusal import RefusalReason, Refused
 from schemas.usage import UsageEvent
 
 _ONE = Decimal(1)
-_SHOWN_DIGITS = 4  # of a destination in a refusal: enough to see the country, no whole number
 
 
 class Selected(msgspec.Struct, frozen=True, gc=False):
@@ -121,7 +131,7 @@ def select_price(offer: Offer, event: UsageEvent, plan_code: str) -> Selected | 
         return Filtered(f"{event.product}: no usage")
     entry = _entry(offer, event.destination)
     if entry is None:
-        return _unknown_destination(f"plan {plan_code}", event.destination)
+        return unknown_destination(f"plan {plan_code} has no price", event.destination)
     rule = entry.always
     if rule is None:
         selected = _selected_by_time(offer, entry, event, used)
@@ -129,7 +139,7 @@ def select_price(offer: Offer, event: UsageEvent, plan_code: str) -> Selected | 
             return selected
         return _counting_values(selected, event)
     price = rule.model
-    assert not isinstance(price, BandedPrice | CardPrice | BandedCall)
+    assert not isinstance(price, ByEvent)
     counting = rule.counting if used or _counts_zero(offer, rule) else NO_COUNTING
     selected = Selected(
         *(offer, rule, price, used, (rule.price_step,), event.subscription_id, counting),
@@ -171,15 +181,6 @@ def _entry(offer: Offer, destination: str | None) -> Entry | None:
     return None
 
 
-def _unknown_destination(where: str, destination: str | None) -> Refused:
-    shown = "the event has none" if not destination else f"{destination[:_SHOWN_DIGITS]}..."
-    return Refused(
-        RefusalReason.UNKNOWN_DESTINATION,
-        f"{where} has no price for this destination: {shown}. Operator action: publish a card "
-        "with its prefix; then recycle.",
-    )
-
-
 def _selected_by_time(
     offer: Offer, entry: Entry, event: UsageEvent, used: Decimal
 ) -> Selected | Refused:
@@ -197,15 +198,15 @@ def _selected_by_time(
     counting = rule.counting
     steps: tuple[ExplanationStep, ...]
     if isinstance(model, CardPrice):
-        found = _of_card(model, event, used, day, minute)
+        found = of_card(model, event, used, day, minute)
         if isinstance(found, Refused):
             return found
         price, named = found
         steps = (rule.price_step, *named)
     elif isinstance(model, BandedPrice):
-        band, at_ms = _band(model.bands, model.choice, event, day, minute)
+        band, at_ms = deciding_band(model.bands, model.choice, event, day, minute)
         price = model.prices[band]
-        steps = (rule.price_step, _band_step(model.choice, band, at_ms, event.zone))
+        steps = (rule.price_step, band_step(model.choice, band, at_ms, event.zone))
         counting = rule.counting_of_band[band]
     elif isinstance(model, BandedCall):
         if model.choice is BandChoice.SPLIT:
@@ -216,9 +217,18 @@ def _selected_by_time(
             )
             steps = (rule.price_step,)
         else:
-            band, at_ms = _band(model.bands, model.choice, event, day, minute)
+            band, at_ms = deciding_band(model.bands, model.choice, event, day, minute)
             price = CallPrice(model.rates[band], model.connect_fees[band])
-            steps = (rule.price_step, _band_step(model.choice, band, at_ms, event.zone))
+            steps = (rule.price_step, band_step(model.choice, band, at_ms, event.zone))
+    elif isinstance(model, CardsPrice | MatrixPrice):
+        if isinstance(model, CardsPrice):
+            found = of_cards(model, event, used, day, minute)
+        else:
+            found = of_matrix(model, event, used, day, minute)
+        if isinstance(found, Refused):
+            return found
+        price, named = found
+        steps = (rule.price_step, *named)
     else:
         price = model
         steps = (rule.price_step,)
@@ -228,45 +238,3 @@ def _selected_by_time(
         *(offer, rule, price, used, steps, event.subscription_id, counting),
         event.started_at_ms,
     )
-
-
-_Found = tuple[Price, tuple[ExplanationStep, ...]]
-
-
-def _of_card(
-    model: CardPrice, event: UsageEvent, used: Decimal, day: int, minute: int
-) -> _Found | Refused:
-    """Return the price of the longest prefix, and the steps that say so."""
-    bands, card = model.bands, model.card
-    band, at_ms = None, event.started_at_ms
-    if bands is not None:
-        band, at_ms = _band(bands, model.choice, event, day, minute)
-    row = card.find(event.destination or "", day=day, band=band)
-    if row is None:
-        return _unknown_destination(f"rate card {card.code}", event.destination)
-    prefix = ("prefix", row.prefix, row.destination, card.code)
-    if band is None:
-        return row.price, (prefix,)
-    if model.choice is not BandChoice.SPLIT:
-        return row.price, (prefix, _band_step(model.choice, band, at_ms, event.zone))
-    assert bands is not None
-    call = call_on_card(card, row, bands, event=event, used_units=used.copy_abs(), day=day)
-    if call is None:
-        return _unknown_destination(f"rate card {card.code}, in all the hours", event.destination)
-    return call, (prefix,)
-
-
-def _band(
-    bands: Bands, choice: BandChoice, event: UsageEvent, day: int, minute: int
-) -> tuple[str, int]:
-    """Return the band that decides, and its instant; a split begins with that of the start."""
-    if choice is not BandChoice.END or event.ended_at_ms is None:
-        return bands.at(day, minute), event.started_at_ms
-    # The end is outside: a call that ends at eight has no part of what begins at eight.
-    last_ms = max(event.started_at_ms, event.ended_at_ms - 1)
-    return bands.at_instant(last_ms, zone=event.zone), last_ms
-
-
-def _band_step(choice: BandChoice, band: str, at_ms: int, zone: str) -> ExplanationStep:
-    code = "band_end" if choice is BandChoice.END else "band"
-    return code, band, minute_name(local_time(at_ms, zone=zone)[1])

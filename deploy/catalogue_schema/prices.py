@@ -4,14 +4,17 @@ from deploy.catalogue_schema.forms import Schema, choice, of, record
 from rating.catalogue import read_month, read_price, read_steps
 from rating.catalogue.document import AboveAllowance
 from rating.catalogue.read_model import MODELS, is_of_the_month
+from rating.catalogue.read_rows_price import MAX_CARDS
 from rating.price.aggregate import Aggregation
 from rating.price.bands import BandChoice
+from rating.price.rate_card import CardChoice
 from rating.price.units import UnitRounding
 from schemas.money import MAX_DECIMAL_PLACES, RATED_DECIMAL_PLACES, Rounding
 
 _MODELS = {
     "per_unit": "One price for every unit (0.08 per 1 min), or one for each band.",
     "rate_card": "The price that a rate card has for the destination: the longest prefix wins.",
+    "matrix": "The price that a matrix has for what the event says: the most specific row wins.",
     "flat": "One price for each event (0.09 a message).",
     "percentage": "A share of the value that the event states (1.5 is 1.5 %), perhaps with a fee. "
     "The unit of the product is the plan's currency.",
@@ -20,6 +23,8 @@ _MODELS = {
     "package": "A price for each package of the month's units (2.00 for each started 1000 record).",
     "call": "A call whose minutes differ: rates by how far into the record a unit lies.",
 }
+
+_WITH_ROWS = ("rate_card", "matrix")  # whose rows have their own fees
 
 _SPLIT = (
     "Which band prices a record that lies in several: that of its start, that of its end, or split: "
@@ -79,7 +84,7 @@ def _steps_of(name: str) -> list[str]:
         without |= {"aggregate", "unique_by", "commitment"}
     if is_of_the_month(name):
         without.add("exchange")
-    if name != "rate_card" and not {"connect_fee", "fee"} & {*MODELS[name][0], *MODELS[name][1]}:
+    if name not in _WITH_ROWS and not {"connect_fee", "fee"} & {*MODELS[name][0], *MODELS[name][1]}:
         without.add("fee_when_free")
     return [key for key in read_price._AROUND if key not in without]
 
@@ -105,7 +110,7 @@ def _rules_of(name: str) -> list[Schema]:
                 "then": {"properties": {"allowance": False}},
             }
         )
-    if "fee_when_free" in _steps_of(name) and name != "rate_card":
+    if "fee_when_free" in _steps_of(name) and name not in _WITH_ROWS:
         fee = "fee" if name == "percentage" else "connect_fee"
         rules.append({"dependentRequired": {"fee_when_free": [fee]}})
     match name:
@@ -176,7 +181,28 @@ _MODEL_KEYS: Schema = {
         "increments", "60/1: the first 60 whole, then every started 1; in the product's unit."
     ),
     "connect_fee": of("amount", "Once for a record of which anything is billed.", 0.05),
-    "card": of("code", "The code of a rate card, in the plan's currency.", "world"),
+    "card": {
+        "description": "The code of a rate card, in the plan's currency; or of several, in the order "
+        "in which they are asked.",
+        "anyOf": [
+            {"$ref": "#/$defs/code"},
+            {
+                "type": "array",
+                "items": {"$ref": "#/$defs/code"},
+                "minItems": 1,
+                "maxItems": MAX_CARDS,
+                "uniqueItems": True,
+            },
+        ],
+        "examples": ["world", ["teaser", "world"]],
+    },
+    "choose": choice(
+        "Which of several cards prices a number that more than one has: the first in the list, or "
+        "the one of the longest prefix.",
+        CardChoice,
+        default=CardChoice.FIRST,
+    ),
+    "matrix": of("code", "The code of a matrix, in the plan's currency.", "roaming"),
     "percent": of("percent", "The share of the value that the event states.", 1.5),
     "fee": of("amount", "Once for each event of which anything is billed.", 0.10),
     "tiers": of("tiers", "From the first unit of the month on; the last tier has no `upto`."),

@@ -1,9 +1,13 @@
 """The sections of a catalogue, and what stands in them; prices are in `prices.py`."""
 
+import re
+
 from deploy.catalogue_schema.forms import Schema, by_code, choice, of, record
 from rating.catalogue import read_bands, read_limits
 from rating.catalogue.document import BelowZero, Consume, Sharing, ZeroUsage
+from rating.catalogue.read_matrix import MAX_DIMENSIONS
 from rating.counting import CounterPeriod
+from rating.dimensions import ATTRIBUTE, FIELDS
 
 SECTIONS: Schema = {
     "products": by_code(
@@ -26,6 +30,20 @@ SECTIONS: Schema = {
         "Rate cards: prices by destination prefix, whose rows are in CSV files.",
         {"$ref": "#/$defs/card"},
         examples=[{"world": {"file": "cards/world.csv", "currency": "EUR", "unit": "s"}}],
+    ),
+    "matrices": by_code(
+        "Prices by more than the number that was called, whose rows are in CSV files.",
+        {"$ref": "#/$defs/matrix"},
+        examples=[
+            {
+                "roaming": {
+                    "file": "matrices/roaming.csv",
+                    "currency": "EUR",
+                    "unit": "s",
+                    "dimensions": ["origin", "destination", "attribute.zone"],
+                }
+            }
+        ],
     ),
     "exchange_rates": by_code(
         "What one currency is worth in another, from day to day; prices name the tables.",
@@ -151,6 +169,29 @@ THINGS: Schema = {
             "bands": of("code", "A set of bands; then the card may have a column `band`.", "hours"),
         },
         required=("file", "currency", "unit"),
+    ),
+    "matrix": record(
+        "Prices by what the event says: its rows are in a CSV file with a column for each dimension, "
+        "name, and the columns of a rate card.",
+        {
+            "file": of("text", "The CSV file, by its name in the folder.", "matrices/roaming.csv"),
+            "currency": of("currency", "That of the plans that use the matrix.", "EUR"),
+            "unit": of("text", "That of the products that are priced by it.", "s"),
+            "bands": of("code", "A set of bands; then the rows may have a column `band`.", "hours"),
+            "dimensions": {
+                "description": "What decides, and in which order: a prefix of origin or destination, "
+                "a service class, an attribute.",
+                "type": "array",
+                "items": {
+                    "type": "string",
+                    "pattern": rf"^({'|'.join(FIELDS)}|{re.escape(ATTRIBUTE)}.+)$",
+                },
+                "minItems": 1,
+                "maxItems": MAX_DIMENSIONS,
+                "uniqueItems": True,
+            },
+        },
+        required=("file", "currency", "unit", "dimensions"),
     ),
     "exchange_table": record(
         "Rates of exchange between two currencies; before the first there is none, and no price.",

@@ -206,7 +206,12 @@ def _show_errors(errors: tuple[CatalogueError, ...]) -> None:
 
 def _contents(document: CatalogueDocument) -> str:
     rows = sum(len(card.rows) for card in document.cards)
+    matrices = ""
+    if document.matrices:
+        cells = sum(len(matrix.rows) for matrix in document.matrices)
+        matrices = f"{len(document.matrices):,} matrices with {cells:,} rows, "
     return (
         f"{len(document.plans):,} plans, {len(document.products):,} products, "
-        f"{len(document.cards):,} rate cards with {rows:,} rows, {len(document.limits):,} limits"
+        f"{len(document.cards):,} rate cards with {rows:,} rows, {matrices}"
+        f"{len(document.limits):,} limits"
     )

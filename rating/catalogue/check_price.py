@@ -10,6 +10,7 @@ from rating.catalogue.document import (
     BelowZero,
     Call,
     Consume,
+    MatrixPrice,
     PerUnit,
     PlanAllowance,
     PriceVersion,
@@ -57,7 +58,7 @@ def check_together(
         for key in ("commitment", "aggregate"):
             if key in values:
                 refuse("connect_fee", f"no {key}, which prices the month as a whole", key)
-    may_have_fee = isinstance(version.model, RateCardPrice) or any(
+    may_have_fee = isinstance(version.model, RateCardPrice | MatrixPrice) or any(
         key in values for key in _HAVE_FEES
     )
     if "fee_when_free" in values and not may_have_fee:
@@ -146,7 +147,7 @@ def _multiplies(rounding: RoundingRule) -> bool:
 
 def _is_split(version: PriceVersion) -> bool:
     model = version.model
-    return isinstance(model, RateCardPrice) and model.bands_by is BandChoice.SPLIT
+    return isinstance(model, RateCardPrice | MatrixPrice) and model.bands_by is BandChoice.SPLIT
 
 
 def restates(version: PriceVersion) -> bool:

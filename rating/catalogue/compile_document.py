@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -14,8 +13,9 @@ from rating.catalogue import document as doc
 from rating.catalogue.compile_bands import compile_bands
 from rating.catalogue.compile_exchange import exchanged
 from rating.catalogue.compile_model import CompileModel, allowance_of, grows, is_of_the_month
+from rating.catalogue.compile_rows import compile_card, compile_matrix, first_day, last_day
 from rating.catalogue.compiled import (
-    BandedCall,
+    ByEvent,
     Cap,
     CardPrice,
     Catalogue,
@@ -23,19 +23,17 @@ from rating.catalogue.compiled import (
     CompiledPlan,
     Entry,
     Free,
+    MatrixPrice,
     Model,
     Offer,
     Rule,
 )
-from rating.catalogue.document_parts import RowsOf, document_with_rows
+from rating.catalogue.document_parts import STATED_ROWS, RowsOf, document_with_rows
 from rating.counting import Counter, CounterKind, CounterPeriod, Counting
-from rating.local_time import day_number
 from rating.month_cost import month_cost
 from rating.price.aggregate import Aggregation
 from rating.price.bands import BandedPrice
-from rating.price.increments import Increments
-from rating.price.per_unit import PerUnitPrice, per_unit_price
-from rating.price.rate_card import FIRST_DAY, LAST_DAY, RateCard, RateCardRow
+from rating.price.rate_card import FIRST_DAY, LAST_DAY
 from rating.rounding import RoundingRule, rounded
 from rating.units import RECORD
 from rating.usage_discount import Reached, UsageDiscount
@@ -55,73 +53,36 @@ def compile_parts(head_json: bytes, chunks: Mapping[str, bytes], version: int) -
 
 def compile(document: doc.CatalogueDocument, version: int) -> Catalogue:
     """Return the catalogue that rates by a document; ``version`` is what charges will name."""
-    return _compile(document, version, lambda card: card.rows)
+    return _compile(document, version, STATED_ROWS)
 
 
 def _compile(document: doc.CatalogueDocument, version: int, rows_of: RowsOf) -> Catalogue:
     bands = compile_bands(document)
     cards = {
         card.code: CardPrice(
-            _rate_card(card.code, rows_of(card)), bands[card.bands] if card.bands else None
+            compile_card(card.code, rows_of.card(card)), bands[card.bands] if card.bands else None
         )
         for card in document.cards
+    }
+    matrices = {
+        matrix.code: MatrixPrice(
+            compile_matrix(matrix, rows_of.matrix(matrix)),
+            matrix.dimensions,
+            bands[matrix.bands] if matrix.bands else None,
+        )
+        for matrix in document.matrices
     }
     products = {product.code: product for product in document.products}
     exchange = {table.code: table for table in document.exchange_rates}
     return Catalogue(
         version=version,
         plans={
-            plan.code: _plan(plan, products, exchange, CompileModel(bands, cards))
+            plan.code: _plan(plan, products, exchange, CompileModel(bands, cards, matrices))
             for plan in document.plans
         },
         product_types={code: product.product_type for code, product in products.items()},
         limits=document.limits,
     )
-
-
-def _rate_card(code: str, rows: Iterable[doc.CardRow]) -> RateCard:
-    # A card has a few hundred different prices, numbers and names; one object for each saves most of
-    # the memory, and the processor finds it in its cache. By
-    # their texts: 0.10 equals 0.1, but the explanation shows each as it is written.
-    prices: dict[tuple[str, ...], PerUnitPrice] = {}
-    all_increments: dict[tuple[str, ...], Increments] = {}
-    numbers: dict[str, Decimal] = {}
-    names: dict[str, str] = {}
-    found = []
-    prefix = ""
-    for row in rows:
-        if row.prefix != prefix:  # rows are sorted by it, and each band has one
-            prefix = row.prefix
-        band = row.band
-        stated = (row.amount, row.per_units, row.first_units, row.following_units, row.connect_fee)
-        key = tuple(map(str, stated))
-        price = prices.get(key)
-        if price is None:
-            amount, per_units, first, following, fee = (
-                numbers.setdefault(text, number) for text, number in zip(key, stated, strict=True)
-            )
-            increments = all_increments.setdefault(key[2:4], Increments(first, following))
-            price = per_unit_price(amount, per_units, increments, fee)
-            prices[key] = price
-        found.append(
-            RateCardRow(
-                prefix,
-                names.setdefault(row.destination, row.destination),
-                price,
-                None if band is None else names.setdefault(band, band),
-                _first_day(row.valid_from),
-                _last_day(row.valid_to),
-            )
-        )
-    return RateCard(code, found)
-
-
-def _first_day(date: dt.date | None) -> int:
-    return FIRST_DAY if date is None else day_number(date)
-
-
-def _last_day(date: dt.date | None) -> int:
-    return LAST_DAY if date is None else day_number(date)
 
 
 def _plan(
@@ -179,7 +140,7 @@ def _always(rules: Sequence[Rule]) -> Rule | None:
         return None
     first = rules[0]
     in_force = (first.from_day, first.to_day) == (FIRST_DAY, LAST_DAY)
-    timeless = not isinstance(first.model, BandedPrice | CardPrice | BandedCall)
+    timeless = not isinstance(first.model, ByEvent)
     return first if in_force and timeless else None
 
 
@@ -268,8 +229,8 @@ def _rule(
         usage_discount=discount,
         caps=caps,
         credits=credits,
-        from_day=_first_day(version.valid_from),
-        to_day=_last_day(version.valid_to),
+        from_day=first_day(version.valid_from),
+        to_day=last_day(version.valid_to),
     )
 
 
@@ -277,7 +238,7 @@ def _free_counts(version: doc.PriceVersion) -> bool:
     """Return whether free units take their place in the rates of a call, or in tiers."""
     above = version.above_allowance
     if above is None:
-        return isinstance(version.model, doc.Call | doc.RateCardPrice)
+        return isinstance(version.model, doc.Call | doc.RateCardPrice | doc.MatrixPrice)
     return above is doc.AboveAllowance.GOES_ON
 
 
@@ -370,7 +331,7 @@ def _commitment(version: doc.PriceVersion, model: Model) -> Commitment | None:
     amount = stated.amount
     if amount is None:
         assert stated.units is not None, "an amount, or units"
-        assert not isinstance(model, BandedPrice | CardPrice | BandedCall)
+        assert not isinstance(model, ByEvent)
         discounted = Adjusting(version.discounts)
         amount = amount_of(discounted, RoundingRule(), *month_cost(model, stated.units))
     return Commitment(amount, stated.overage)

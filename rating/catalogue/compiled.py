@@ -9,15 +9,17 @@ import msgspec
 
 from rating.amount import Adjusting
 from rating.counting import NO_COUNTING, CounterKind, CounterPeriod, Counting
+from rating.dimensions import Reading, reading_of
 from rating.price.aggregate import Aggregation
 from rating.price.allowance import Allowance
 from rating.price.bands import BandChoice, BandedPrice, Bands
 from rating.price.call import CallPrice, Stretch
 from rating.price.flat import FlatPrice
 from rating.price.graduated import GraduatedPrice
+from rating.price.matrix import Matrix
 from rating.price.package import PackagePrice
 from rating.price.per_unit import PerUnitPrice
-from rating.price.rate_card import FIRST_DAY, LAST_DAY, RateCard
+from rating.price.rate_card import FIRST_DAY, LAST_DAY, CardChoice, RateCard
 from rating.price.units import RoundUnits
 from rating.price.volume import VolumePrice
 from rating.rounding import RoundingRule
@@ -36,6 +38,39 @@ class CardPrice:
         self, card: RateCard, bands: Bands | None, choice: BandChoice = BandChoice.START
     ) -> None:
         self.card = card
+        self.bands = bands
+        self.choice = choice
+
+
+class CardsPrice:
+    """Several rate cards, and which of those that have a destination prices it."""
+
+    __slots__ = ("cards", "choose", "codes")
+
+    def __init__(self, cards: tuple[CardPrice, ...], choose: CardChoice) -> None:
+        """``cards``: in the order in which they are asked; all choose their bands alike."""
+        assert len(cards) > 1, "one card is a `CardPrice`"
+        assert len({each.choice for each in cards}) == 1
+        self.cards = cards
+        self.choose = choose
+        self.codes = tuple(each.card.code for each in cards)
+
+
+class MatrixPrice:
+    """A matrix, what it looks at, the bands that its rows name, and which of them prices a record."""
+
+    __slots__ = ("bands", "choice", "dimensions", "matrix", "readings")
+
+    def __init__(
+        self,
+        matrix: Matrix,
+        dimensions: tuple[str, ...],
+        bands: Bands | None,
+        choice: BandChoice = BandChoice.START,
+    ) -> None:
+        self.matrix = matrix
+        self.dimensions = dimensions
+        self.readings: tuple[Reading, ...] = tuple(map(reading_of, dimensions))
         self.bands = bands
         self.choice = choice
 
@@ -62,7 +97,10 @@ class BandedCall:
 Price = PerUnitPrice | FlatPrice | GraduatedPrice | VolumePrice | PackagePrice | CallPrice
 """What one event is priced by, once its band and destination are known."""
 
-Model = Price | BandedPrice | CardPrice | BandedCall
+ByEvent = BandedPrice | BandedCall | CardPrice | CardsPrice | MatrixPrice
+"""What has its price only once the event says when and what it was."""
+
+Model = Price | ByEvent
 
 
 class Free(msgspec.Struct, frozen=True, gc=False):

@@ -16,6 +16,7 @@ from rating.counting import CounterPeriod
 from rating.price.aggregate import Aggregation
 from rating.price.bands import BandChoice
 from rating.price.increments import Increments
+from rating.price.rate_card import CardChoice
 from rating.price.tier import Tier
 from rating.price.units import RoundUnits
 from rating.rounding import RoundingRule
@@ -159,6 +160,32 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[CardRow, ...]  # sorted by prefix, band and validity
 
 
+class MatrixRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One row of a matrix, as in its file."""
+
+    values: tuple[str, ...]  # one for each dimension; empty: whatever the event says
+    name: str
+    amount: Decimal
+    per_units: Decimal
+    first_units: Decimal
+    following_units: Decimal
+    connect_fee: Decimal = ZERO
+    band: str | None = None
+    valid_from: dt.date | None = None
+    valid_to: dt.date | None = None  # exclusive
+
+
+class Matrix(msgspec.Struct, frozen=True, kw_only=True):
+    """Prices of one unit in one currency, by what an event says in several dimensions."""
+
+    code: str
+    currency: str
+    unit: str
+    bands: str | None = None
+    dimensions: tuple[str, ...]  # the first decides first which row is the more specific
+    rows: tuple[MatrixRow, ...]  # sorted by values, band and validity
+
+
 class PerUnit(
     msgspec.Struct, frozen=True, tag_field="model", tag="per_unit", kw_only=True, omit_defaults=True
 ):
@@ -181,9 +208,19 @@ class RateCardPrice(
     kw_only=True,
     omit_defaults=True,
 ):
-    """The price that a rate card has for the destination."""
+    """The price that a rate card, or one of several, has for the destination."""
 
-    card: str
+    cards: tuple[str, ...]  # in the order in which they are asked
+    choose: CardChoice = CardChoice.FIRST
+    bands_by: BandChoice = BandChoice.START
+
+
+class MatrixPrice(
+    msgspec.Struct, frozen=True, tag_field="model", tag="matrix", kw_only=True, omit_defaults=True
+):
+    """The price that a matrix has for what the event says."""
+
+    matrix: str
     bands_by: BandChoice = BandChoice.START
 
 
@@ -265,7 +302,9 @@ class Call(
     increment_rounding: RoundingRule | None = None  # of the cost of one increment
 
 
-PriceModel = PerUnit | RateCardPrice | Flat | Percentage | Graduated | Volume | Package | Call
+PriceModel = (
+    PerUnit | RateCardPrice | MatrixPrice | Flat | Percentage | Graduated | Volume | Package | Call
+)
 
 
 class Committed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -359,6 +398,7 @@ class CatalogueDocument(msgspec.Struct, frozen=True, kw_only=True):
     calendars: tuple[Calendar, ...] = ()
     bands: tuple[BandSet, ...] = ()
     cards: tuple[Card, ...] = ()
+    matrices: tuple[Matrix, ...] = ()
     exchange_rates: tuple[ExchangeTable, ...] = ()
     plans: tuple[Plan, ...]
     limits: tuple[ChargeLimit, ...] = ()

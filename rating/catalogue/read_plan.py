@@ -10,6 +10,7 @@ from rating.catalogue.document import (
     Card,
     Consume,
     ExchangeTable,
+    Matrix,
     Plan,
     PlanAllowance,
     PlanPrice,
@@ -18,27 +19,32 @@ from rating.catalogue.document import (
     Sharing,
 )
 from rating.catalogue.errors import quoted
-from rating.catalogue.read_price import Surroundings, read_price
+from rating.catalogue.reachable import Reach
+from rating.catalogue.read_price import read_price
 from rating.catalogue.reader import Reader
+from rating.catalogue.surroundings import Surroundings
 from rating.catalogue.yaml_tree import Node
 from rating.counting import CounterPeriod
 from rating.units import unit_of
 
 
 class PlanReader:
-    """Reads plans against the products, bands and cards of the catalogue."""
+    """Reads plans against the products, bands, cards and matrices of the catalogue."""
 
     def __init__(
         self,
         products: dict[str, Product],
         bands: dict[str, BandSet],
         cards: dict[str, Card],
+        matrices: dict[str, Matrix],
         exchange: dict[str, ExchangeTable],
     ) -> None:
         self._products = products
         self._bands = bands
         self._cards = cards
         self._exchange = exchange
+        self._matrices = matrices
+        self._reach = Reach(cards, bands)
 
     def read(self, reader: Reader, code: str, node: Node, field: str) -> Plan | None:
         """Return the plan, or None where it is no mapping."""
@@ -124,7 +130,13 @@ class PlanReader:
         if not product_code:
             return None
         around = Surroundings(
-            *(self._products[product_code], currency, self._bands, self._cards, allowances),
+            self._products[product_code],
+            currency,
+            self._bands,
+            self._cards,
+            self._matrices,
+            allowances,
+            self._reach,
             self._products,
             self._exchange,
         )

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from rating.catalogue.check_price import check_together
 from rating.catalogue.document import AboveAllowance, PlanAllowance, PriceVersion
-from rating.catalogue.read_model import MODELS, Surroundings, is_of_the_month, read_model
+from rating.catalogue.read_model import MODELS, is_of_the_month, read_model
 from rating.catalogue.read_month import read_aggregate, read_commitment, read_first_fee
 from rating.catalogue.read_steps import (
     MAX_FREE_RECORDS,
@@ -18,11 +18,10 @@ from rating.catalogue.read_steps import (
 )
 from rating.catalogue.read_usage_discount import read_usage_discount
 from rating.catalogue.reader import Reader, YesNo
+from rating.catalogue.surroundings import Surroundings
 from rating.catalogue.yaml_tree import Node, Sequence
 from rating.price.aggregate import Aggregation
 from schemas.decimals import ZERO
-
-__all__ = ["Surroundings", "read_price"]
 
 _AROUND = (  # keys that every model may have
     "round_units",

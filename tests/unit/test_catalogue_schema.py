@@ -60,6 +60,7 @@ NEEDED = {
     "volume": {"per": "1 min", "tiers": [{"amount": 1}]},
     "package": {"size": "10 min", "amount": 1},
     "call": {"rates": RATES},
+    "matrix": {"matrix": "grid"},
 }
 VALUES = {
     "amount": 2,
@@ -67,6 +68,8 @@ VALUES = {
     "bands": "hours",
     "bands_by": "end",
     "card": "world",
+    "choose": "longest",
+    "matrix": "grid",
     "connect_fee": 0.05,
     "fee": 1,
     "first_fee_without_usage": "yes",
@@ -105,6 +108,9 @@ BESIDE = {  # what a key needs beside it; None: what it cannot stand beside
     ("call", "bands_by"): {"bands": "hours", "rates": {"peak": RATES, "off-peak": RATES}},
     ("volume", "allowance"): {"allowance": "minutes"},
     ("rate_card", "exchange"): {"card": "dollars"},
+    ("rate_card", "choose"): {"card": ["special", "world"]},
+    ("matrix", "exchange"): {"matrix": "grid-dollars"},
+    ("matrix", "bands_by"): {"matrix": "grid-banded"},
     **{(name, "fee_when_free"): {"connect_fee": 0.05} for name in ("per_unit", "call")},
     ("percentage", "fee_when_free"): {"fee": 1},
     **{(name, "unique_by"): {"aggregate": "unique"} for name in MODELS},
@@ -123,6 +129,20 @@ def price_text(price):
                 "voice": {"type": "t", "usage_kind": "voice", "unit": money if of_money else "s"},
                 "film": {"type": "t", "usage_kind": "film", "unit": "record"},
             },
+            "matrices": {
+                f"grid{suffix}": {
+                    "file": "grid.csv",
+                    "unit": "s",
+                    "currency": "EUR",
+                    "dimensions": ["service_class"],
+                    **more,
+                }
+                for suffix, more in (
+                    ("", {}),
+                    ("-dollars", {"currency": "USD"}),
+                    ("-banded", {"bands": "hours"}),
+                )
+            },
             "exchange_rates": {
                 "usd": {
                     "from": "USD",
@@ -134,6 +154,7 @@ def price_text(price):
             "cards": {
                 "world": {"file": "world.csv", "currency": "EUR", "unit": "s"},
                 "dollars": {"file": "world.csv", "currency": "USD", "unit": "s"},
+                "special": {"file": "special.csv", "currency": "EUR", "unit": "s"},
                 "banded": {"file": "world.csv", "currency": "EUR", "unit": "s", "bands": "hours"},
             },
             "plans": {
@@ -153,7 +174,11 @@ def price_text(price):
 def errors_of(text):
     """Return what the reader has against a catalogue."""
     card = f"{CARD_HEADER}\n49,Germany,0.02,60,60,1\n".encode()
-    return check({"plans.yaml": text.encode(), "world.csv": card}).errors
+    special = f"{CARD_HEADER}\n491,Special,0.01,60,60,1\n".encode()
+    grid = b"service_class,name,price,per_units,first_units,following_units\ngold,Gold,1,60,60,60\n"
+    files = {"world.csv": card, "special.csv": special, "grid.csv": grid}
+    named = {name: content for name, content in files.items() if name in text}
+    return check({"plans.yaml": text.encode(), "world.csv": card, **named}).errors
 
 
 def with_key(model, key):
@@ -212,6 +237,7 @@ PRICE = r"plans\.p\.prices\.x(\.versions\[1\])?\.price"
 MAPPINGS = {
     r"products\.\w+": "product",
     r"cards\.\w+": "card",
+    r"matrices\.[\w-]+": "matrix",
     r"exchange_rates\.\w+": "exchange_table",
     r"exchange_rates\.\w+\.rates\[\d\]": "exchange_rate",
     r"plans\.p": "plan",
@@ -347,7 +373,10 @@ WRONG = {
 
 
 def test_what_the_wrong_ones_are_made_of_is_right():
-    assert errors_of(GOOD)[0].expected == "an entry of `cards:` or `exchange_rates:` that names it"
+    assert (
+        errors_of(GOOD)[0].expected
+        == "an entry of `cards:`, `matrices:` or `exchange_rates:` that names it"
+    )
     assert len(errors_of(GOOD)) == 1, "but for the card, which it does not have"
     assert wrong_in(GOOD) == []
 

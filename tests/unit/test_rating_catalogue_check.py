@@ -52,7 +52,7 @@ def test_a_good_catalogue_has_no_errors():
     [
         (
             "{model: per_minute}",
-            "x.price.model: expected a price model: per_unit, rate_card, flat, percentage, graduated, volume, package, call, "
+            "x.price.model: expected a price model: per_unit, rate_card, matrix, flat, percentage, graduated, volume, package, call, "
             "found 'per_minute'",
         ),
         ("{amount: 1}", "x.price.model: expected the key model, found no such key"),
@@ -386,7 +386,7 @@ def test_an_error_says_what_was_meant_in_the_units_that_people_write(price, foun
             plans: {P!: {}}
             """,
             [
-                "plans.yaml:1: tariffs: expected one of the keys products, calendars, bands, cards, exchange_rates, "
+                "plans.yaml:1: tariffs: expected one of the keys products, calendars, bands, cards, matrices, exchange_rates, "
                 "plans, limits, found the unknown key 'tariffs'",
                 "plans.yaml:2: plans: expected a code of a-z, 0-9, '-', '_' and '.', found 'P!'",
             ],
@@ -443,7 +443,7 @@ def test_a_code_is_stated_once_over_all_files():
         (b"", "a.yaml:1: (file): expected a mapping such as `plans:`, found nothing"),
         (
             b"- 1\n",
-            "a.yaml:1: (file): expected a mapping with products, calendars, bands, cards, exchange_rates, plans, limits, found a",
+            "a.yaml:1: (file): expected a mapping with products, calendars, bands, cards, matrices, exchange_rates, plans, limits, found a",
         ),
     ],
     ids=[
@@ -613,7 +613,7 @@ def test_a_card_is_in_the_currency_of_the_plan_and_the_unit_of_the_product():
 def test_a_card_file_that_nothing_names_is_an_error():
     files = {"plans.yaml": textwrap.dedent(GOOD) + PRODUCTS, "old.csv": f"{CARD_HEADER}\n"}
     assert errors_of(files) == [
-        "old.csv:1: (file): expected an entry of `cards:` or `exchange_rates:` that names it, found none"
+        "old.csv:1: (file): expected an entry of `cards:`, `matrices:` or `exchange_rates:` that names it, found none"
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rating.catalogue.differences.cards import card_differences
 from rating.catalogue.differences.difference import Difference, Kind
+from rating.catalogue.differences.matrices import matrix_differences
 from rating.catalogue.differences.plans import plan_differences
 from rating.catalogue.differences.things import (
     band_differences,
@@ -27,6 +28,7 @@ def diff(old: CatalogueDocument, new: CatalogueDocument) -> list[Difference]:
         *calendar_differences(old, new),
         *band_differences(old, new),
         *card_differences(old, new),
+        *matrix_differences(old, new),
         *exchange_differences(old, new),
         *plan_differences(old, new),
         *limit_differences(old, new),

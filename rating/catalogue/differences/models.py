@@ -11,6 +11,7 @@ from rating.catalogue.document import (
     CallRate,
     Flat,
     Graduated,
+    MatrixPrice,
     Package,
     Percentage,
     PerUnit,
@@ -20,6 +21,7 @@ from rating.catalogue.document import (
 )
 from rating.price.bands import BandChoice
 from rating.price.increments import Increments
+from rating.price.rate_card import CardChoice
 from rating.price.tier import Tier
 from rating.rounding import RoundingRule
 from rating.units import plain, readable
@@ -60,7 +62,14 @@ def model_parts(
                 money("connect fee", model.connect_fee or None, currency),
             ]
         case RateCardPrice():
-            return [words("rate card", model.card), _bands_by(model.bands_by)]
+            longest = model.choose is CardChoice.LONGEST
+            return [
+                words("rate card", ", then ".join(model.cards)),
+                words("choose", "the longest prefix" if longest else "", default="the first"),
+                _bands_by(model.bands_by),
+            ]
+        case MatrixPrice():
+            return [words("matrix", model.matrix), _bands_by(model.bands_by)]
         case Flat():
             number = to_text(model.amount)
             said = f"{number} {currency} per event"

@@ -10,7 +10,15 @@ import msgspec
 
 from rating.catalogue import document as doc
 from rating.catalogue.compile_document import compile
-from rating.catalogue.compiled import BandedCall, CardPrice, Offer, Price, Rule
+from rating.catalogue.compiled import (
+    BandedCall,
+    CardPrice,
+    CardsPrice,
+    MatrixPrice,
+    Offer,
+    Price,
+    Rule,
+)
 from rating.charging import NoCount, charge_after
 from rating.closing import close_month
 from rating.counting import Counter, CounterKind, Counting, Totals
@@ -28,7 +36,7 @@ _USED = Decimal("98765432109876.54321098765432")
 _BEFORE = Decimal("98765432109876543210987654.3210987654321098765432109876")
 
 
-class Untried(NamedTuple):
+class Infeasible(NamedTuple):
     """A price that cannot be calculated with."""
 
     plan: str
@@ -37,13 +45,14 @@ class Untried(NamedTuple):
     found: str
 
 
-def untried(document: doc.CatalogueDocument) -> list[Untried]:
+def infeasible(document: doc.CatalogueDocument) -> list[Infeasible]:
     """Return the prices of a document that fail where usage has as many digits as it may have.
 
-    The rows of cards are not among them: each is checked where it is read.
+    The rows of cards and matrices are not among them: each is checked where it is read.
     """
     cards = tuple(msgspec.structs.replace(card, rows=()) for card in document.cards)
-    whole = msgspec.structs.replace(document, cards=cards)
+    matrices = tuple(msgspec.structs.replace(matrix, rows=()) for matrix in document.matrices)
+    whole = msgspec.structs.replace(document, cards=cards, matrices=matrices)
     if _why(whole) is None:
         return []
     found = []
@@ -52,7 +61,7 @@ def untried(document: doc.CatalogueDocument) -> list[Untried]:
             alone = msgspec.structs.replace(plan, prices=(price,))
             why = _why(msgspec.structs.replace(whole, plans=(alone,)))
             if why is not None:
-                found.append(Untried(plan.code, price.code, *why))
+                found.append(Infeasible(plan.code, price.code, *why))
     return found
 
 
@@ -119,7 +128,7 @@ def _prices(rule: Rule) -> Iterator[tuple[Price, Counting]]:
     elif isinstance(model, BandedCall):
         for band, rates in model.rates.items():
             yield CallPrice(rates, model.connect_fees[band]), rule.counting
-    elif isinstance(model, CardPrice):
+    elif isinstance(model, CardPrice | CardsPrice | MatrixPrice):
         yield per_unit_price(_USED, _ONE, Increments(_ONE, _ONE), _USED), rule.counting
     elif rule.unique_by:
         place = rule.tier_place + 1
