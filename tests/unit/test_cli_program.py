@@ -109,6 +109,7 @@ READING = (
     "topics list",
     "catalogue check",
     "catalogue diff",
+    "catalogue test",
     "decode",
     "verify",
     "explain",

@@ -7,6 +7,7 @@ from rating.catalogue import compile
 from rating.catalogue.check_files import SECTIONS
 from rating.catalogue.read_card import COLUMNS
 from rating.explain import sentences
+from rating.scenario import run_folder
 from tests.rating_builders import Month, catalogue_of, charge_of, document_of, event
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -24,6 +25,15 @@ def test_the_blocks_of_the_reference_are_a_catalogue_without_errors():
     document = document_of({"all.yaml": yaml.encode(), "cards/world.csv": card.encode()})
     month = Month(compile(document, 1), "business")
     assert month.rate(event("data", B=15_000_000_000)).price_id == "business/data"
+
+
+def test_the_scenario_of_the_reference_is_as_the_blocks_cost():
+    (card,) = blocks(REFERENCE, "csv")
+    scenario = next(text for text in blocks(REFERENCE, "text") if "Scenario: " in text)
+    yaml = "".join(blocks(REFERENCE, "yaml"))
+    files = {"all.yaml": yaml, "cards/world.csv": card, "a.scenario": scenario}
+    result = run_folder({name: text.encode() for name, text in files.items()})
+    assert result.passed, [*map(str, result.errors), *map(str, result.failures)]
 
 
 def test_the_example_of_pricing_is_a_catalogue_without_errors():
