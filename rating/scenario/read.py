@@ -17,7 +17,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
-from zoneinfo import ZoneInfoNotFoundError
 
 from rating.catalogue.currencies import CURRENCIES
 from rating.catalogue.errors import CatalogueError, quoted
@@ -126,7 +125,7 @@ class _Reading:
             self._complain(heading.number, "Account", expected, currency)
         try:
             zone_info(zone)
-        except (ZoneInfoNotFoundError, ValueError):
+        except (KeyError, ValueError, OSError):
             expected = "a zone such as Europe/Berlin"
             self._complain(heading.number, "Account", expected, zone)
             return

@@ -9,6 +9,7 @@ from decimal import Decimal
 from rating.catalogue.currencies import CURRENCIES
 from rating.catalogue.errors import quoted
 from rating.scenario.statements import StatedAmount, StatedUnits
+from rating.trial import local_instant_ms
 from rating.units import convert, convertible
 from schemas.decimals import EXACT, parse_decimal
 from schemas.money import MAX_DECIMAL_PLACES
@@ -91,13 +92,12 @@ def instant_of(date: dt.date, time: str | None, *, zone: str) -> int:
         raise Unread("a time such as 12:00, 12:00:30 or '12:00 UTC'", time)
     if match[2]:
         return to_ms(dt.datetime.combine(date, clock, dt.UTC))
-    local = dt.datetime.combine(date, clock, zone_info(zone))
-    first, second = (local.replace(fold=fold).astimezone(dt.UTC) for fold in (0, 1))
-    if first != second:
+    at_ms = local_instant_ms(dt.datetime.combine(date, clock), zone=zone)
+    if at_ms is None:
         raise Unread(
             f"a time that {zone} has once on {date}; say it in UTC, as 'at 00:30 UTC'", time
         )
-    return to_ms(first)
+    return at_ms
 
 
 def duration_ms(text: str) -> int:

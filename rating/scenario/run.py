@@ -19,17 +19,15 @@ from rating.scenario.statements import (
     TotalLine,
     UsageLine,
 )
-from rating.trial import Trial
+from rating.trial import Trial, measured, usage_event
 from rating.units import RECORD, convert, convertible, readable
 from schemas.decimals import EXACT, ZERO
-from schemas.ids import digest_of
 from schemas.ledger import WITHOUT_USAGE, Charge
 from schemas.money import round_amount
 from schemas.refusal import Refused
-from schemas.usage import RETAIL, Provenance, UsageEvent
+from schemas.usage import UsageEvent
 
 _ACCOUNT_ID = "account"
-_SOURCE = "scenario"
 _ONE = Decimal(1)
 
 
@@ -136,45 +134,36 @@ class _Running:
         if unit == RECORD and stated.used != (StatedUnits(_ONE, RECORD),):
             expected = "'1 record', for each event counts as one; '3 x 1 record' is three events"
             return self._failure(stated, [Mismatch(expected, _as_written(stated.used))], ())
+        quantities = measured(stated.used, unit=unit)
+        if quantities is None:
+            expected = f"one quantity that {unit} measures"
+            return self._failure(stated, [Mismatch(expected, _as_written(stated.used))], ())
         came: list[_Came] = []
         for _ in range(stated.times):
             plan = self._account.plan_of(stated.subscription_id)
-            event = self._event(stated, unit)
+            event = self._event(stated, quantities)
             came.append(self._trial.rate(event, plan=plan, currency=self._account.currency))
         charges = [charge for one in came if isinstance(one, tuple) for charge in one]
         self._charges += [(stated.line, charge) for charge in charges]
         return self._failure(stated, _mismatches(stated, came, charges), _why(came[-1]))
 
-    def _event(self, stated: UsageLine, unit: str | None) -> UsageEvent:
+    def _event(self, stated: UsageLine, quantities: Mapping[str, Decimal]) -> UsageEvent:
         self._events += 1
-        number = str(self._events)
-        quantities: dict[str, Decimal] = {}
-        for used in stated.used:
-            fits = unit is not None and convertible(used.unit, to=unit)
-            name = unit if fits and unit is not None else used.unit
-            quantities[name] = convert(used.quantity, used.unit, to=name)
-        return UsageEvent(
-            tenant="",
-            identity=digest_of(_SOURCE.encode(), number.encode()),
-            content_hash=b"",
-            run=RETAIL,
-            rating_key=_ACCOUNT_ID,
-            source=_SOURCE,
-            record_id=number,
-            account_id=_ACCOUNT_ID,
-            subscription_id=stated.subscription_id,
+        return usage_event(
             product=stated.product,
             usage_kind="usage",
             started_at_ms=stated.started_at_ms,
             ended_at_ms=stated.ended_at_ms,
             zone=self._account.zone,
             quantities=quantities,
+            account_id=_ACCOUNT_ID,
+            subscription_id=stated.subscription_id,
+            source="scenario",
+            record_id=str(self._events),
             origin=stated.origin,
             destination=stated.destination,
             service_class=stated.service_class,
             attributes=stated.attributes,
-            provenance=Provenance(0, 0, 0, _SOURCE, 0),
-            batch=0,
         )
 
 

@@ -208,6 +208,11 @@ CHARGED = "8 GB of data, charge 8.00 EUR"
         ),
         ("close of 2026-10, charge 2.00 EUR\ntotal 3.00 EUR", "charge 2.00 EUR", "charge 3.00 EUR"),
         (
+            "1 min and 60 s of voice to 49, charge 0.10 EUR\ntotal 0.00 EUR",
+            "one quantity that s measures",
+            "1 min and 60 s",
+        ),
+        (
             "3 record of message, charge 0.27 EUR\ntotal 0.00 EUR",
             "'1 record', for each event counts as one; '3 x 1 record' is three events",
             "3 record",
