@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,9 +114,11 @@ def rate(
 
 
 def _month(text: str) -> tuple[int, int]:
-    year, _, month = text.partition("-")
-    if len(year) == 4 and year.isdigit() and month.isdigit() and 1 <= int(month) <= 12:
-        return int(year), int(month)
+    from rating.trial import YEARS
+
+    match = re.fullmatch("([0-9]{4})-([0-9]{2})", text)
+    if match and int(match[1]) in YEARS and 1 <= int(match[2]) <= 12:
+        return int(match[1]), int(match[2])
     raise typer.BadParameter(
         f"{text!r} is no month; write one such as 2026-10", param_hint="--close"
     )

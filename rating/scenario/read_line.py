@@ -34,14 +34,14 @@ _ON = re.compile(
     r"(?: until (?:(?P<end_date>\S+) at )?(?P<end>\S+(?: UTC)?)| lasting (?P<lasting>.+))?"
 )
 _USED = re.compile(
-    r"(?:(?P<times>[1-9]\d{0,6}) x )?(?P<used>.+?) of (?P<product>[\w.-]+)(?P<rest>(?: .+)?)"
+    r"(?:(?P<times>[1-9][0-9]{0,5}) x )?(?P<used>.+?) of (?P<product>[\w.-]+)(?P<rest>(?: .+)?)"
 )
 _ABOUT = re.compile(
     r" (?P<word>to|from|by|in class|with) "
     r'(?P<value>[^\s="]+(?:=(?:"[^"]*"|[^\s"]+)(?: and [^\s="]+=(?:"[^"]*"|[^\s"]+))*)?)'
 )
 _ATTRIBUTE = re.compile(r'([^\s="]+)=(?:"([^"]*)"|([^\s"]+))')
-_DIGITS = re.compile(r"\d+")
+_DIGITS = re.compile(r"[0-9]+")
 _TOTAL = re.compile(r"total(?: by (\S+))? (.+)")
 _CLOSE = re.compile(r"close of (\S+), charge (.+)")
 

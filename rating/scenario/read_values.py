@@ -9,19 +9,20 @@ from decimal import Decimal
 from rating.catalogue.currencies import CURRENCIES
 from rating.catalogue.errors import quoted
 from rating.scenario.statements import StatedAmount, StatedUnits
-from rating.trial import local_instant_ms
+from rating.trial import YEARS, local_instant_ms
 from rating.units import convert, convertible
 from schemas.decimals import EXACT, parse_decimal
 from schemas.money import MAX_DECIMAL_PLACES
 from schemas.period import to_ms, zone_info
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_TIME = re.compile(r"(\d{2}:\d{2}(?::\d{2}(?:\.\d{3})?)?)( UTC)?")
-_MONTH = re.compile(r"(\d{4})-(\d{2})")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME = re.compile(r"([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{3})?)?)( UTC)?")
+_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 _UNITS = re.compile(r"(\S+) (\S+)")
-_AMOUNT = re.compile(r"(-?\d+\.\d+) (\S+)")
+_AMOUNT = re.compile(r"(-?[0-9]+\.[0-9]+) (\S+)")
 _NOON = dt.time(12)
 _MS = Decimal(1000)
+_LONGEST_MS = 400 * 86_400_000
 
 
 class Unread(Exception):
@@ -56,19 +57,23 @@ def amount_of(text: str) -> StatedAmount:
 def date_of(text: str) -> dt.date:
     """Return ``2026-10-05``."""
     try:
-        if _DATE.fullmatch(text):
-            return dt.date.fromisoformat(text)
+        date = dt.date.fromisoformat(text) if _DATE.fullmatch(text) else None
     except ValueError:
-        pass
-    raise Unread("a date such as 2026-10-05", text)
+        date = None
+    if date is None or date.year not in YEARS:
+        raise Unread("a date such as 2026-10-05", text)
+    return date
 
 
 def month_of(text: str, *, zone: str) -> int:
     """Return the first instant of ``2026-10``, in UTC milliseconds."""
-    match = _MONTH.fullmatch(text)
-    if match is None or not 1 <= int(match[2]) <= 12:
+    try:
+        first = date_of(f"{text}-01") if _MONTH.fullmatch(text) else None
+    except Unread:
+        first = None
+    if first is None:
         raise Unread("a month such as 2026-10", text)
-    return day_start(dt.date(int(match[1]), int(match[2]), 1), zone=zone)
+    return day_start(first, zone=zone)
 
 
 def day_start(date: dt.date, *, zone: str) -> int:
@@ -106,6 +111,6 @@ def duration_ms(text: str) -> int:
     if not convertible(stated.unit, to="s") or stated.quantity < 0:
         raise Unread("a duration such as '6 min'", text)
     ms = EXACT.multiply(convert(stated.quantity, stated.unit, to="s"), _MS)
-    if ms != ms.to_integral_value():
-        raise Unread("a duration of whole milliseconds", text)
+    if ms != ms.to_integral_value() or ms > _LONGEST_MS:
+        raise Unread("a duration of whole milliseconds, of at most 400 days", text)
     return int(ms)

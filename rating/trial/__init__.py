@@ -5,11 +5,12 @@ from rating.trial.read_json import NotJson, Value, values_in
 from rating.trial.sums import Sum, Sums
 from rating.trial.tallies import Tallies, Tally
 from rating.trial.trial import NOT_PUBLISHED, Member, Trial
-from rating.trial.usage import local_instant_ms, measured, usage_event
+from rating.trial.usage import YEARS, local_instant_ms, measured, usage_event
 
 __all__ = [
     "FIELDS",
     "NOT_PUBLISHED",
+    "YEARS",
     "Defaults",
     "EventReader",
     "Member",

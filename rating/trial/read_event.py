@@ -12,7 +12,7 @@ from rating.catalogue.compiled import Catalogue
 from rating.catalogue.currencies import CURRENCIES
 from rating.catalogue.document import Product
 from rating.catalogue.errors import CatalogueError, quoted
-from rating.trial.usage import local_instant_ms, measured, usage_event
+from rating.trial.usage import YEARS, local_instant_ms, measured, usage_event
 from rating.units import RECORD
 from schemas.decimals import parse_decimal
 from schemas.period import to_ms, zone_info
@@ -25,7 +25,7 @@ FIELDS = (
 )
 """All that an event may say; the first two it must."""
 
-_DIGITS = re.compile(r"\d+")
+_DIGITS = re.compile(r"[0-9]+")
 _ACCOUNT = "account"
 _SUBSCRIPTION = "s-1"
 _SOURCE = "trial"
@@ -188,6 +188,9 @@ class _Reading:
         except ValueError:
             expected = "a time such as 2026-10-05T12:00:00, or with Z or +02:00 behind it"
             self.complain(field, expected, text)
+            return None
+        if moment.year not in YEARS:
+            self.complain(field, f"a year from {YEARS[0]} to {YEARS[-1]}", text)
             return None
         if moment.tzinfo is not None:
             return to_ms(moment.astimezone(dt.UTC))

@@ -78,6 +78,21 @@ def values_in(lines: Iterable[bytes]) -> Iterator[Value | NotJson]:
         return
 
 
+def _decoded_value(text: str, at: int) -> tuple[object, int]:
+    """Return the value at a place, and where it ends."""
+    try:
+        value, end = _DECODER.raw_decode(text, at)
+    except RecursionError:
+        raise _Refused("flat fields", "lists or objects inside each other without end") from None
+    if "\\u" in text[at:end]:
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            half = f"\\u{ord(error.object[error.start]):04x}"
+            raise _Refused("whole characters", f"half of one: {half}") from None
+    return value, end
+
+
 def _is_whole(first_line: str) -> bool:
     """Return whether the first line is no value, but the beginning of one, or of a list."""
     text = first_line.strip()
@@ -104,7 +119,7 @@ def _lines(numbered: Iterator[tuple[int, bytes]]) -> Iterator[Value | NotJson]:
 def _value(number: int, line: str) -> Value | NotJson:
     text = line.strip()
     try:
-        value, end = _DECODER.raw_decode(text)
+        value, end = _decoded_value(text, 0)
     except ValueError as error:
         return _not_json(error, number, text, 0)
     if end < len(text):
@@ -123,7 +138,7 @@ def _whole(first: int, text: str) -> Iterator[Value | NotJson]:
             inside, at = False, _after_space(text, at + 1)
             continue
         try:
-            value, end = _DECODER.raw_decode(text, at)
+            value, end = _decoded_value(text, at)
         except ValueError as error:
             yield _not_json(error, line, text, at)
             return

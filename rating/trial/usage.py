@@ -11,6 +11,9 @@ from schemas.ids import event_identity
 from schemas.period import to_ms, zone_info
 from schemas.usage import RETAIL, Provenance, UsageEvent
 
+YEARS = range(1970, 3000)
+"""Those that usage may be of; others are a slip of the pen, and end where calendars do."""
+
 _TENANT = "default"
 
 

@@ -213,6 +213,8 @@ def test_json_may_be_written(rated, content):
         (b'{"product": "a", "product": "b"}', "e.jsonl:1: (event): expected each field once"),
         (b'{"product": NaN}', "e.jsonl:1: (event): expected a decimal, found NaN"),
         (b'{"product": "\xff"}', "e.jsonl:1: (event): expected UTF-8, found the byte 0xff"),
+        (b'{"a": ' + b"[" * 100_000 + b"}", "e.jsonl:1: (event): expected flat fields"),
+        (b'{"account": "\\ud800"}', r"e.jsonl:1: (event): expected whole characters, found half of one: \ud800"),
         (b'{} {}', "e.jsonl:1: (event): expected one object a line, found '{}'"),
         (b"[{}\n {}]", "e.jsonl:2: (event): expected ',' or ']' after an event"),
         (b"[{},\n", "e.jsonl:2: (event): expected ']' at the end of the list"),

@@ -4,8 +4,9 @@ import textwrap
 
 import pytest
 
-from rating.catalogue import compile
+from rating.catalogue import check, compile
 from rating.scenario import read_scenarios, run_scenario
+from rating.scenario.read import in_text
 from tests.rating_builders import document_of
 
 CATALOGUE = """
@@ -364,3 +365,16 @@ def test_a_text_that_must_bring_its_catalogue_and_does_not():
     assert [str(error) for error in read.errors] == [
         "a.txt:1: text: expected a 'Catalogue', with its lines below it, found nothing"
     ]
+
+
+def test_an_error_of_a_catalogue_in_a_text_has_its_line_in_the_text():
+    text = f"Prose.\n\nCatalogue\n\n    products: {{}}\n    plans: {{p: 1}}\n{ACCOUNT}{FINE}"
+    read = read_scenarios("a.txt", text, with_catalogue=True)
+    (error,) = check(read.files).errors
+    assert in_text(error, file="a.txt", lines=read.lines)[:2] == ("a.txt", 6)
+
+
+def test_a_catalogue_with_a_part_twice_is_refused():
+    text = f"Catalogue\n    plans: {{}}\nCatalogue\n    plans: {{}}\n{ACCOUNT}{FINE}"
+    (error,) = read_scenarios("a.txt", text, with_catalogue=True).errors
+    assert str(error).startswith("a.txt:3: heading: expected each part of the catalogue once")

@@ -4,9 +4,9 @@ import pathlib
 
 import pytest
 
-from rating.catalogue import compile
+from rating.catalogue import check, compile
 from rating.scenario import read_scenarios, run_scenario
-from tests.rating_builders import document_of
+from rating.scenario.read import in_text
 
 HERE = pathlib.Path(__file__).parent
 
@@ -14,8 +14,13 @@ HERE = pathlib.Path(__file__).parent
 def scenarios_of(file, text):
     """Return the scenarios of a text that brings its catalogue, each with what it runs on."""
     read = read_scenarios(file, text, with_catalogue=True)
-    assert not read.errors, "\n".join(map(str, read.errors))
-    document = document_of(read.files)
+    checked = check(read.files)
+    wrong = [
+        *read.errors,
+        *(in_text(error, file=file, lines=read.lines) for error in checked.errors),
+    ]
+    assert not wrong, "\n".join(map(str, wrong))
+    document = checked.document
     units = {product.code: product.unit for product in document.products}
     return [(scenario, compile(document, 1), units) for scenario in read.scenarios]
 
