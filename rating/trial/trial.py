@@ -115,7 +115,7 @@ class Trial:
         tallies = self._tallies[account_id]
         days, of_month, last_day = _days(member, start_ms, end_ms, zone)
         for offer, rule in self._closing_rules(member.plan, currency):
-            if not days or not rule.from_day <= last_day < rule.to_day:
+            if not rule.from_day <= last_day < rule.to_day:
                 continue
             names = {
                 counter.kind: counter.name(subscription_id=member.subscription_id, unit=offer.unit)

@@ -205,6 +205,22 @@ def test_json_may_be_written(rated, content):
     assert (code, err) == (Exit.OK, "1 event: 1 charged.\n")
 
 
+def test_an_event_of_a_list_has_the_line_on_which_it_begins(rated):
+    _, out, _ = rated(json.dumps([message(), message(plan="x")], indent=2).encode(), "--json")
+    assert [event["line"] for event in json.loads(out)["events"]] == [2, 6]
+
+
+def test_numbers_are_exact_and_texts_are_numbers_too(rated):
+    content = b"".join(
+        b'{"product": "data", "started_at": "%b", "quantities": {"GB": %b}}\n'
+        % (AT.encode(), number)
+        for number in (b"0.1000000010", b'"0.1000000010"')
+    )
+    _, out, _ = rated(content, "--json")
+    events = json.loads(out)["events"]
+    assert [event["charges"][0]["used"] for event in events] == ["100000001.0000000000"] * 2
+
+
 @pytest.mark.parametrize(
     ("content", "error"),
     [
