@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+
+import msgspec
 
 from rating.scenario.read_values import (
     Unread,
@@ -18,8 +19,11 @@ from rating.scenario.read_values import (
 from rating.scenario.sections import Line
 from rating.scenario.statements import (
     CloseLine,
+    Expected,
     ScenarioAccount,
+    StatedAmount,
     StatedUnits,
+    StatedUsage,
     Statement,
     TotalLine,
     UsageLine,
@@ -86,17 +90,15 @@ def _usage(line: Line, text: str, account: ScenarioAccount) -> UsageLine:
         started_at_ms, ended_at_ms = instant_of(date_of(DEFAULT_DATE), None, zone=zone), None
     if len(clauses) < 2:
         raise Unread(_USAGE_FORM, text)
-    about = _about(clauses[0], account)
-    subscription_id = about.pop("subscription_id", account.members[0].subscription_id)
-    _look_whether_it_is_there(account, subscription_id, started_at_ms, text)
+    usage = _about(clauses[0], account)
+    _look_whether_it_is_there(account, usage.subscription_id, started_at_ms, text)
     return UsageLine(
         line=line.number,
         text=text,
+        usage=usage,
         started_at_ms=started_at_ms,
         ended_at_ms=ended_at_ms,
-        subscription_id=subscription_id,
-        **about,
-        **_expected(clauses[1:]),
+        expected=_expected(clauses[1:]),
     )
 
 
@@ -121,22 +123,18 @@ def _on(clause: str, zone: str) -> tuple[int, int | None]:
     return start_ms, end_ms
 
 
-def _about(clause: str, account: ScenarioAccount) -> dict[str, Any]:
-    """Return the fields of usage: how much of what, to whom, by whom, with what."""
+def _about(clause: str, account: ScenarioAccount) -> StatedUsage:
+    """Return the usage: how much of what, to whom, by whom, with what."""
     match = _USED.fullmatch(clause)
     if match is None:
         raise Unread(_USAGE_FORM, clause)
-    found: dict[str, Any] = {
-        "times": int(match["times"] or 1),
-        "used": tuple(units_of(each) for each in match["used"].split(" and ")),
-        "product": match["product"],
-        "origin": None,
-        "destination": None,
-        "service_class": None,
-        "attributes": {},
-    }
-    place, seen = 0, set()
-    rest = match["rest"]
+    usage = StatedUsage(
+        times=int(match["times"] or 1),
+        used=tuple(units_of(each) for each in match["used"].split(" and ")),
+        product=match["product"],
+        subscription_id=account.members[0].subscription_id,
+    )
+    place, seen, rest = 0, set(), match["rest"]
     while place < len(rest):
         each = _ABOUT.match(rest, place)
         if each is None or each["word"] in seen:
@@ -145,10 +143,10 @@ def _about(clause: str, account: ScenarioAccount) -> dict[str, Any]:
                 rest[place:].strip(),
             )
         seen.add(each["word"])
-        name, read = _WORDS[each["word"]]
-        found[name] = read(each["value"], account)
+        field, read = _WORDS[each["word"]]
+        usage = msgspec.structs.replace(usage, **{field: read(each["value"], account)})
         place = each.end()
-    return found
+    return usage
 
 
 def _number(text: str, _account: ScenarioAccount) -> str:
@@ -199,32 +197,35 @@ def _look_whether_it_is_there(
         raise Unread(f"usage while subscription {subscription_id} is there", text)
 
 
-def _expected(clauses: list[str]) -> dict[str, Any]:
+def _expected(clauses: list[str]) -> Expected:
     """Return what must become of usage; the outcome, and it alone, is said by every line."""
-    found: dict[str, Any] = {}
+    expected, seen = Expected(), set()
     for clause in clauses:
-        name, value = _one_expected(clause)
-        if name in found:
+        field, value = _one_expected(clause)
+        if field in seen:
             raise Unread("each thing that is expected once", clause)
-        found[name] = value
-    if sum(name in found for name in ("charge", "refused", "filtered")) != 1:
+        seen.add(field)
+        expected = msgspec.structs.replace(expected, **{field: value})
+    if len(seen & {"charge", "refused", "filtered"}) != 1:
         raise Unread(f"one outcome: {_OUTCOMES}", ", ".join(clauses))
-    if "charge" not in found and len(found) > 1:
+    if "charge" not in seen and len(seen) > 1:
         raise Unread("nothing but the outcome where there is no charge", ", ".join(clauses))
-    return found
+    return expected
 
 
-def _one_expected(clause: str) -> tuple[str, StatedUnits | object]:
-    if clause.startswith("charge "):
-        return "charge", amount_of(clause.removeprefix("charge "))
+def _one_expected(clause: str) -> tuple[str, StatedUnits | StatedAmount | str]:
+    """Return the field that a clause is of, and what it says."""
+    word, _, rest = clause.partition(" ")
+    if word == "charge":
+        return "charge", amount_of(rest)
     if clause.startswith("earlier charges "):
         return "earlier", amount_of(clause.removeprefix("earlier charges "))
-    if clause.startswith("price "):
-        return "price", clause.removeprefix("price ")
-    if clause.startswith("refused: "):
-        return "refused", _reason(clause.removeprefix("refused: "))
+    if word == "price":
+        return "price", rest
+    if word == "refused:":
+        return "refused", _reason(rest)
     if clause == "filtered":
-        return "filtered", True
+        return "filtered", clause
     for name in ("free", "billed"):
         if clause.endswith(f" {name}"):
             return name, units_of(clause.removesuffix(f" {name}"))

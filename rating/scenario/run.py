@@ -12,6 +12,7 @@ from rating.explain import amount_text, sentences
 from rating.rate import Filtered
 from rating.scenario.statements import (
     CloseLine,
+    Expected,
     Scenario,
     StatedAmount,
     StatedUnits,
@@ -130,62 +131,64 @@ class _Running:
         return self._failure(stated, wrong, _said(charges))
 
     def _usage(self, stated: UsageLine) -> Failure | None:
-        unit = self._units.get(stated.product)
-        if unit == RECORD and stated.used != (StatedUnits(_ONE, RECORD),):
+        usage = stated.usage
+        unit = self._units.get(usage.product)
+        if unit == RECORD and usage.used != (StatedUnits(_ONE, RECORD),):
             expected = "'1 record', for each event counts as one; '3 x 1 record' is three events"
-            return self._failure(stated, [Mismatch(expected, _as_written(stated.used))], ())
-        quantities = measured(stated.used, unit=unit)
+            return self._failure(stated, [Mismatch(expected, _as_written(usage.used))], ())
+        quantities = measured(usage.used, unit=unit)
         if quantities is None:
             expected = f"one quantity that {unit} measures"
-            return self._failure(stated, [Mismatch(expected, _as_written(stated.used))], ())
+            return self._failure(stated, [Mismatch(expected, _as_written(usage.used))], ())
+        plan = self._account.plan_of(usage.subscription_id)
         came: list[_Came] = []
-        for _ in range(stated.times):
-            plan = self._account.plan_of(stated.subscription_id)
+        for _ in range(usage.times):
             event = self._event(stated, quantities)
             came.append(self._trial.rate(event, plan=plan, currency=self._account.currency))
         charges = [charge for one in came if isinstance(one, tuple) for charge in one]
         self._charges += [(stated.line, charge) for charge in charges]
-        return self._failure(stated, _mismatches(stated, came, charges), _why(came[-1]))
+        wrong = _mismatches(stated.expected, came, charges)
+        return self._failure(stated, wrong, _why(came[-1]))
 
     def _event(self, stated: UsageLine, quantities: Mapping[str, Decimal]) -> UsageEvent:
         self._events += 1
+        usage = stated.usage
         return usage_event(
-            product=stated.product,
+            product=usage.product,
             usage_kind="usage",
             started_at_ms=stated.started_at_ms,
             ended_at_ms=stated.ended_at_ms,
             zone=self._account.zone,
             quantities=quantities,
             account_id=_ACCOUNT_ID,
-            subscription_id=stated.subscription_id,
+            subscription_id=usage.subscription_id,
             source="scenario",
             record_id=str(self._events),
-            origin=stated.origin,
-            destination=stated.destination,
-            service_class=stated.service_class,
-            attributes=stated.attributes,
+            origin=usage.origin,
+            destination=usage.destination,
+            service_class=usage.service_class,
+            attributes=usage.attributes,
         )
 
 
 def _mismatches(
-    stated: UsageLine, came: Sequence[_Came], charges: Sequence[Charge]
+    stated: Expected, came: Sequence[_Came], charges: Sequence[Charge]
 ) -> list[Mismatch]:
     """Return what is not as a line says; what it does not say is not looked at, but for a change of
     earlier charges, which must be said."""
     outcomes = list(dict.fromkeys(_outcome(one) for one in came))
     wanted = _wanted(stated)
-    if outcomes != [wanted]:
-        found = [one if one != _CHARGED else _charged(charges) for one in outcomes]
-        shown = stated.text.rpartition(", ")[2] if wanted != _CHARGED else _stated_charge(stated)
-        return [Mismatch(shown, " and ".join(found))]
-    if wanted != _CHARGED:
-        return []
-    assert stated.charge is not None
     used = [charge for charge in charges if charge.usage_kind not in WITHOUT_USAGE]
+    if outcomes != [wanted]:
+        found = [one if one != _CHARGED else _charged(used) for one in outcomes]
+        shown = wanted if stated.charge is None else f"charge {_stated(stated.charge)}"
+        return [Mismatch(shown, " and ".join(found))]
+    if stated.charge is None:
+        return []
     currency = used[0].currency
     wrong = _amounts("charge", stated.charge, _sum(used), currency)
-    for name in ("free", "billed"):
-        wrong += _quantities(name, getattr(stated, name), used)
+    wrong += _quantities("free", stated.free, [charge.free for charge in used], used[0].unit)
+    wrong += _quantities("billed", stated.billed, [charge.billed for charge in used], used[0].unit)
     prices = " and ".join(dict.fromkeys(charge.price_id for charge in used))
     if stated.price is not None and prices != stated.price:
         wrong.append(Mismatch(f"price {stated.price}", f"price {prices}"))
@@ -201,10 +204,10 @@ def _mismatches(
 _CHARGED = "charge"
 
 
-def _wanted(stated: UsageLine) -> str:
+def _wanted(stated: Expected) -> str:
     if stated.refused is not None:
         return f"refused: {stated.refused}"
-    return "filtered" if stated.filtered else _CHARGED
+    return _CHARGED if stated.filtered is None else stated.filtered
 
 
 def _outcome(came: _Came) -> str:
@@ -213,14 +216,8 @@ def _outcome(came: _Came) -> str:
     return "filtered" if isinstance(came, Filtered) else _CHARGED
 
 
-def _charged(charges: Sequence[Charge]) -> str:
-    used = [charge for charge in charges if charge.usage_kind not in WITHOUT_USAGE]
+def _charged(used: Sequence[Charge]) -> str:
     return f"charge {amount_text(_sum(used), used[0].currency)}"
-
-
-def _stated_charge(stated: UsageLine) -> str:
-    assert stated.charge is not None
-    return f"charge {_stated(stated.charge)}"
 
 
 def _stated(amount: StatedAmount) -> str:
@@ -235,11 +232,12 @@ def _amounts(what: str, stated: StatedAmount, came: Decimal, currency: str) -> l
     return [Mismatch(f"{what} {_stated(stated)}", f"{what} {found}")]
 
 
-def _quantities(name: str, stated: StatedUnits | None, charges: Sequence[Charge]) -> list[Mismatch]:
+def _quantities(
+    name: str, stated: StatedUnits | None, texts: Sequence[str], unit: str
+) -> list[Mismatch]:
     if stated is None:
         return []
-    unit = charges[0].unit
-    came = reduce(EXACT.add, (Decimal(getattr(charge, name)) for charge in charges), ZERO)
+    came = reduce(EXACT.add, map(Decimal, texts), ZERO)
     fits = convertible(stated.unit, to=unit)
     if fits and convert(stated.quantity, stated.unit, to=unit) == came:
         return []

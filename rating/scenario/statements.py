@@ -25,28 +25,40 @@ class StatedUnits(NamedTuple):
     unit: str
 
 
-class UsageLine(msgspec.Struct, frozen=True, kw_only=True):
-    """Usage, and what must become of it."""
+class StatedUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """Usage as a line describes it."""
 
-    line: int
-    text: str
     times: int  # so many events alike; what is expected is of all of them together
     used: tuple[StatedUnits, ...]
     product: str
-    started_at_ms: int
-    ended_at_ms: int | None
     subscription_id: str
-    origin: str | None
-    destination: str | None
-    service_class: str | None
-    attributes: dict[str, str]
+    origin: str | None = None
+    destination: str | None = None
+    service_class: str | None = None
+    attributes: dict[str, str] = {}
+
+
+class Expected(msgspec.Struct, frozen=True, kw_only=True):
+    """What must become of usage."""
+
     free: StatedUnits | None = None
     billed: StatedUnits | None = None
     price: str | None = None  # "<plan>/<price>"
     earlier: StatedAmount | None = None  # what it changes of earlier charges; None: nothing
     charge: StatedAmount | None = None  # one of the three
     refused: str | None = None
-    filtered: bool = False
+    filtered: str | None = None  # the word itself
+
+
+class UsageLine(msgspec.Struct, frozen=True, kw_only=True):
+    """Usage, and what must become of it."""
+
+    line: int
+    text: str
+    usage: StatedUsage
+    started_at_ms: int
+    ended_at_ms: int | None
+    expected: Expected
 
 
 class CloseLine(msgspec.Struct, frozen=True, kw_only=True):

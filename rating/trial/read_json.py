@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 from rating.catalogue.errors import quoted
 from rating.trial.read_event import Number
@@ -155,9 +155,9 @@ def _whole(first: int, text: str) -> Iterator[Value | NotJson]:
 
 
 def _after_space(text: str, at: int) -> int:
-    match: Any = _SPACE.match(text, at)
-    end: int = match.end()
-    return end
+    match = _SPACE.match(text, at)
+    assert match is not None, "no space is some too"
+    return match.end()
 
 
 def _not_json(error: ValueError, line: int, text: str, begins: int) -> NotJson:
