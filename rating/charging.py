@@ -254,6 +254,16 @@ def _after_price(
     return _After(amount, restated)
 
 
+def restated_steps(earlier: tuple[Decimal, Decimal], restated: Decimal) -> list[ExplanationStep]:
+    """Return the steps that explain ``restated``: what earlier charges came to, and come to now."""
+    was, now = earlier
+    steps: list[ExplanationStep] = [("restated", to_text(was), to_text(now))]
+    rest = EXACT.subtract(EXACT.subtract(now, was), restated)
+    if rest:
+        steps.append(("restated_below_close", to_text(rest)))
+    return steps
+
+
 def _by_usage(
     discount: UsageDiscount,
     amount: Decimal,
