@@ -15,7 +15,7 @@ from schemas import ledger
 from schemas.decimals import to_text
 from schemas.flow import SourceRecord
 from schemas.ids import adjustment_id
-from schemas.ledger import Charge, CounterAfter
+from schemas.ledger import Charge, CounterAfter, ExplanationStep
 from schemas.refusal import Refused
 
 
@@ -38,13 +38,14 @@ def adjustment(
     restated: Decimal,
     *,
     earlier: tuple[Decimal, Decimal],
+    causes: tuple[ExplanationStep, ...],
     product_bucket: RunningBucket,
     bill_period_ms: int,
     catalogue_version: int,
     record: SourceRecord,
 ) -> tuple[RunningHead, RunningBucket, Charge] | Refused:
     """Return head and product counter after the adjustment, and its record; or why it is refused.
-    ``earlier``: what the charges came to that it changes, and come to now.
+    ``earlier``: what the charges came to that it changes, and come to now; ``causes``: why.
 
     One for all earlier charges under a price and a period, however many they are. It is billed with
     the event, for what was invoiced before stays as it is.
@@ -87,7 +88,7 @@ def adjustment(
         bill_period_ms=bill_period_ms,
         catalogue_version=catalogue_version,
         price_id=selected.rule.price_id,
-        explanation=(selected.rule.price_step, *restated_steps(earlier, restated)),
+        explanation=(selected.rule.price_step, *restated_steps(earlier, restated, causes)),
         counters_after=(
             CounterAfter(
                 product.name,

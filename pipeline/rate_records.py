@@ -11,6 +11,7 @@ from rating.rate import Priced, Selected
 from schemas.decimals import DecimalText, to_text
 from schemas.flow import SourceRecord
 from schemas.ids import suspense_id
+from schemas.ledger import ExplanationStep
 from schemas.ledger_parts import PricePart, RestPart, UsagePart, explanation_json, fields_json
 from schemas.proof import RATE
 from schemas.refusal import Refused
@@ -27,6 +28,7 @@ class Charged(msgspec.Struct, frozen=True, gc=False):
     counts: tuple[Count, ...]
     restated: Decimal  # of earlier charges
     earlier: tuple[Decimal, Decimal]  # what those came to, and come to now
+    causes: tuple[ExplanationStep, ...]  # why
     price_json: bytes
     explanation: msgspec.Raw
 
@@ -49,6 +51,7 @@ def charged_of(selected: Selected, priced: Priced, usage_period_ms: int) -> Char
         priced.counts,
         priced.restated,
         priced.earlier,
+        priced.causes,
         fields_json(part),
         explanation_json(priced.explanation),
     )

@@ -127,6 +127,7 @@ class _Work:
                 priceable,
                 charged.restated,
                 earlier=charged.earlier,
+                causes=charged.causes,
                 product_bucket=before[0],
                 bill_period_ms=bill_period_ms,
                 catalogue_version=self._catalogue_version,

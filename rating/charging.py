@@ -47,6 +47,7 @@ class Priced(msgspec.Struct, frozen=True, gc=False):
     counts: tuple[Count, ...] = ()  # what the event adds to each counter that was asked for
     restated: Decimal = ZERO  # what earlier charges of the period were too low, or too high
     earlier: tuple[Decimal, Decimal] = (ZERO, ZERO)  # what those came to, and come to now
+    causes: tuple[ExplanationStep, ...] = ()  # why
 
 
 class NoCount(NamedTuple):
@@ -137,7 +138,8 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
         amount, restated, earlier = _after_price(
             rule, units, amount, ZERO, _NOTHING, before, counts, steps
         )
-        return Priced(billed, free, amount, tuple(steps), tuple(counts), restated, earlier)
+        causes = _causes(steps) if restated else ()
+        return Priced(billed, free, amount, tuple(steps), tuple(counts), restated, earlier, causes)
     restated, earlier = ZERO, _NOTHING
     if rule.grows:
         assert not isinstance(price, FlatPrice | CallPrice)
@@ -153,7 +155,8 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
         amount, restated, earlier = _after_price(
             rule, units, amount, restated, earlier, before, counts, steps
         )
-    return Priced(billed, free, amount, tuple(steps), tuple(counts), restated, earlier)
+    causes = _causes(steps) if restated else ()
+    return Priced(billed, free, amount, tuple(steps), tuple(counts), restated, earlier, causes)
 
 
 def _ordinary(selected: Selected, price: PerUnitPrice) -> Priced:
@@ -265,10 +268,24 @@ def _after_price(
     return amount, restated, earlier
 
 
-def restated_steps(earlier: tuple[Decimal, Decimal], restated: Decimal) -> list[ExplanationStep]:
-    """Return the steps that explain ``restated``: what earlier charges came to, and come to now."""
+def _causes(steps: Sequence[ExplanationStep]) -> tuple[ExplanationStep, ...]:
+    """Return those of an event's steps that say why earlier charges of its month change."""
+    found: list[ExplanationStep] = []
+    for step in steps:
+        if step[0] == "usage_discount":
+            found.append(("usage_reached", *step[1:-1]))
+        elif step[0] in ("volume", "volume_started", "aggregated"):
+            found.append(step)
+    return tuple(found)
+
+
+def restated_steps(
+    earlier: tuple[Decimal, Decimal], restated: Decimal, causes: Sequence[ExplanationStep]
+) -> list[ExplanationStep]:
+    """Return the steps that explain ``restated``: why, and what earlier charges came to, and come
+    to now."""
     was, now = earlier
-    steps: list[ExplanationStep] = [("restated", to_text(was), to_text(now))]
+    steps: list[ExplanationStep] = [*causes, ("restated", to_text(was), to_text(now))]
     rest = EXACT.subtract(EXACT.subtract(now, was), restated)
     if rest:
         steps.append(("restated_below_close", to_text(rest)))

@@ -132,6 +132,6 @@ def _by_usage(
     )
     if found.restated:
         reached = (discount.product, to_text(used.quantity), discount.unit)
-        steps.append(("usage_discount", to_text(found.percent), *reached, to_text(listed.amount)))
+        steps.append(("usage_reached", to_text(found.percent), *reached))
         steps.append(("restated", *map(to_text, found.earlier)))
     return found

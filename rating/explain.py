@@ -285,8 +285,8 @@ def _mirrored(_charge: Charge, _fields: list[str]) -> str:
 def _restated(charge: Charge, fields: list[str]) -> str:
     was, now = (_money(amount, charge.currency) for amount in fields)
     return (
-        "An event gave the usage of the month before it another price: what came to "
-        f"{was} comes to {now}."
+        f"What was charged for earlier usage of the month came to {was}, and comes to {now} at the "
+        "price that it has by now."
     )
 
 
@@ -302,6 +302,14 @@ def _usage_discount(charge: Charge, fields: list[str]) -> str:
     return (
         f"The account used {readable(Decimal(used), unit)} of {product} in the month: "
         f"{plain(Decimal(percent))} % off, of {_money(listed, charge.currency)}."
+    )
+
+
+def _usage_reached(_charge: Charge, fields: list[str]) -> str:
+    percent, product, used, unit = fields
+    return (
+        f"The account used {readable(Decimal(used), unit)} of {product} in the month: "
+        f"{plain(Decimal(percent))} % off all of the month."
     )
 
 
@@ -431,6 +439,7 @@ _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "mirrored": _mirrored,
     "restated": _restated,
     "usage_discount": _usage_discount,
+    "usage_reached": _usage_reached,
     "restated_below_close": _restated_below_close,
     "discount": _discount,
     "least": _least,

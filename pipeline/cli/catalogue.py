@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pipeline.settings import Settings
     from rating.catalogue import CatalogueDocument, CatalogueError, Checked, Difference
 
+_MOST_SHOWN = 30  # changes when publishing
+
 catalogue = typer.Typer(
     no_args_is_help=True, help="Plans, prices, rate cards and limits: check, compare, publish."
 )
@@ -120,6 +122,8 @@ def publish(context: typer.Context, folder: Folder, as_json: Json = False) -> No
     """
     undone = "nothing was published"
     document = _document_or_exit(folder, undone, code=Exit.REFUSED, as_json=as_json)
+    if not as_json:
+        _show_changes(run_to_end(_published(session_of(context).settings)), document)
     published = run_to_end(_publish(session_of(context).settings, document))
     if as_json:
         write_json({"version": published.version, "new": published.new})
@@ -127,6 +131,19 @@ def publish(context: typer.Context, folder: Folder, as_json: Json = False) -> No
         tell(f"Published {_contents(document)} as version {published.version}.")
     else:
         tell(f"This is what version {published.version} says already: nothing to publish.")
+
+
+def _show_changes(old: CatalogueDocument | None, new: CatalogueDocument) -> None:
+    """Say what publishing changes, where something is published."""
+    from rating.catalogue import diff as differences
+
+    if old is None:
+        return
+    lines = differences(old, new)
+    for line in lines[:_MOST_SHOWN]:
+        results().print(str(line), markup=False)
+    if len(lines) > _MOST_SHOWN:
+        tell(f"... and {len(lines) - _MOST_SHOWN:,} more: `ratemill catalogue diff` shows all.")
 
 
 catalogue.command(epilog=catalogue_schema.EPILOG)(catalogue_schema.schema)

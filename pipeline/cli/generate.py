@@ -65,6 +65,7 @@ def generate(
     from pipeline.clock import SystemClock
     from pipeline.demo.sample import sample_catalogue
     from rating.catalogue import check
+    from sources.generate.stream import NobodyUsesIt
 
     checked = check(catalogue_files(catalogue or sample_catalogue()))
     if checked.document is None:
@@ -84,7 +85,13 @@ def generate(
         )
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--start") from None
-    summary = _written(request, folder)
+    try:
+        summary = _written(request, folder)
+    except NobodyUsesIt as error:
+        raise typer.BadParameter(
+            f"{error}. Choose another --scenario, more --accounts, or a catalogue that prices it.",
+            param_hint="--scenario",
+        ) from None
     if as_json:
         write_json(summary)
         return

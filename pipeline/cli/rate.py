@@ -66,10 +66,11 @@ def rate(
         str, typer.Option(help="Zone of accounts whose events name none, such as Europe/Berlin.")
     ] = "UTC",
     close: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="MONTH",
-            help="Close this month, such as 2026-10, after the last event: least amounts, fees.",
+            help="Close this month, such as 2026-10, after the last event: least amounts, fees. May be "
+            "given again.",
         ),
     ] = None,
     brief: Annotated[
@@ -95,7 +96,9 @@ def rate(
     from rating.trial import Defaults
 
     known_zone(zone)
-    month = None if close is None else _month(close)
+    months = [_month(text) for text in close or ()]
+    if as_json and as_json_lines:
+        raise typer.BadParameter("beside --json: one of the two", param_hint="--json-lines")
     _look_at_currency(currency)
     if event != _STDIN and not event.is_file():
         raise typer.BadParameter(f"there is no file {event}", param_hint="--event")
@@ -106,7 +109,7 @@ def rate(
     show = _shower(collected, as_json=as_json, as_json_lines=as_json_lines, brief=brief)
     for shown in rating.events(_lines(event)):
         show(shown)
-    closings = [] if month is None else rating.close(*month)
+    closings = [closing for month in months for closing in rating.close(*month)]
     _show_end(rating, collected, closings, as_json=as_json, as_json_lines=as_json_lines)
     _tell_counts(rating, name)
     if not rating.counts or rating.counts["refused"] or rating.counts["unreadable"]:

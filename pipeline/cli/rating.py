@@ -110,6 +110,8 @@ class Rating:
             else:
                 read = self._reader.read(value.line, value.value)
                 if isinstance(read, TrialEvent):
+                    read = self._in_its_account(value.line, read)
+                if isinstance(read, TrialEvent):
                     shown = self._rated(value.line, read)
                 else:
                     shown = self._unreadable(value.line, read)
@@ -144,11 +146,34 @@ class Rating:
         shown = tuple(ShownError(**error._asdict()) for error in errors)
         return ShownEvent(file=self._file, line=line, outcome=UNREADABLE, errors=shown)
 
+    def _in_its_account(
+        self, line: int, read: TrialEvent
+    ) -> TrialEvent | tuple[CatalogueError, ...]:
+        """Return the event, or what contradicts those of its account before it: months are counted by
+        the zone, and unbilled usage is in one currency."""
+        account = self._accounts.get(read.event.account_id)
+        if account is None:
+            return read
+        said = (
+            ("zone", account.zone, read.event.zone),
+            ("currency", account.currency, read.currency),
+        )
+        return (
+            tuple(
+                CatalogueError(
+                    *(self._file, line, field),
+                    *(f"{was}, as of the account {read.event.account_id} before", now),
+                )
+                for field, was, now in said
+                if was != now
+            )
+            or read
+        )
+
     def _rated(self, line: int, read: TrialEvent) -> ShownEvent:
         event = read.event
         came = self._trial.rate(event, plan=read.plan, currency=read.currency)
-        account = self._accounts.setdefault(event.account_id, _Account())
-        account.zone, account.currency = event.zone, read.currency
+        account = self._accounts.setdefault(event.account_id, _Account(event.zone, read.currency))
         account.subscriptions[event.subscription_id, read.plan] = None
         charges: tuple[Charge, ...] = ()
         outcome, reason, detail = CHARGED, None, None
@@ -182,8 +207,8 @@ class Rating:
 class _Account:
     """Whose usage was met: what a close must know."""
 
-    def __init__(self) -> None:
-        self.zone, self.currency = "UTC", ""
+    def __init__(self, zone: str, currency: str) -> None:
+        self.zone, self.currency = zone, currency
         self.subscriptions: dict[tuple[str, str], None] = {}  # a set that keeps its order
 
 

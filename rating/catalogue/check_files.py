@@ -52,7 +52,7 @@ def check(files: Mapping[str, bytes]) -> Checked:
     """
     errors: list[CatalogueError] = []
     texts = _decode(files, errors)
-    sections = _sections(texts, errors)
+    sections, all_read = _sections(texts, errors)
     if not any(name.endswith(YAML_ENDINGS) for name in files):
         errors.append(CatalogueError("(folder)", 1, "(files)", "a .yaml file with plans", "none"))
     products = read_products(sections["products"])
@@ -72,7 +72,8 @@ def check(files: Mapping[str, bytes]) -> Checked:
     row_files = RowFiles(rows, bands, errors)
     cards = row_files.read_cards(sections["cards"])
     matrices = row_files.read_matrices(sections["matrices"])
-    row_files.complain_about_unnamed()
+    if all_read:  # else what names them may stand in what could not be read
+        row_files.complain_about_unnamed()
     plan_reader = PlanReader(products, bands, cards, matrices, exchange)
     plans = {}
     for entry in sections["plans"]:
@@ -142,15 +143,20 @@ def _decode(files: Mapping[str, bytes], errors: list[CatalogueError]) -> dict[st
     return texts
 
 
-def _sections(texts: dict[str, str], errors: list[CatalogueError]) -> dict[str, list[Entry]]:
-    """Return the entries of each section over all YAML files; a code is stated once."""
+def _sections(
+    texts: dict[str, str], errors: list[CatalogueError]
+) -> tuple[dict[str, list[Entry]], bool]:
+    """Return the entries of each section over all YAML files, of which each code is stated once; and
+    whether every file could be read."""
     sections: dict[str, list[Entry]] = {name: [] for name in SECTIONS}
     places: dict[tuple[str, str], str] = {}
+    all_read = True
     for file, text in texts.items():
         if not file.endswith(YAML_ENDINGS):
             continue
         root = parse_yaml(file, text, errors)
         if root is None:
+            all_read = False
             continue
         reader = Reader(file, errors)
         found = reader.record(root, "", optional=SECTIONS) or {}
@@ -164,4 +170,4 @@ def _sections(texts: dict[str, str], errors: list[CatalogueError]) -> dict[str, 
                     )
                     continue
                 sections[section].append(Entry(reader, key.text, value, field))
-    return sections
+    return sections, all_read

@@ -273,11 +273,13 @@ def _read_versions(
                     found=quoted(str(since)),
                 )
             if since <= before.valid_from or (before.valid_to and since < before.valid_to):
-                after = before.valid_to or before.valid_from
+                expected = f"a date after {before.valid_from}, where the version before it begins"
+                if before.valid_to is not None and since < before.valid_to:
+                    expected = f"{before.valid_to}, where the version before it ends, or later"
                 reader.complain(
                     values["valid_from"],
                     f"{at}.valid_from",
-                    expected=f"a date after the version before it, {after}",
+                    expected=expected,
                     found=quoted(str(since)),
                 )
             if before.valid_to is None:

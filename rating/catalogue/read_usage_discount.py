@@ -35,7 +35,7 @@ def read_usage_discount(
         if found is None:
             continue
         begins = reader.quantity(found.get("from"), f"{at}.from", unit=products[code].unit)
-        percent = reader.amount(found.get("percent"), f"{at}.percent")
+        percent = reader.percent(found.get("percent"), f"{at}.percent")
         if not ZERO < percent <= _HUNDRED:
             expected = "a percentage above 0, of at most 100"
             reader.complain(item, f"{at}.percent", expected=expected, found=str(percent))

@@ -56,7 +56,10 @@ def parse_yaml(file: str, text: str, errors: list[CatalogueError]) -> Node | Non
         root = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        errors.append(CatalogueError(file, line, "(file)", "YAML", str(error.problem)))
+        problem = str(error.problem).removeprefix("found ")
+        if "'\\t'" in problem:
+            problem = "a tab; YAML is indented with spaces"
+        errors.append(CatalogueError(file, line, "(file)", "YAML", problem))
         return None
     except YAMLError as error:
         errors.append(CatalogueError(file, 1, "(file)", "YAML", str(error).splitlines()[0]))

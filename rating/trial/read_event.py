@@ -30,6 +30,7 @@ _ACCOUNT = "account"
 _SUBSCRIPTION = "s-1"
 _SOURCE = "trial"
 _ONE = Decimal(1)
+_DATE_ALONE = len("2026-10-05")
 
 
 class Number(str):
@@ -184,6 +185,8 @@ class _Reading:
         if not text:
             return None
         try:
+            if len(text) <= _DATE_ALONE:  # its first instant would be a guess
+                raise ValueError(text)
             moment = dt.datetime.fromisoformat(text)
         except ValueError:
             expected = "a time such as 2026-10-05T12:00:00, or with Z or +02:00 behind it"
@@ -211,6 +214,9 @@ class _Reading:
             return {}
         stated = []
         for name, number in value.items():
+            if name == "records" and unit == RECORD:
+                self.complain("quantities.records", "the unit record", name)
+                continue
             quantity = parse_decimal(number) if isinstance(number, str) else None
             if quantity is None:
                 self.complain(f"quantities.{name}", "a decimal such as 1.5", _shown(number))

@@ -105,7 +105,10 @@ def adjustment_charge(
         bill_period_ms=period_ms,
         catalogue_version=catalogue_version,
         price_id=rule.price_id,
-        explanation=(rule.price_step, *restated_steps(priced.earlier, priced.restated)),
+        explanation=(
+            rule.price_step,
+            *restated_steps(priced.earlier, priced.restated, priced.causes),
+        ),
         counters_after=(),
         source_partition=0,
         source_offset=0,

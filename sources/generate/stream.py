@@ -30,6 +30,10 @@ _PAST_HORIZON_DAYS = (2, 30)  # on top of the horizon
 _OUT_OF_ORDER_MS = (5 * 60_000, 6 * HOUR_MS)
 
 
+class NobodyUsesIt(ValueError):
+    """A scenario has usage that nobody among the accounts could have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What to generate. The same request gives the same bytes on every machine."""
@@ -234,7 +238,7 @@ class Stream:
             held = self.population.identifiers(writer.service)
             users = held[peers.index(writer) :: len(peers)]
             if not users:
-                raise ValueError(
+                raise NobodyUsesIt(
                     f"too few accounts for the scenario {self.request.scenario.name}: nobody has "
                     f"a subscription of the kind {writer.service}, or no plan is offered for it"
                 )

@@ -163,7 +163,7 @@ def test_it_reconciles_and_closing_again_changes_nothing(ran):
 
 def test_the_adjustment_explains_itself(ran):
     said = " ".join(ran.told["explain"].out.split())
-    assert "what came to 16.00 EUR comes to 8.00 EUR." in said
+    assert "came to 16.00 EUR, and comes to 8.00 EUR" in said
     assert "Charge: -8.00 EUR." in said
 
 

@@ -50,7 +50,10 @@ class Guarded:
 
 
 @pytest.fixture
-async def guarded() -> AsyncIterator[Guarded]:
+async def guarded(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Guarded]:
+    # Rules are set at the broker, so it is one of the test's own, whatever broker others use.
+    monkeypatch.delenv("RATEMILL_KAFKA_BOOTSTRAP", raising=False)
+    monkeypatch.delenv("RATEMILL_POSTGRES_DSN", raising=False)
     async with own_pair(kafka_settings=AUTHORISED) as pair:
         bootstrap = pair.endpoints.kafka_bootstrap
         names = {

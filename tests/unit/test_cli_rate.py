@@ -97,7 +97,7 @@ def test_one_event_is_explained_in_sentences_with_its_time_in_its_zone(rated):
 
 
 def test_counters_go_on_from_one_event_to_the_next_and_totals_stand_in_line(rated):
-    events = [call(120), call(60), data(8), data(4), message(plan="other")]
+    events = [call(120), call(60), data(8), data(4), message(account="b", plan="other")]
     code, out, err = rated(events, "--plan", "basic", "--brief", plan=PLAN + OTHER)
     assert code == Exit.OK
     lines = out.splitlines()
@@ -130,8 +130,8 @@ def test_accounts_and_subscriptions_have_counters_of_their_own(rated):
 def test_what_is_refused_or_filtered_says_why(rated):
     events = [
         call(0),
-        call(1, plan="gold"),
-        call(1, currency="GBP"),
+        call(1, account="b", plan="gold"),
+        call(1, account="c", currency="GBP"),
         call(-1),
         {**call(), "product": "x"},
     ]
@@ -141,6 +141,49 @@ def test_what_is_refused_or_filtered_says_why(rated):
     for reason in ("unknown_plan", "currency_mismatch", "below_zero", "unknown_product"):
         assert f"  Refused: rating.{reason}: " in out
     assert err == "5 events: 1 filtered, 4 refused.\n"
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (
+            call(60, currency="GBP"),
+            "currency: expected EUR, as of the account account before, found GBP",
+        ),
+        (
+            call(60, zone="Asia/Tokyo"),
+            "zone: expected UTC, as of the account account before, found Asia/Tokyo",
+        ),
+        (
+            {**call(60), "started_at": "2026-10-14"},
+            "started_at: expected a time such as 2026-10-05T12:00:00, or with Z or +02:00 behind it, "
+            "found '2026-10-14'",
+        ),
+    ],
+    ids=["a second currency", "a second zone", "a date alone"],
+)
+def test_what_would_be_a_guess_is_an_error_of_its_line(rated, event, said):
+    code, out, err = rated([call(60), event])
+    assert code == Exit.FAILED
+    assert f"e.jsonl:2: {said}" in " ".join((out + err).split())
+    assert "1 charged, 1 unreadable" in err
+
+
+def test_months_close_in_the_order_in_which_they_are_named(rated):
+    events = [message(), message(started_at="2026-11-02T08:00:00")]
+    code, out, _ = rated(events, "--close", "2026-10", "--close", "2026-11")
+    assert code == Exit.OK
+    assert [line for line in out.splitlines() if line.startswith("Close of")] == [
+        "Close of 2026-10: subscription s-1 of account account",
+        "Close of 2026-11: subscription s-1 of account account",
+    ]
+
+
+def test_one_json_form_at_a_time(rated):
+    code, out, err = rated([call()], "--json", "--json-lines")
+    assert code == Exit.USAGE
+    assert out == ""
+    assert "one of the two" in err
 
 
 def test_the_close_of_a_month_asks_for_what_is_missing(rated):

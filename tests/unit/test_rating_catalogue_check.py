@@ -303,7 +303,7 @@ def test_an_error_says_what_was_meant_in_the_units_that_people_write(price, foun
             """,
             [
                 "plans.yaml:10: plans.p.prices.x.versions[3].valid_from: expected a date after "
-                "the version before it, 2026-10-01, found '2026-10-01'",
+                "2026-10-01, where the version before it begins, found '2026-10-01'",
                 "plans.yaml:12: plans.p.prices.x.versions[4].valid_to: expected a date after "
                 "2026-11-01, found '2026-11-01'",
                 "plans.yaml:9: plans.p.prices.x.versions[2].valid_from: expected a date such as "

@@ -467,7 +467,7 @@ CARD_CASES = {
     ),
     "gone": (
         [("1242,Bahamas,0.2400,60,60,60,,,,\n", "")],
-        ["removed: card world, calls to Bahamas: 0.2400 EUR per min, increments 60/60"],
+        ["removed: card world, calls to Bahamas (1242): 0.2400 EUR per min, increments 60/60"],
     ),
     "increments/units": (
         [("0.2400,60,60,60", "0.2400,30,1,1")],

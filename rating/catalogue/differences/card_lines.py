@@ -65,9 +65,10 @@ def _lines(
 ) -> Iterator[Difference]:
     if len(destinations) <= _MOST_DESTINATIONS:
         for name, prefixes in destinations.items():
-            yield _line(
-                card, what, f"{name}{_counted(prefixes, totals.get(name, 0))}", {name: prefixes}
-            )
+            counted = _counted(prefixes, totals.get(name, 0))
+            if not counted and what.kind is not Kind.CHANGED:
+                counted = f" ({prefixes[0]})"  # another prefix of the same name may be there now
+            yield _line(card, what, f"{name}{counted}", {name: prefixes})
         return
     names = sorted(destinations)
     count = sum(map(len, destinations.values()))

@@ -31,7 +31,10 @@ def plan_differences(old: CatalogueDocument, new: CatalogueDocument) -> Iterator
     olds, news = ({plan.code: plan for plan in each.plans} for each in (old, new))
     products = called(old.products, new.products)
     units = {product.code: product.unit for each in (old, new) for product in each.products}
-    comparing = _Prices(units, products)
+    exchange = [
+        {each.code: each.from_currency for each in one.exchange_rates} for one in (old, new)
+    ]
+    comparing = _Prices(units, products, exchange[0], exchange[1])
     for code in sorted(olds.keys() | news.keys()):
         at, thing = f"plans.{code}", f"plan {names[code]}"
         was, is_now = olds.get(code), news.get(code)
@@ -82,10 +85,19 @@ def _allowance(allowance: PlanAllowance) -> list[Part]:
 class _Prices:
     """Compares the prices of two plans."""
 
-    def __init__(self, units: dict[str, str], products: dict[str, str]) -> None:
-        """``units``: what products are measured in; ``products``: what they are called."""
+    def __init__(
+        self,
+        units: dict[str, str],
+        products: dict[str, str],
+        exchange_before: dict[str, str],
+        exchange_after: dict[str, str],
+    ) -> None:
+        """``units``: what products are measured in; ``products``: what they are called; what a
+        price is in that is exchanged, by its table before and after."""
         self._units = units
         self._products = products
+        self._exchange_before = exchange_before
+        self._exchange_after = exchange_after
 
     def differences(
         self, at: str, thing: str, old: Plan | None, new: Plan | None
@@ -121,7 +133,9 @@ class _Prices:
         if kind is Kind.ADDED and before_it:
             of += f", tried before {before_it}"
         for version in price.versions:
-            said = version_said(version, plan.currency, self._unit(price))
+            exchange = self._exchange_before if kind is Kind.REMOVED else self._exchange_after
+            currency = _currency(version, plan.currency, exchange)
+            said = version_said(version, currency, self._unit(price))
             found = whole(at, thing, None, f"{of}: {said}")
             if kind is Kind.REMOVED:
                 found = whole(at, thing, f"{of}: {said}", None)
@@ -173,11 +187,13 @@ class _Prices:
         unit = self._unit(new)
         for span in spans(before, after):
             is_same = False
+            was_in = _currency(span.before, old_currency, self._exchange_before)
+            is_in = _currency(span.after, currency, self._exchange_after)
             if span.before is None or span.after is None:
-                was = _said(span.before, old_currency, self._unit(old))
-                found = [whole(at, thing, was, _said(span.after, currency, unit))]
+                was = _said(span.before, was_in, self._unit(old))
+                found = [whole(at, thing, was, _said(span.after, is_in, unit))]
             else:
-                differing = version_changes(span.before, span.after, currency, unit)
+                differing = version_changes(span.before, span.after, (was_in, is_in), unit)
                 found = [of_change(at, thing, change) for change in differing]
             for each in found:
                 yield msgspec.structs.replace(each, valid_from=span.since, valid_to=span.until)
@@ -191,6 +207,13 @@ class _Prices:
                 before=was,
                 after=is_now,
             )
+
+
+def _currency(version: PriceVersion | None, of_plan: str, exchange: dict[str, str]) -> str:
+    """Return what a price is written in."""
+    if version is None or version.exchange is None:
+        return of_plan
+    return exchange.get(version.exchange, of_plan)
 
 
 def _said(version: PriceVersion | None, currency: str, unit: str) -> str | None:

@@ -32,19 +32,33 @@ def version_said(version: PriceVersion, currency: str, unit: str) -> str:
 
 
 def version_changes(
-    before: PriceVersion, after: PriceVersion, currency: str, unit: str
+    before: PriceVersion, after: PriceVersion, currencies: tuple[str, str], unit: str
 ) -> Iterator[Change]:
-    """Yield what differs between two prices; dates are not looked at."""
+    """Yield what differs between two prices; dates are not looked at. ``currencies``: what the one
+    and the other is in."""
+    was, is_now = currencies
     if shape_of(before.model) == shape_of(after.model):
         old_keys, new_keys = aligned_tiers(before.model, after.model)
-        yield from changes(
-            model_parts(before.model, currency, unit, old_keys),
-            model_parts(after.model, currency, unit, new_keys),
-        )
+        old = model_parts(before.model, was, unit, old_keys)
+        new = model_parts(after.model, is_now, unit, new_keys)
+        yield from changes(*_comparable(old, new, was == is_now))
     else:
-        said = [described(model_parts(each.model, currency, unit)) for each in (before, after)]
+        said = [
+            described(model_parts(before.model, was, unit)),
+            described(model_parts(after.model, is_now, unit)),
+        ]
         yield Change("", said[0], said[1], None)
-    yield from changes(_steps(before, currency, unit), _steps(after, currency, unit))
+    steps = _steps(before, was, unit), _steps(after, is_now, unit)
+    yield from changes(*_comparable(*steps, was == is_now))
+
+
+def _comparable(
+    old: list[Part], new: list[Part], is_one_currency: bool
+) -> tuple[list[Part], list[Part]]:
+    """Return the parts; amounts in two currencies differ by no percentage."""
+    if is_one_currency:
+        return old, new
+    return [part._replace(price=None) for part in old], [part._replace(price=None) for part in new]
 
 
 def _steps(version: PriceVersion, currency: str, unit: str) -> list[Part]:
