@@ -15,6 +15,13 @@ from rating.catalogue.compiled import (
     Price,
     Rule,
 )
+from rating.conditions.choose import (
+    Asked,
+    choose_entry,
+    condition_step,
+    with_chosen_discounts,
+)
+from rating.conditions.names import Holder
 from rating.counting import NO_COUNTING, Counter, CounterKind, Counting
 from rating.local_time import local_time, minute_name
 from rating.price.aggregate import Aggregation
@@ -66,11 +73,16 @@ def counter_names(counting: Counting, *, subscription_id: str, unit: str) -> tup
 
 
 def select(
-    catalogue: Catalogue, event: UsageEvent, plan_code: str, account_currency: str
+    catalogue: Catalogue,
+    event: UsageEvent,
+    plan_code: str,
+    account_currency: str,
+    holder: Holder | None = None,
 ) -> Selected | Filtered | Refused:
-    """Return the price in force for an event at its own time, or why there is none."""
+    """Return the price in force for an event at its own time, or why there is none. ``holder``: as
+    for `select_price`."""
     offer = find_offer(catalogue, event.product, plan_code, account_currency)
-    return offer if isinstance(offer, Refused) else select_price(offer, event, plan_code)
+    return offer if isinstance(offer, Refused) else select_price(offer, event, plan_code, holder)
 
 
 def find_offer(
@@ -101,8 +113,14 @@ def find_offer(
     return offer
 
 
-def select_price(offer: Offer, event: UsageEvent, plan_code: str) -> Selected | Filtered | Refused:
-    """Return the price of an offer for an event, or why there is none."""
+def select_price(
+    offer: Offer, event: UsageEvent, plan_code: str, holder: Holder | None = None
+) -> Selected | Filtered | Refused:
+    """Return the price of an offer for an event, or why there is none.
+
+    ``holder``: whose usage it is at the time of the event, for prices with conditions; None:
+    account and subscription have no attributes but their ids.
+    """
     used = _ONE if offer.counts_records else event.quantities.get(offer.unit)
     if used is None:
         measured = ", ".join(sorted(event.quantities)) or "nothing"
@@ -119,6 +137,8 @@ def select_price(offer: Offer, event: UsageEvent, plan_code: str) -> Selected | 
         )
     if not used and offer.filters_zero:
         return Filtered(f"{event.product}: no usage")
+    if offer.has_conditions:
+        return _selected_by_conditions(offer, event, plan_code, holder, used)
     entry = _entry(offer, event.destination)
     if entry is None:
         return _unknown_destination(f"plan {plan_code}", event.destination)
@@ -135,6 +155,25 @@ def select_price(offer: Offer, event: UsageEvent, plan_code: str) -> Selected | 
         *(offer, rule, price, used, (rule.price_step,), event.subscription_id, counting),
         event.started_at_ms,
     )
+    return _counting_values(selected, event) if rule.unique_by else selected
+
+
+def _selected_by_conditions(
+    offer: Offer, event: UsageEvent, plan_code: str, holder: Holder | None, used: Decimal
+) -> Selected | Refused:
+    asked = Asked(event, used, holder or Holder(event.account_id, event.subscription_id))
+    entry = choose_entry(offer, asked, plan_code)
+    if isinstance(entry, Refused):
+        return entry
+    if entry is None:
+        return _unknown_destination(f"plan {plan_code}", event.destination)
+    selected = _selected_by_time(offer, entry, event, used)
+    if isinstance(selected, Refused):
+        return selected
+    rule, discounts = with_chosen_discounts(selected.rule, asked)
+    first, *others = selected.explanation
+    steps = (first, *condition_step(entry, asked), *others, *discounts)
+    selected = msgspec.structs.replace(selected, rule=rule, explanation=steps)
     return _counting_values(selected, event) if rule.unique_by else selected
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from itertools import compress
+from itertools import product as choices
 
 import msgspec
 
@@ -19,6 +21,7 @@ from rating.catalogue.compiled import (
     Catalogue,
     Closing,
     CompiledPlan,
+    ConditionalDiscounts,
     Entry,
     Free,
     Model,
@@ -26,6 +29,7 @@ from rating.catalogue.compiled import (
     Rule,
 )
 from rating.catalogue.document_parts import RowsOf, document_with_rows
+from rating.conditions.condition import Condition
 from rating.counting import Counter, CounterKind, CounterPeriod, Counting
 from rating.local_time import day_number
 from rating.month_cost import month_cost
@@ -63,10 +67,12 @@ def _compile(document: doc.CatalogueDocument, version: int, rows_of: RowsOf) -> 
         for card in document.cards
     }
     products = {product.code: product for product in document.products}
+    conditions = _Conditions()
     return Catalogue(
         version=version,
         plans={
-            plan.code: _plan(plan, products, CompileModel(bands, cards)) for plan in document.plans
+            plan.code: _plan(plan, products, CompileModel(bands, cards), conditions)
+            for plan in document.plans
         },
         product_types={code: product.product_type for code, product in products.items()},
         limits=document.limits,
@@ -118,8 +124,25 @@ def _last_day(date: dt.date | None) -> int:
     return LAST_DAY if date is None else day_number(date)
 
 
+class _Conditions(dict[str, Condition]):
+    """The conditions of a catalogue by their texts: those of plans that extend one are one object,
+    and keep their answers together."""
+
+    def of(self, text: str) -> Condition | None:
+        """Return the condition of a text; None of an empty one, which always holds."""
+        if not text:
+            return None
+        found = self.get(text)
+        if found is None:
+            found = self[text] = Condition(text)
+        return found
+
+
 def _plan(
-    plan: doc.Plan, products: dict[str, doc.Product], compile_model: CompileModel
+    plan: doc.Plan,
+    products: dict[str, doc.Product],
+    compile_model: CompileModel,
+    conditions: _Conditions,
 ) -> CompiledPlan:
     allowances = {allowance.code: allowance for allowance in plan.allowances}
     entries: dict[str, list[Entry]] = {}
@@ -132,12 +155,14 @@ def _plan(
                 {code: allowances[code] for code in version.allowances},
                 plan.code,
                 compile_model(version.model),
+                tuple(conditions.of(text) for text in version.discounts_when),
             )
             for version in price.versions
         )
         entry = Entry(
             price_id=price_id,
             destinations=price.destinations,
+            when=conditions.of(price.when or ""),
             rules=rules,
             always=_always(rules),
         )
@@ -157,7 +182,7 @@ def _always(rules: tuple[Rule, ...]) -> Rule | None:
     first = rules[0]
     in_force = (first.from_day, first.to_day) == (FIRST_DAY, LAST_DAY)
     timeless = not isinstance(first.model, BandedPrice | CardPrice | BandedCall)
-    return first if in_force and timeless else None
+    return first if in_force and timeless and first.discounts_when is None else None
 
 
 def _offer(product: doc.Product, currency: str, entries: tuple[Entry, ...]) -> Offer:
@@ -171,6 +196,10 @@ def _offer(product: doc.Product, currency: str, entries: tuple[Entry, ...]) -> O
         prices_zero=product.zero_usage is doc.ZeroUsage.PRICE,
         mirrors=product.below_zero is doc.BelowZero.MIRROR,
         tax_code=product.tax_code,
+        has_conditions=any(
+            entry.when is not None or any(rule.discounts_when for rule in entry.rules)
+            for entry in entries
+        ),
         entries=entries,
     )
 
@@ -181,6 +210,7 @@ def _rule(
     allowances: dict[str, doc.PlanAllowance],
     plan_code: str,
     model: Model,
+    discounts_when: tuple[Condition | None, ...],
 ) -> Rule:
     units = tuple(allowance_of(plan_code, each) for each in allowances.values() if not each.money)
     credits = tuple(allowance_of(plan_code, each) for each in allowances.values() if each.money)
@@ -223,6 +253,7 @@ def _rule(
         closing=closing,
         caps=caps,
         credits=credits,
+        discounts_when=_conditional_discounts(version, model, discounts_when),
         from_day=_first_day(version.valid_from),
         to_day=_last_day(version.valid_to),
     )
@@ -290,6 +321,23 @@ def _adjusting(
         version.most_month if of_month else version.most_event,
     )
     return (None if adjusting == Adjusting() else adjusting), closing, tuple(caps)
+
+
+def _conditional_discounts(
+    version: doc.PriceVersion, model: Model, conditions: tuple[Condition | None, ...]
+) -> ConditionalDiscounts | None:
+    """Return what each choice of the discounts makes of a price; None where all are always given."""
+    if not any(conditions):
+        return None
+    adjusting = {}
+    for given in choices((False, True), repeat=len(conditions)):
+        if all(
+            is_given or condition for is_given, condition in zip(given, conditions, strict=True)
+        ):
+            discounts = tuple(compress(version.discounts, given))
+            chosen = msgspec.structs.replace(version, discounts=discounts)
+            adjusting[given], _, _ = _adjusting(chosen, model)
+    return ConditionalDiscounts(version.discounts, conditions, adjusting)
 
 
 def _kept(rounding: RoundingRule, amount: Decimal) -> Decimal:

@@ -7,6 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from rating.amount import Adjusting
+from rating.conditions.condition import Condition
 from rating.counting import NO_COUNTING, CounterPeriod, Counting
 from rating.price.aggregate import Aggregation
 from rating.price.allowance import Allowance
@@ -87,6 +88,14 @@ class Closing(msgspec.Struct, frozen=True, gc=False):
     first_fee: bool = False  # the fee of the first tier is due also where nothing was used
 
 
+class ConditionalDiscounts(msgspec.Struct, frozen=True, gc=False):
+    """The discounts of a price, of which some need a condition, and what each choice of them is."""
+
+    percents: tuple[Decimal, ...]
+    conditions: tuple[Condition | None, ...]  # one for each; None: always
+    adjusting: dict[tuple[bool, ...], Adjusting | None]  # by which of the discounts are given
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One version of one price of a plan, and the steps around it."""
 
@@ -110,6 +119,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     closing: Closing | None = None
     caps: tuple[Cap, ...] = ()
     credits: tuple[Allowance, ...] = ()  # allowances in money: they pay the charge
+    discounts_when: ConditionalDiscounts | None = None
     from_day: int = FIRST_DAY  # local days since 1 January 1970
     to_day: int = LAST_DAY  # exclusive
 
@@ -136,6 +146,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     price_id: str
     destinations: tuple[str, ...]  # empty: whatever the destination
+    when: Condition | None = None  # None: always
     rules: tuple[Rule, ...]  # rising, not overlapping
     always: Rule | None = None  # the one that holds at every time, whose price has no time in it
 
@@ -152,6 +163,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     prices_zero: bool = False  # an event without usage has its fees and its flat price
     mirrors: bool = False  # an event below zero gives back what it would cost
     tax_code: str | None
+    has_conditions: bool = False  # some of its prices or discounts ask for attributes
     entries: tuple[Entry, ...]
 
 

@@ -156,7 +156,7 @@ def _plan_facts(plan: Plan, units: dict[str, str]) -> Iterator[tuple[str, str]]:
 
 def _price(price: PlanPrice) -> str:
     where = f"to {' '.join(price.destinations)}" if price.destinations else ""
-    return _listed((f"of {price.product}", where))
+    return _listed((f"of {price.product}", where, f"when {price.when}" if price.when else ""))
 
 
 def _allowance(allowance: PlanAllowance) -> str:
@@ -195,7 +195,7 @@ def _version(version: PriceVersion, currency: str, unit: str) -> str:
             "connect fee also where all is free" if version.fee_when_free else "",
             f"at least {readable(least, unit)} billed" if least else "",
             _aggregate(version),
-            *(f"{to_text(percent)} % off" for percent in version.discounts),
+            *_discounts(version),
             _commitment(version.commitment, currency, unit),
             "the first fee also without usage" if version.first_fee_without_usage else "",
             *(
@@ -207,6 +207,12 @@ def _version(version: PriceVersion, currency: str, unit: str) -> str:
             f"until {version.valid_to}" if version.valid_to else "",
         )
     )
+
+
+def _discounts(version: PriceVersion) -> Iterator[str]:
+    conditions = version.discounts_when or ("",) * len(version.discounts)
+    for percent, condition in zip(version.discounts, conditions, strict=True):
+        yield f"{to_text(percent)} % off" + (f" when {condition}" if condition else "")
 
 
 def _month(version: PriceVersion) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec import UNSET
 
 from rating.catalogue.document import (
     BandSet,
@@ -16,6 +17,8 @@ from rating.catalogue.document import (
     Sharing,
 )
 from rating.catalogue.errors import quoted
+from rating.catalogue.reached import hiding, refuse_close_of_events, what_of
+from rating.catalogue.read_condition import read_condition
 from rating.catalogue.read_price import Surroundings, read_price
 from rating.catalogue.reader import Reader
 from rating.catalogue.yaml_tree import Node
@@ -47,23 +50,21 @@ class PlanReader:
         allowances = self._read_allowances(
             reader, values.get("allowances"), f"{field}.allowances", currency
         )
-        prices = []
-        always: dict[str, str] = {}  # product -> the price that takes all that is left
+        prices: list[PlanPrice] = []
         entries = reader.entries(values["prices"], f"{field}.prices") if "prices" in values else ()
         for key, value in entries:
             price_field = f"{field}.prices.{key.text}"
             price = self._read_price(reader, key.text, value, price_field, currency, allowances)
             if price is None:
                 continue
-            if price.product in always:
+            before = hiding(prices, price)
+            if before is not None:
                 reader.complain(
                     key,
                     price_field,
                     expected="a price that some usage reaches",
-                    found=f"{always[price.product]} before it, which takes all of {price.product}",
+                    found=f"{before.code} before it, which takes all of {what_of(before)}",
                 )
-            if not price.destinations:
-                always[price.product] = key.text
             prices.append(price)
         if "prices" in values and not prices and not reader.errors:
             reader.complain(
@@ -102,7 +103,10 @@ class PlanReader:
         allowances: dict[str, PlanAllowance],
     ) -> PlanPrice | None:
         values = reader.record(
-            node, field, required=("product",), optional=("destinations", "price", "versions")
+            node,
+            field,
+            required=("product",),
+            optional=("destinations", "when", "price", "versions"),
         )
         if values is None:
             return None
@@ -130,10 +134,17 @@ class PlanReader:
         destinations = _read_destinations(
             reader, values.get("destinations"), f"{field}.destinations"
         )
+        condition = read_condition(reader, values.get("when"), f"{field}.when")
         if not versions:
             return None
+        if condition is not None:
+            refuse_close_of_events(reader, values["when"], f"{field}.when", condition, versions)
         return PlanPrice(
-            code=code, product=product_code, destinations=destinations, versions=tuple(versions)
+            code=code,
+            product=product_code,
+            destinations=destinations,
+            when=UNSET if condition is None else condition.text,
+            versions=tuple(versions),
         )
 
 
