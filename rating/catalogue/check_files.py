@@ -18,6 +18,7 @@ from rating.catalogue.read_bands import read_band_set, read_calendars
 from rating.catalogue.read_card import read_rows
 from rating.catalogue.read_limits import read_limits
 from rating.catalogue.read_plan import PlanReader
+from rating.catalogue.read_plans import read_plans
 from rating.catalogue.read_products import read_products
 from rating.catalogue.reader import Entry, Reader
 from rating.catalogue.yaml_tree import parse_yaml
@@ -57,12 +58,7 @@ def check(files: Mapping[str, bytes]) -> Checked:
         for entry in sections["bands"]
     }
     cards = _read_cards(sections["cards"], texts, bands, errors)
-    plan_reader = PlanReader(products, bands, cards)
-    plans = {}
-    for entry in sections["plans"]:
-        plan = plan_reader.read(entry.reader, entry.code, entry.node, entry.field)
-        if plan is not None:
-            plans[entry.code] = plan
+    plans = read_plans(sections["plans"], PlanReader(products, bands, cards))
     limits = read_limits(sections["limits"], products)
     if not sections["plans"] and not errors:
         errors.append(CatalogueError("(folder)", 1, "plans", "at least one plan", "none"))

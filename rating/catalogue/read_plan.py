@@ -17,11 +17,17 @@ from rating.catalogue.document import (
     Sharing,
 )
 from rating.catalogue.errors import quoted
+from rating.catalogue.extending import (
+    Extended,
+    inherited_prices,
+    same_currency,
+    with_inherited,
+)
 from rating.catalogue.reached import hiding, refuse_close_of_events, what_of
 from rating.catalogue.read_condition import read_condition
 from rating.catalogue.read_price import Surroundings, read_price
 from rating.catalogue.reader import Reader
-from rating.catalogue.yaml_tree import Node
+from rating.catalogue.yaml_tree import Mapping, Node
 from rating.counting import CounterPeriod
 from rating.units import unit_of
 
@@ -39,17 +45,38 @@ class PlanReader:
         self._bands = bands
         self._cards = cards
 
-    def read(self, reader: Reader, code: str, node: Node, field: str) -> Plan | None:
-        """Return the plan, or None where it is no mapping."""
+    def read(
+        self, reader: Reader, code: str, node: Node, field: str, extended: Extended
+    ) -> Plan | None:
+        """Return the plan with all that it has of the one that it extends, which ``extended`` finds;
+        None where it is no mapping, or that plan is refused."""
+        extends = isinstance(node, Mapping) and any(
+            key.text == "extends" for key, _ in node.entries
+        )
+        stated = ("currency", "prices")
         values = reader.record(
-            node, field, required=("currency", "prices"), optional=("name", "allowances")
+            node,
+            field,
+            required=() if extends else stated,
+            optional=("name", "extends", "allowances", *(stated if extends else ())),
         )
         if values is None:
             return None
+        base = None
+        if "extends" in values:
+            base = extended(reader, values["extends"], f"{field}.extends")
+            if base is None:
+                return None
         currency = reader.currency(values.get("currency"), f"{field}.currency")
+        if base is not None:
+            currency = same_currency(reader, values.get("currency"), field, currency, base)
         allowances = self._read_allowances(
             reader, values.get("allowances"), f"{field}.allowances", currency
         )
+        if base is not None:
+            allowances = with_inherited(
+                reader, values.get("allowances"), f"{field}.allowances", allowances, base
+            )
         prices: list[PlanPrice] = []
         entries = reader.entries(values["prices"], f"{field}.prices") if "prices" in values else ()
         for key, value in entries:
@@ -70,6 +97,8 @@ class PlanReader:
             reader.complain(
                 values["prices"], f"{field}.prices", expected="at least one price", found="none"
             )
+        if base is not None:
+            prices += inherited_prices(prices, base)
         name = values.get("name")
         return Plan(
             code=code,

@@ -28,7 +28,8 @@ _WORD = re.compile(
     re.VERBOSE,
 )
 _SPACE = re.compile(r"\s*")
-_ATTRIBUTE = re.compile(r"[a-z0-9_.-]{1,64}")
+_ATTRIBUTE = re.compile(r"[a-z0-9_.-]{1,64}")  # of events: as mappings name them
+_HOLDER_ATTRIBUTE = re.compile(r"[a-z][a-z0-9_]{0,63}")  # as reference data names them
 _KEYWORDS = ("and", "or", "not", "in")
 _MAX_DIGITS = 24
 _SHOWN = 20  # characters of what is no word
@@ -118,7 +119,7 @@ def _name(written: str, column: int) -> Name:
     if dot and of == NameOf.EVENT.value:
         return _event_attribute(attribute, column)
     is_of_holder = dot and of in (NameOf.ACCOUNT.value, NameOf.SUBSCRIPTION.value)
-    if is_of_holder and _ATTRIBUTE.fullmatch(attribute) and "." not in attribute:
+    if is_of_holder and _HOLDER_ATTRIBUTE.fullmatch(attribute):
         return Name(NameOf(of), attribute)
     raise ConditionError(column, f"one of the names {NAMES}", repr(written))
 

@@ -187,7 +187,7 @@ def test_an_error_of_a_price_names_its_field_and_its_line(price, error):
                 "plans.yaml:6: plans.p.prices.y.price.amount: expected an amount such as 0.0150, "
                 "found 'x'",
                 "plans.yaml:7: plans.p.color: expected one of the keys currency, prices, name, "
-                "allowances, found the unknown key 'color'",
+                "extends, allowances, found the unknown key 'color'",
             ],
         ),
         (
