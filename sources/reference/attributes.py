@@ -47,7 +47,7 @@ def read_account_attributes(
 ) -> tuple[AccountAttributes, ...]:
     """Return what an account is like, in the order of time: a table says what it always was, a list
     of tables what it was from when on, each until the next one. Dates begin in ``zone``."""
-    if value is None or isinstance(value.data, Mapping) or value.data == "":
+    if value is None or isinstance(value.data, Mapping | str):
         values = read_attributes(reader, value, field)
         return () if values is None else (AccountAttributes(values=values),)
     entries: list[AccountAttributes] = []
