@@ -26,8 +26,9 @@ from rating.catalogue.extending import (
 from rating.catalogue.reached import hiding, refuse_close_of_events, what_of
 from rating.catalogue.read_condition import read_condition
 from rating.catalogue.read_price import Surroundings, read_price
+from rating.catalogue.read_priced import SEVERAL, names_several, read_priced
 from rating.catalogue.reader import Reader
-from rating.catalogue.yaml_tree import Mapping, Node
+from rating.catalogue.yaml_tree import Mapping, Node, Scalar
 from rating.counting import CounterPeriod
 from rating.units import unit_of
 
@@ -81,18 +82,19 @@ class PlanReader:
         entries = reader.entries(values["prices"], f"{field}.prices") if "prices" in values else ()
         for key, value in entries:
             price_field = f"{field}.prices.{key.text}"
-            price = self._read_price(reader, key.text, value, price_field, currency, allowances)
-            if price is None:
-                continue
-            before = hiding(prices, price)
-            if before is not None:
-                reader.complain(
-                    key,
-                    price_field,
-                    expected="a price that some usage reaches",
-                    found=f"{before.code} before it, which takes all of {what_of(before)}",
-                )
-            prices.append(price)
+            for price in self._read_prices(reader, key, value, price_field, currency, allowances):
+                if any(price.code == other.code for other in prices):
+                    found = f"{price.code} again"
+                    reader.complain(key, price_field, expected="each code once", found=found)
+                before = hiding(prices, price)
+                if before is not None:
+                    reader.complain(
+                        key,
+                        price_field,
+                        expected="a price that some usage reaches",
+                        found=f"{before.code} before it, which takes all of {what_of(before)}",
+                    )
+                prices.append(price)
         if "prices" in values and not prices and not reader.errors:
             reader.complain(
                 values["prices"], f"{field}.prices", expected="at least one price", found="none"
@@ -122,26 +124,29 @@ class PlanReader:
                 allowances[key.text] = allowance
         return allowances
 
-    def _read_price(
+    def _read_prices(
         self,
         reader: Reader,
-        code: str,
+        key: Scalar,
         node: Node,
         field: str,
         currency: str,
         allowances: dict[str, PlanAllowance],
-    ) -> PlanPrice | None:
+    ) -> list[PlanPrice]:
+        """Return the price of each product that an entry names."""
+        several = names_several(node)
         values = reader.record(
             node,
             field,
-            required=("product",),
-            optional=("destinations", "when", "price", "versions"),
+            required=() if several else ("product",),
+            optional=(
+                *(("product", *SEVERAL) if several else SEVERAL),
+                *("destinations", "when", "price", "versions"),
+            ),
         )
         if values is None:
-            return None
-        product_code = reader.known(
-            values.get("product"), f"{field}.product", among=self._products, what="a product code"
-        )
+            return []
+        codes = read_priced(reader, key, values, field, self._products)
         if ("price" in values) == ("versions" in values):
             reader.complain(
                 node,
@@ -149,32 +154,39 @@ class PlanReader:
                 expected="either price, or versions",
                 found="both" if "price" in values else "neither",
             )
-            return None
-        if not product_code:
-            return None
-        around = Surroundings(
-            self._products[product_code], currency, self._bands, self._cards, allowances
-        )
-        if "price" in values:
-            price = read_price(reader, values["price"], f"{field}.price", around)
-            versions = [] if price is None else [price]
-        else:
-            versions = _read_versions(reader, values["versions"], f"{field}.versions", around)
-        destinations = _read_destinations(
-            reader, values.get("destinations"), f"{field}.destinations"
-        )
-        condition = read_condition(reader, values.get("when"), f"{field}.when")
-        if not versions:
-            return None
-        if condition is not None:
-            refuse_close_of_events(reader, values["when"], f"{field}.when", condition, versions)
-        return PlanPrice(
-            code=code,
-            product=product_code,
-            destinations=destinations,
-            when=UNSET if condition is None else condition.text,
-            versions=tuple(versions),
-        )
+            return []
+        prices = []
+        for code, product_code in codes.items():
+            around = Surroundings(
+                self._products[product_code], currency, self._bands, self._cards, allowances
+            )
+            price = _read_price(reader, code, values, field, around)
+            if price is not None:
+                prices.append(price)
+        return prices
+
+
+def _read_price(
+    reader: Reader, code: str, values: dict[str, Node], field: str, around: Surroundings
+) -> PlanPrice | None:
+    if "price" in values:
+        price = read_price(reader, values["price"], f"{field}.price", around)
+        versions = [] if price is None else [price]
+    else:
+        versions = _read_versions(reader, values["versions"], f"{field}.versions", around)
+    destinations = _read_destinations(reader, values.get("destinations"), f"{field}.destinations")
+    condition = read_condition(reader, values.get("when"), f"{field}.when")
+    if not versions:
+        return None
+    if condition is not None:
+        refuse_close_of_events(reader, values["when"], f"{field}.when", condition, versions)
+    return PlanPrice(
+        code=code,
+        product=around.product.code,
+        destinations=destinations,
+        when=UNSET if condition is None else condition.text,
+        versions=tuple(versions),
+    )
 
 
 def _read_allowance(
