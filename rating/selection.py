@@ -15,12 +15,7 @@ from rating.catalogue.compiled import (
     Price,
     Rule,
 )
-from rating.conditions.choose import (
-    Asked,
-    choose_entry,
-    condition_step,
-    with_chosen_discounts,
-)
+from rating.conditions.choose import Steps, choose_entry, with_chosen_discounts
 from rating.conditions.names import Holder
 from rating.counting import NO_COUNTING, Counter, CounterKind, Counting
 from rating.local_time import local_time, minute_name
@@ -137,44 +132,39 @@ def select_price(
         )
     if not used and offer.filters_zero:
         return Filtered(f"{event.product}: no usage")
+    steps: Steps = ()
     if offer.has_conditions:
-        return _selected_by_conditions(offer, event, plan_code, holder, used)
-    entry = _entry(offer, event.destination)
+        holder = holder or Holder(event.account_id, event.subscription_id)
+        chosen = choose_entry(offer, event, used, holder, plan_code)
+        if isinstance(chosen, Refused):
+            return chosen
+        entry, steps = chosen
+    else:
+        entry = _entry(offer, event.destination)
     if entry is None:
         return _unknown_destination(f"plan {plan_code}", event.destination)
     rule = entry.always
     if rule is None:
-        selected = _selected_by_time(offer, entry, event, used)
-        if isinstance(selected, Refused) or not selected.rule.unique_by:
+        selected = _selected_by_time(offer, entry, event, used, steps)
+        if isinstance(selected, Refused):
             return selected
-        return _counting_values(selected, event)
+        if holder is not None and selected.rule.discounts_when is not None:
+            selected = _with_discounts(selected, event, holder)
+        return _counting_values(selected, event) if selected.rule.unique_by else selected
     price = rule.model
     assert not isinstance(price, BandedPrice | CardPrice | BandedCall)
     counting = rule.counting if used or _counts_zero(offer, rule) else NO_COUNTING
     selected = Selected(
-        *(offer, rule, price, used, (rule.price_step,), event.subscription_id, counting),
+        *(offer, rule, price, used, (rule.price_step, *steps), event.subscription_id, counting),
         event.started_at_ms,
     )
     return _counting_values(selected, event) if rule.unique_by else selected
 
 
-def _selected_by_conditions(
-    offer: Offer, event: UsageEvent, plan_code: str, holder: Holder | None, used: Decimal
-) -> Selected | Refused:
-    asked = Asked(event, used, holder or Holder(event.account_id, event.subscription_id))
-    entry = choose_entry(offer, asked, plan_code)
-    if isinstance(entry, Refused):
-        return entry
-    if entry is None:
-        return _unknown_destination(f"plan {plan_code}", event.destination)
-    selected = _selected_by_time(offer, entry, event, used)
-    if isinstance(selected, Refused):
-        return selected
-    rule, discounts = with_chosen_discounts(selected.rule, asked)
-    first, *others = selected.explanation
-    steps = (first, *condition_step(entry, asked), *others, *discounts)
-    selected = msgspec.structs.replace(selected, rule=rule, explanation=steps)
-    return _counting_values(selected, event) if rule.unique_by else selected
+def _with_discounts(selected: Selected, event: UsageEvent, holder: Holder) -> Selected:
+    rule, steps = with_chosen_discounts(selected.rule, event, selected.used, holder)
+    explanation = (*selected.explanation, *steps)
+    return msgspec.structs.replace(selected, rule=rule, explanation=explanation)
 
 
 def _counts_zero(offer: Offer, rule: Rule) -> bool:
@@ -220,9 +210,10 @@ def _unknown_destination(where: str, destination: str | None) -> Refused:
 
 
 def _selected_by_time(
-    offer: Offer, entry: Entry, event: UsageEvent, used: Decimal
+    offer: Offer, entry: Entry, event: UsageEvent, used: Decimal, conditions: Steps
 ) -> Selected | Refused:
-    """Return the price of the version in force, of the row and of the band."""
+    """Return the price of the version in force, of the row and of the band; ``conditions`` are the
+    steps that say why the event has the price."""
     day, minute = local_time(event.started_at_ms, zone=event.zone)
     for rule in entry.rules:
         if rule.from_day <= day < rule.to_day:
@@ -236,17 +227,18 @@ def _selected_by_time(
     model = rule.model
     price: Price
     counting = rule.counting
-    steps: tuple[ExplanationStep, ...]
+    lead = (rule.price_step, *conditions)
+    steps: Steps
     if isinstance(model, CardPrice):
         found = _of_card(model, event, used, day, minute)
         if isinstance(found, Refused):
             return found
         price, named = found
-        steps = (rule.price_step, *named)
+        steps = (*lead, *named)
     elif isinstance(model, BandedPrice):
         band, at_ms = _band(model.bands, model.choice, event, day, minute)
         price = model.prices[band]
-        steps = (rule.price_step, _band_step(model.choice, band, at_ms, event.zone))
+        steps = (*lead, _band_step(model.choice, band, at_ms, event.zone))
         counting = rule.counting_of_band[band]
     elif isinstance(model, BandedCall):
         if model.choice is BandChoice.SPLIT:
@@ -255,14 +247,14 @@ def _selected_by_time(
                 event=event,
                 used_units=used,
             )
-            steps = (rule.price_step,)
+            steps = lead
         else:
             band, at_ms = _band(model.bands, model.choice, event, day, minute)
             price = CallPrice(model.rates[band], model.connect_fees[band])
-            steps = (rule.price_step, _band_step(model.choice, band, at_ms, event.zone))
+            steps = (*lead, _band_step(model.choice, band, at_ms, event.zone))
     else:
         price = model
-        steps = (rule.price_step,)
+        steps = lead
     if not used and not _counts_zero(offer, rule):
         counting = NO_COUNTING
     return Selected(

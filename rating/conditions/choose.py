@@ -3,43 +3,43 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from itertools import compress
 from typing import NamedTuple
 
 import msgspec
 
 from rating.catalogue.compiled import Entry, Offer, Rule
-from rating.conditions.condition import Condition
 from rating.conditions.names import Holder
 from schemas.decimals import to_text
 from schemas.ledger import ExplanationStep
 from schemas.refusal import RefusalReason, Refused
 from schemas.usage import UsageEvent
 
-
-class Asked(NamedTuple):
-    """What conditions are asked of: an event, its units of the product, and whose it is."""
-
-    event: UsageEvent
-    used: Decimal
-    holder: Holder
-
-    def answer(self, condition: Condition) -> bool:
-        """Return whether a condition holds."""
-        return condition.holds(self.event, self.used, self.holder)
+Steps = tuple[ExplanationStep, ...]
 
 
-def choose_entry(offer: Offer, asked: Asked, plan_code: str) -> Entry | Refused | None:
-    """Return the first price whose destinations and condition match; None where no destination
-    does, and a refusal where one does and no condition."""
-    destination = asked.event.destination
+class Chosen(NamedTuple):
+    """A price, and the step that says why the event has it; None where no destination matches."""
+
+    entry: Entry | None
+    steps: Steps = ()
+
+
+def choose_entry(
+    offer: Offer, event: UsageEvent, used: Decimal, holder: Holder, plan_code: str
+) -> Chosen | Refused:
+    """Return the first price whose destinations and condition match; a refusal where a destination
+    does and no condition."""
+    destination = event.destination
     missed = False
     for entry in offer.entries:
         if not entry.destinations or (destination and destination.startswith(entry.destinations)):
-            if entry.when is None or asked.answer(entry.when):
-                return entry
+            if entry.when is None:
+                return Chosen(entry)
+            why = entry.when.why(event, used, holder)
+            if why is not None:
+                return Chosen(entry, (("condition", entry.price_id, *why),))
             missed = True
-    return _nothing_holds(plan_code, offer.product) if missed else None
+    return _nothing_holds(plan_code, offer.product) if missed else Chosen(None)
 
 
 def _nothing_holds(plan_code: str, product: str) -> Refused:
@@ -51,24 +51,18 @@ def _nothing_holds(plan_code: str, product: str) -> Refused:
     )
 
 
-def with_chosen_discounts(rule: Rule, asked: Asked) -> tuple[Rule, tuple[ExplanationStep, ...]]:
+def with_chosen_discounts(
+    rule: Rule, event: UsageEvent, used: Decimal, holder: Holder
+) -> tuple[Rule, Steps]:
     """Return the rule with the discounts that are given, and the steps that say why they are."""
     conditional = rule.discounts_when
-    if conditional is None:
-        return rule, ()
-    given = tuple([each is None or asked.answer(each) for each in conditional.conditions])
+    assert conditional is not None, "all its discounts are always given"
+    given: list[bool] = []
     steps: list[ExplanationStep] = []
-    pairs = zip(conditional.percents, conditional.conditions, strict=True)
-    for percent, condition in compress(pairs, given):
-        if condition is not None:
-            said = condition.explained(asked.holder)
-            steps.append(("discount_condition", to_text(percent), *said))
-    chosen = msgspec.structs.replace(rule, adjusting=conditional.adjusting[given])
-    return chosen, tuple(steps)
-
-
-def condition_step(entry: Entry, asked: Asked) -> tuple[ExplanationStep, ...]:
-    """Return the step that says why a price has the event; none where it asks for nothing."""
-    if entry.when is None:
-        return ()
-    return (("condition", entry.price_id, *entry.when.explained(asked.holder)),)
+    for percent, condition in zip(conditional.percents, conditional.conditions, strict=True):
+        why = () if condition is None else condition.why(event, used, holder)
+        given.append(why is not None)
+        if why:
+            steps.append(("discount_condition", to_text(percent), *why))
+    adjusting = conditional.adjusting[tuple(given)]
+    return msgspec.structs.replace(rule, adjusting=adjusting), tuple(steps)
