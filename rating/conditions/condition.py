@@ -6,8 +6,7 @@ import re
 from bisect import bisect_left, bisect_right
 from decimal import Decimal
 
-from rating.conditions.names import QUANTITY, Holder, NameOf, text_of
-from rating.conditions.parse import parse, symbol
+from rating.conditions.names import QUANTITY, Holder, NameOf, symbol, text_of
 from schemas.decimals import ZERO
 from schemas.usage import UsageEvent
 
@@ -33,6 +32,9 @@ class Condition:
 
     def __init__(self, text: str) -> None:
         """Raise `ConditionError` where the text is none."""
+        # The library takes half a second to load: only with catalogues that have conditions.
+        from rating.conditions.parse import parse
+
         self.text = text
         parsed = parse(text)
         self._rule = parsed.rule

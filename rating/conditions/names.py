@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from enum import Enum
 from typing import NamedTuple
 
@@ -60,6 +59,12 @@ ID = "id"
 QUANTITY = Name(NameOf.USAGE, "quantity")
 ALONE = ("quantity", "destination", "origin", "service_class", "usage_kind")
 
+
+def symbol(place: int) -> str:
+    """Return what the expression library calls the name at a place of a condition's names."""
+    return f"n{place}"
+
+
 TextOf = Callable[[UsageEvent | None, Holder], str]
 
 
@@ -93,5 +98,3 @@ _ALONE: dict[str, TextOf] = {
     "service_class": lambda event, holder: _known(event).service_class or "",
     "usage_kind": lambda event, holder: _known(event).usage_kind,
 }
-
-Value = str | Decimal

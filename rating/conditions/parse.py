@@ -13,7 +13,7 @@ from typing import NamedTuple
 from rule_engine import Context, DataType, Rule, ast
 from rule_engine.errors import EngineError, RuleSyntaxError
 
-from rating.conditions.names import QUANTITY, Name
+from rating.conditions.names import QUANTITY, Name, symbol
 from rating.conditions.words import EXAMPLE, ConditionError, Kind, Word, words_of
 from schemas.decimals import EXACT
 
@@ -45,11 +45,6 @@ def parse(text: str) -> Parsed:
     check.whole(statement.expression)
     rule = Rule(plain, _context(names, typed=True))
     return Parsed(rule, names, tuple(sorted(set(check.thresholds))))
-
-
-def symbol(place: int) -> str:
-    """Return what the rule calls the name at a place of `Parsed.names`."""
-    return f"n{place}"
 
 
 def _plain(words: list[Word], names: tuple[Name, ...]) -> tuple[str, list[int]]:

@@ -1,5 +1,7 @@
 """Prices and discounts that ask for attributes: which one an event has, and how it is explained."""
 
+import subprocess
+import sys
 from decimal import Decimal
 
 import pytest
@@ -204,6 +206,12 @@ def test_a_quantity_that_never_comes_again_is_one_answer():
     answers = [condition.holds(event(s=1), Decimal(n) / 8, holder()) for n in range(1000)]
     assert answers == [5 < Decimal(n) / 8 <= 10 for n in range(1000)]
     assert len(condition._answers) == 5  # below, at and between the two
+
+
+def test_who_has_no_conditions_does_not_wait_for_their_library():
+    code = "import sys, rating.catalogue, pipeline.stages; print('rule_engine' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == "False\n"
 
 
 def test_only_a_catalogue_with_conditions_needs_a_build_that_knows_them():

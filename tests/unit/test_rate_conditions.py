@@ -163,6 +163,12 @@ def test_a_close_counts_the_days_on_which_the_condition_held():
     assert closing_amounts(stage_of(dated)) == [("basic/promised", 10)]
 
 
+def test_a_day_counts_by_what_holds_when_the_subscription_begins_in_it():
+    noon_ms = OCTOBER + 30 * DAY_MS + DAY_MS // 2
+    begins = account(entry(noon_ms, None, zone="B"), attributes=[(noon_ms - 1, {"vip": "gold"})])
+    assert closing_amounts(stage_of(begins)) == [("basic/promised", 1)]
+
+
 def test_an_account_of_an_earlier_build_has_no_attributes():
     value = (
         b'{"tenant":"t","account_id":"a","name":"a","zone":"UTC","currency":"EUR","subscriptions":'
