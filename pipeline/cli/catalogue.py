@@ -51,6 +51,7 @@ def check(folder: Folder, as_json: Json = False) -> None:
         _show_errors(checked.errors)
         if checked.document is not None:
             tell(_contents(checked.document) + ". Nothing is wrong.")
+            _tell_asked(checked.document)
     if checked.errors:
         raise typer.Exit(Exit.FAILED)
 
@@ -155,6 +156,15 @@ def _document_or_exit(
 def _show_errors(errors: tuple[CatalogueError, ...]) -> None:
     for error in errors:
         results().print(str(error), markup=False)
+
+
+def _tell_asked(document: CatalogueDocument) -> None:
+    """Say which attributes conditions ask for: one that is misspelt is among them."""
+    from rating.catalogue import asked_attributes
+
+    asked = asked_attributes(document)
+    if asked:
+        tell(f"Conditions ask for {', '.join(asked)}.")
 
 
 def _contents(document: CatalogueDocument) -> str:

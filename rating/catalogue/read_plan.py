@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from rating.catalogue.document import (
     BandSet,
@@ -178,13 +178,17 @@ def _read_price(
     condition = read_condition(reader, values.get("when"), f"{field}.when")
     if not versions:
         return None
+    when: str | UnsetType = UNSET
+    if "when" in values:
+        # One that is refused is still a condition: the price takes not all there is.
+        when = f"({field})" if condition is None else condition.text
     if condition is not None:
         refuse_close_of_events(reader, values["when"], f"{field}.when", condition, versions)
     return PlanPrice(
         code=code,
         product=around.product.code,
         destinations=destinations,
-        when=UNSET if condition is None else condition.text,
+        when=when,
         versions=tuple(versions),
     )
 

@@ -40,7 +40,10 @@ class Name(NamedTuple):
     @property
     def written(self) -> str:
         """Return the name as a condition has it."""
-        return f"{self.of.value}.{self.name}" if self.of is not NameOf.USAGE else self.name
+        if self.of is NameOf.USAGE:
+            return self.name
+        plain = self.name.isidentifier()
+        return f"{self.of.value}.{self.name}" if plain else f'{self.of.value}["{self.name}"]'
 
     @property
     def is_number(self) -> bool:

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from rating.catalogue import (
+    asked_attributes,
     check,
     compile,
     document_from_parts,
@@ -49,7 +50,7 @@ PLANS = """
               discount: [{percent: 10, when: account.vip == "gold"}, 5, {percent: 50, when: event.apn == "iot"}]
           unique:
             product: message
-            when: event.device != ""
+            when: event["device"] != "" and event["of-test"] == ""
             price: {model: per_unit, per: 1 record, amount: 1, aggregate: unique, unique_by: device}
 """
 CATALOGUE = catalogue_of(PLANS)
@@ -206,6 +207,30 @@ def test_a_quantity_that_never_comes_again_is_one_answer():
     answers = [condition.holds(event(s=1), Decimal(n) / 8, holder()) for n in range(1000)]
     assert answers == [5 < Decimal(n) / 8 <= 10 for n in range(1000)]
     assert len(condition._answers) == 5  # below, at and between the two
+
+
+def test_a_condition_that_is_refused_does_not_make_the_next_price_an_error():
+    price = "price: {model: flat, amount: 1}"
+    plans = (
+        "plans:\n  p:\n    currency: EUR\n    prices:\n"
+        f"      x: {{product: voice, when: vip, {price}}}\n      z: {{product: voice, when: '', {price}}}\n"
+        f"      y: {{product: voice, {price}}}\n"
+    )
+    assert [error.field for error in check(files_of(plans)).errors] == [
+        "plans.p.prices.x.when",
+        "plans.p.prices.z.when",
+    ]
+
+
+def test_the_attributes_that_are_asked_for_are_listed():
+    assert asked_attributes(document_of(files_of(PLANS))) == (
+        "account.vip",
+        "event.apn",
+        "event.device",
+        "event.visited",
+        'event["of-test"]',
+        "subscription.zone",
+    )
 
 
 def test_who_has_no_conditions_does_not_wait_for_their_library():
