@@ -62,7 +62,8 @@ lock:    ## Resolve requirements.lock again (needs uv)
 jars: venv  ## Resolve pipeline/embedded/jars.txt again
 	$(BIN)/python deploy/resolve_jars.py
 
-generated: venv  ## Write again what is made from the code: ledger schema, settings, measured blocks
+generated: venv  ## Write again what is made from the code: schemas, settings, measured blocks
 	$(BIN)/python -m deploy.write_ledger_schema
+	$(BIN)/python -m deploy.write_catalogue_schema
 	$(BIN)/python -m deploy.write_settings_table
 	$(BIN)/python -m deploy.write_measured_blocks

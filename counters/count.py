@@ -12,7 +12,7 @@ import msgspec
 
 from counters.running import RunningBucket, RunningHead, running_bucket, running_head
 from counters.state import Bucket, Head
-from schemas.decimals import EXACT, to_text
+from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import Unbilled
 from schemas.refusal import RefusalReason, Refused
 
@@ -120,9 +120,11 @@ def add_running(
     )
 
 
-def adjust_running(bucket: RunningBucket, amount: Decimal) -> RunningBucket:
-    """Return a bucket whose charges changed by ``amount``: no record, no quantity."""
-    after = _add(bucket.amount, amount)
+def adjust_running(
+    bucket: RunningBucket, amount: Decimal, *, quantity: Decimal = ZERO
+) -> RunningBucket:
+    """Return a bucket whose charges changed by ``amount``, without a record of usage."""
+    after, quantity_after = _add(bucket.amount, amount), _add(bucket.quantity, quantity)
     return RunningBucket(
-        bucket.records, bucket.quantity, after, bucket.quantity_text, to_text(after)
+        bucket.records, quantity_after, after, to_text(quantity_after), to_text(after)
     )

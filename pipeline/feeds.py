@@ -39,7 +39,11 @@ class Entry:
 
 
 Apply = Callable[[Sequence[Entry], Entry, int], Awaitable[None]]
-"""Called with the parts, the marker and the version number."""
+"""Called with the parts, the marker and the version number. May raise `UnreadableVersion`."""
+
+
+class UnreadableVersion(Exception):
+    """A version that this build cannot use. A newer one may be there, and take its place."""
 
 
 class Feed:
@@ -52,10 +56,15 @@ class Feed:
         self._position = 0
         self._parts: list[Entry] = []
         self._changed = asyncio.Condition()
+        self._unreadable: UnreadableVersion | None = None
         self.version = -1
 
     async def run(self) -> None:
-        """Apply every version as it comes, until cancelled; a lost broker is waited for."""
+        """Apply every version as it comes, until cancelled; a lost broker is waited for.
+
+        Raises `UnreadableVersion` where the newest one is: the one before it is not in force any
+        more, and nothing may be rated by it.
+        """
         backoff = Backoff()
         while True:
             try:
@@ -86,15 +95,30 @@ class Feed:
                     entry = Entry(record.key or b"", record.value or b"")
                     if dict(record.headers).get(KIND) == VERSION:
                         parts, self._parts = self._parts, []
-                        await self._apply(parts, entry, record.offset)
+                        await self._apply_one(parts, entry, record.offset)
                         del parts  # of a large card, tens of megabytes until the next version
-                        async with self._changed:
-                            self.version = record.offset
-                            self._changed.notify_all()
                     else:
                         self._parts.append(entry)
                     self._position = record.offset + 1
                 backoff.reset()
+                if self._unreadable is not None:
+                    # This order: the end may only have grown since.
+                    end = await end_of(consumer, partition)
+                    if await consumer.position(partition) >= end:
+                        raise self._unreadable
+
+    async def _apply_one(self, parts: Sequence[Entry], marker: Entry, version: int) -> None:
+        try:
+            await self._apply(parts, marker, version)
+        except UnreadableVersion as error:
+            topic = self._partition.topic
+            _log.warning("version_unreadable", topic=topic, version=version, error=str(error))
+            self._unreadable = error
+            return
+        self._unreadable = None
+        async with self._changed:
+            self.version = version
+            self._changed.notify_all()
 
 
 async def publish_version(

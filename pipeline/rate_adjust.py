@@ -11,10 +11,10 @@ from counters.running import RunningBucket, RunningHead
 from counters.state import rating_key_of
 from pipeline.rate_prepare import Priceable
 from schemas import ledger
-from schemas.decimals import to_text
+from schemas.decimals import EXACT, to_text
 from schemas.flow import SourceRecord
 from schemas.ids import adjustment_id
-from schemas.ledger import Charge, CounterAfter
+from schemas.ledger import Charge, CounterAfter, ExplanationStep
 from schemas.refusal import Refused
 
 
@@ -56,7 +56,8 @@ def adjustment(
     if isinstance(counted, Refused):
         return counted
     bucket = adjust_running(product_bucket, restated)
-    product, tier = priceable.counters[0], priceable.counters[selected.rule.tier_place + 1]
+    place = selected.rule.restating_place(selected.counting)
+    product, tier = priceable.counters[0], priceable.counters[place + 1]
     used = _decode_used(b"{%b}" % priceable.usage_json)
     charge = Charge(
         tenant=terms.tenant,
@@ -85,7 +86,7 @@ def adjustment(
         bill_period_ms=bill_period_ms,
         catalogue_version=catalogue_version,
         price_id=selected.rule.price_id,
-        explanation=(selected.rule.price_step, ("restated", *map(to_text, earlier))),
+        explanation=(selected.rule.price_step, *_explained(earlier, restated)),
         counters_after=(
             CounterAfter(
                 product.name,
@@ -103,3 +104,12 @@ def adjustment(
         tax_code=offer.tax_code,
     )
     return counted, bucket, charge
+
+
+def _explained(earlier: tuple[Decimal, Decimal], restated: Decimal) -> list[ExplanationStep]:
+    was, now = earlier
+    steps: list[ExplanationStep] = [("restated", to_text(was), to_text(now))]
+    rest = EXACT.subtract(EXACT.subtract(now, was), restated)
+    if rest:
+        steps.append(("restated_below_close", to_text(rest)))
+    return steps

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
 
-from counters.count import adjust_running, count_running, product_counter
-from counters.running import RunningHead
+from counters.count import adjust_running, bill_period, count_running, product_counter
+from counters.running import RunningBucket, RunningHead
 from counters.state import bucket_key
 from pipeline.rate_running import RunningState
 from pipeline.rate_terms import PeriodCounter, holder_at
 from rating.catalogue import Catalogue, Offer
 from rating.catalogue.compiled import Rule
-from rating.closing import close_month
+from rating.closing import Closed, close_month
 from rating.conditions.condition import Condition
 from rating.counting import CounterKind, CounterPeriod
 from rating.local_time import local_time
 from schemas import ledger
-from schemas.decimals import ZERO, to_text
+from schemas.decimals import EXACT, ZERO, to_text
 from schemas.flow import SourceRecord
 from schemas.ids import closing_id
 from schemas.ledger import Charge, CounterAfter
@@ -28,7 +29,10 @@ from schemas.reference import Account, Subscription
 from schemas.refusal import Refused
 from schemas.usage import PeriodClose
 
-_LOOKED_AT = (CounterKind.TIER, CounterKind.CAP, CounterKind.CLOSED)
+_LOOKED_AT = (
+    *(CounterKind.TIER, CounterKind.CAP, CounterKind.CLOSED),
+    *(CounterKind.PRODUCT, CounterKind.LISTED),
+)
 _MOST_MONTHS = (
     13  # before the end of a close: who closes less often than once a year closes by month
 )
@@ -74,7 +78,7 @@ def closables(
                     if not days:
                         continue
                     for rule in entry.rules:
-                        if rule.closing and rule.from_day <= last_day < rule.to_day:
+                        if rule.asks_at_close and rule.from_day <= last_day < rule.to_day:
                             found.append(
                                 Closable(
                                     *(offer, rule, subscription_id, start_ms, end_ms),
@@ -91,7 +95,7 @@ def _closing_rules(catalogue: Catalogue, account: Account) -> Iterator[Rule]:
         plan = catalogue.plans.get(plan_code)
         for offer in plan.offers.values() if plan else ():
             for entry in offer.entries:
-                yield from (rule for rule in entry.rules if rule.closing)
+                yield from (rule for rule in entry.rules if rule.asks_at_close)
 
 
 def _months(end_ms: int, zone: str) -> list[tuple[int, int]]:
@@ -183,25 +187,35 @@ def closing_charge(
     offer, rule, counters = closable.offer, closable.rule, closable.counters
     charged = state.bucket(counters[CounterKind.CAP].key)
     tier = counters.get(CounterKind.TIER)
+
+    def bucket_of(kind: CounterKind) -> RunningBucket | None:
+        counter = counters.get(kind)
+        return None if counter is None else state.bucket(counter.key)
+
     due = close_month(
         rule,
         charged=charged.amount,
         units=ZERO if tier is None else state.bucket(tier.key).quantity,
         days=closable.days,
         days_of_month=closable.days_of_month,
+        used=bucket_of(CounterKind.PRODUCT),
+        listed=bucket_of(CounterKind.LISTED),
     )
-    if due is None:
+    # What is unbilled in another currency, from before a move of the account, is billed by the close
+    # itself: it is not held up, and asks for nothing that could not stand beside it.
+    if due is None or (head.unbilled and head.unbilled[0].currency != offer.currency):
         return None
+    bill_period_ms = bill_period(head, closable.month_start_ms)
     counted = count_running(
         *(head, offer.product, offer.product_type, due.amount, offer.currency),
-        closable.month_start_ms,
+        bill_period_ms,
         records=0,
     )
     if isinstance(counted, Refused):
         return counted
     after = []
-    for counter in (closable.product, counters[CounterKind.CLOSED]):
-        bucket = adjust_running(state.bucket(counter.key), due.amount)
+    for counter, amount, quantity in _changes(state, closable, due):
+        bucket = adjust_running(state.bucket(counter.key), amount, quantity=quantity)
         state.buckets[counter.key] = bucket
         after.append(
             CounterAfter(
@@ -243,7 +257,7 @@ def closing_charge(
         amount=to_text(due.amount),
         currency=offer.currency,
         usage_period_ms=closable.month_start_ms,
-        bill_period_ms=closable.month_start_ms,
+        bill_period_ms=bill_period_ms,
         catalogue_version=catalogue_version,
         price_id=rule.price_id,
         explanation=due.explanation,
@@ -255,3 +269,19 @@ def closing_charge(
         unbilled=counted.unbilled,
         tax_code=offer.tax_code,
     )
+
+
+def _changes(
+    state: RunningState, closable: Closable, due: Closed
+) -> Iterator[tuple[PeriodCounter, Decimal, Decimal]]:
+    """Yield the counters that a close changes: by how much money, and by what quantity."""
+    counters = closable.counters
+    yield closable.product, due.amount, ZERO
+    closed, listed = counters.get(CounterKind.CLOSED), counters.get(CounterKind.LISTED)
+    if closed is not None:
+        yield closed, EXACT.subtract(due.comes_to, state.bucket(closed.key).amount), ZERO
+    if listed is not None:
+        percent = EXACT.subtract(due.percent, state.bucket(listed.key).quantity)
+        if percent:
+            yield listed, ZERO, percent
+            yield counters[CounterKind.CAP], due.by_usage, ZERO

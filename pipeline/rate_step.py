@@ -228,12 +228,13 @@ class _Work:
         self, state: RunningState, head: RunningHead, closing: Closing, record: SourceRecord
     ) -> tuple[RunningHead, list[Charge]] | Refused:
         """Return the head after what prices ask for at a close, and the charges; the months of the
-        account that were closed before, and those before the first one ever closed, ask for none."""
+        account that were closed before, and those before the first one ever closed, ask for none. A
+        month of which a part was closed is not over by that."""
         command = closing.command
         first_ms = head.first_open_period_ms or command.period_start_ms
         charges: list[Charge] = []
         for closable in closing.closables:
-            if closable.month_start_ms < first_ms:
+            if closable.month_end_ms <= first_ms:
                 continue
             found = closing_charge(
                 *(state, head, command, closable),

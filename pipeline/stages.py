@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from aiokafka import TopicPartition
+from msgspec import ValidationError
 from prometheus_client import CollectorRegistry
 
 from counters.state import changes_of_many
 from mediation.normalise import NormaliseStep
 from pipeline.clock import Clock
-from pipeline.feeds import Entry, Feed
+from pipeline.feeds import Entry, Feed, UnreadableVersion
 from pipeline.genesis import LEDGER_PROOF_HEADERS, checked_cluster_id
 from pipeline.mappings import load_mappings
 from pipeline.metrics import StageMetrics
@@ -23,7 +24,7 @@ from pipeline.settings import Settings
 from pipeline.slots import Slot, take_slot
 from pipeline.stage import StagePartition, StageSpec
 from pipeline.topics import Topics, partition_of, topics_of
-from rating.catalogue import Catalogue, compile_parts
+from rating.catalogue import Catalogue, MissingChunk, compile_parts
 from schemas import ledger
 from schemas.flow import Channel, SourceRecord
 from schemas.proof import (
@@ -192,7 +193,15 @@ def _catalogue_feed(topics: Topics, bootstrap: str, step: RateStep) -> Feed:
 
     async def apply(parts: Sequence[Entry], marker: Entry, version: int) -> None:
         await asyncio.to_thread(chunks.add, {part.key.decode(): part.value for part in parts})
-        # Seconds for a large card: on a thread, so that the group's heartbeat goes on.
-        step.catalogue = await asyncio.to_thread(compile_parts, marker.value, chunks, version)
+        try:
+            # Seconds for a large card: on a thread, so that the group's heartbeat goes on.
+            found = await asyncio.to_thread(compile_parts, marker.value, chunks, version)
+        except (MissingChunk, ValidationError, AssertionError, ArithmeticError) as error:
+            # Written by another build, which could read it.
+            raise UnreadableVersion(
+                f"version {version} of the catalogue: {error!r}. Operator "
+                "action: publish the catalogue again with this build."
+            ) from error
+        step.catalogue = found
 
     return Feed(bootstrap=bootstrap, topic=topics.catalogue.name, apply=apply)

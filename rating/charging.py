@@ -15,7 +15,7 @@ from rating.catalogue.compiled import Rule
 from rating.counting import Count, Totals
 from rating.event_amount import event_amount, fee_alone
 from rating.free import incremented, often, without_free
-from rating.growing import grow, month_growth
+from rating.growing import grow, month_growth, restates
 from rating.month_cost import MonthPrice
 from rating.price.aggregate import Aggregation
 from rating.price.allowance import take
@@ -27,6 +27,7 @@ from rating.price.per_unit import PerUnitPrice
 from rating.price.units import rounded_units
 from rating.price.volume import VolumePrice
 from rating.selection import Selected
+from rating.usage_discount import UsageDiscount, discounted
 from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import ExplanationStep
 
@@ -112,45 +113,53 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
     if not units and not selected.offer.prices_zero and not is_level:
         return Priced(ZERO, ZERO, rule.zero, (*steps, _NO_USAGE))
     if rule.round_units is not None:
-        measured, units = units, rounded_units(rule.round_units, used_units=units)
-        rounding = rule.round_units
-        steps.append(
-            (
-                *("units", to_text(measured), to_text(units)),
-                *(rounding.rule.value, to_text(rounding.to_units)),
-            )
-        )
+        units = rounded_measure(rule, units, steps)
     price = selected.price
     increments = None if isinstance(price, FlatPrice | CallPrice) else price.increments
     counts: list[Count] = []
+    is_free = False
     if rule.allowances or rule.free is not None:
-        free, billed = without_free(rule, increments, units, before, counts, steps)
+        free, billed, is_free = without_free(rule, increments, units, before, counts, steps)
     else:
         free, billed = ZERO, incremented(increments, units, steps)
     # An event without usage that is priced all the same has its fee and its flat price.
-    if not billed and selected.used and not is_level:
+    if is_free or (not billed and selected.used and not is_level):
         amount = rule.zero
         if rule.fee_when_free and isinstance(price, PerUnitPrice | CallPrice):
             amount = fee_alone(rule, price, steps)
         if rule.grows:
             counts.append((free, None) if rule.free_counts and free else None)
         steps.append(rule.rounding_step)
-        amount = _after_price(rule, units, amount, ZERO, before, counts, steps)
-        return Priced(billed, free, amount, tuple(steps), tuple(counts))
-    restated, earlier = ZERO, (ZERO, ZERO)
+        after = _after_price(rule, units, amount, _NOTHING, before, counts, steps)
+        amount, restated = after.amount, after.restated
+        return Priced(
+            billed, free, amount, tuple(steps), tuple(counts), restated.by, restated.earlier
+        )
+    restated = _NOTHING
     if rule.grows:
         assert not isinstance(price, FlatPrice | CallPrice)
         growth = grow(selected, price, billed, free, before[len(counts) :], steps)
-        billed, amount, restated = growth.billed, growth.amount, growth.restated
-        earlier = growth.earlier
+        billed, amount = growth.billed, growth.amount
+        restated = _Restated(growth.restated, growth.earlier)
         counts += growth.counts
     else:
         assert not isinstance(price, GraduatedPrice | VolumePrice | PackagePrice)
         billed, amount = event_amount(rule, price, billed, free, steps)
     steps.append(rule.rounding_step)
     if len(counts) < len(before):
-        amount = _after_price(rule, units, amount, restated, before, counts, steps)
-    return Priced(billed, free, amount, tuple(steps), tuple(counts), restated, earlier)
+        amount, restated = _after_price(rule, units, amount, restated, before, counts, steps)
+    return Priced(billed, free, amount, tuple(steps), tuple(counts), restated.by, restated.earlier)
+
+
+def rounded_measure(rule: Rule, units: Decimal, steps: list[ExplanationStep]) -> Decimal:
+    """Return the units of a record as its price measures them."""
+    rounding = rule.round_units
+    if rounding is None:
+        return units
+    found = rounded_units(rounding, used_units=units)
+    how = (rounding.rule.value, to_text(rounding.to_units))
+    steps.append(("units", to_text(units), to_text(found), *how))
+    return found
 
 
 def mirrored(selected: Selected, before: Sequence[Totals]) -> Priced:
@@ -173,42 +182,66 @@ def mirrored(selected: Selected, before: Sequence[Totals]) -> Priced:
 
 def _unwound(selected: Selected, price: MonthPrice, before: Sequence[Totals]) -> Priced:
     rule, done = selected.rule, before[0].quantity
-    total = EXACT.add(done, selected.used)
-    steps = (*selected.explanation, ("month_before", to_text(done)), ("mirrored",))
-    amount = month_growth(rule, price, done, total)
-    counts: tuple[Count, ...] = ((selected.used, None), *[(ZERO, amount) for _ in rule.caps])
-    if rule.closing is not None:
-        counts = (*counts, None)
-    return Priced(selected.used, ZERO, amount, (*steps, rule.rounding_step), counts)
+    steps = [*selected.explanation]
+    units = rounded_measure(rule, selected.used.copy_abs(), steps)
+    if rule.free is None:
+        billed = incremented(price.increments, units, steps)
+    else:
+        billed = without_free(rule, price.increments, units, (), [], steps).billed
+    steps += (("month_before", to_text(done)), ("mirrored",), rule.rounding_step)
+    amount = month_growth(rule, price, done, EXACT.subtract(done, billed))
+    billed = billed.copy_negate()
+    counts: list[Count] = [(billed, amount if restates(rule, price) else None)]
+    amount, _ = _after_price(rule, units, amount, _NOTHING, before, counts, steps)
+    return Priced(billed, ZERO, amount, tuple(steps), tuple(counts))
+
+
+class _Restated(NamedTuple):
+    """What earlier charges of the month change by."""
+
+    by: Decimal
+    earlier: tuple[Decimal, Decimal]  # what they came to, and come to now
+
+
+_NOTHING = _Restated(ZERO, (ZERO, ZERO))
+
+
+class _After(NamedTuple):
+    """What is left of an event after all that follows its price."""
+
+    amount: Decimal
+    restated: _Restated
 
 
 def _after_price(
     rule: Rule,
     units: Decimal,
     amount: Decimal,
-    restated: Decimal,
+    restated: _Restated,
     before: Sequence[Totals],
     counts: list[Count],
     steps: list[ExplanationStep],
-) -> Decimal:
-    """Return what is left of the amount below the caps, and after what credits pay of it."""
+) -> _After:
+    """Return what is left of the amount after a discount by usage, below the caps, and after what a
+    close and credits pay of it; and of what earlier charges change by."""
     counts += [None] * (len(before) - len(counts) - rule.counted_after_price)
-    for cap in rule.caps:
+    if rule.usage_discount is not None:
+        amount, restated = _by_usage(rule.usage_discount, amount, restated, before, counts, steps)
+    charged = ZERO
+    for cap in rule.caps:  # that of the month is the last
         charged = before[len(counts)].amount
         if cap.most is not None:
             left = max(EXACT.subtract(cap.most, charged), ZERO)
             if amount > left:
                 steps.append(("cap", cap.period.value, to_text(cap.most), to_text(charged)))
                 amount = left
-        counts.append((ZERO, EXACT.add(amount, restated)))
-    if rule.closing is not None:
-        # What the close of the month asked for was for this usage too, whenever it comes.
-        closed = before[len(counts)]
-        paid = min(amount, EXACT.subtract(closed.amount, closed.quantity))
-        if paid:
-            steps.append(("closed", to_text(closed.amount), to_text(paid)))
-            amount = EXACT.subtract(amount, paid)
-        counts.append((paid, None) if paid else None)
+        counts.append((ZERO, EXACT.add(amount, restated.by)))
+    if rule.counts_closed:
+        least = before[len(counts)].amount
+        counts.append(None)
+        if least:
+            amount, by = _above_close(least, charged, amount, restated.by, steps)
+            restated = restated._replace(by=by)
     for credit in rule.credits:
         given = take(credit, taken_before=before[len(counts)].quantity, wanted=amount)
         step = ("credit", credit.allowance_id, to_text(credit.size))
@@ -218,4 +251,49 @@ def _after_price(
         amount = EXACT.subtract(amount, given.free)
     if rule.counts_records:
         counts.append((units, None))
-    return amount
+    return _After(amount, restated)
+
+
+def _by_usage(
+    discount: UsageDiscount,
+    amount: Decimal,
+    restated: _Restated,
+    before: Sequence[Totals],
+    counts: list[Count],
+    steps: list[ExplanationStep],
+) -> _After:
+    used, listed = before[len(counts)], before[len(counts) + 1]
+    found = discounted(
+        discount,
+        used_units=used.quantity,
+        listed=listed.amount,
+        percent_before=listed.quantity,
+        amount=amount,
+        restated=restated.by,
+    )
+    change = EXACT.subtract(found.percent, listed.quantity)
+    counts += (None, (change, EXACT.add(amount, restated.by)))
+    if found.percent:
+        reached = (discount.product, to_text(used.quantity), discount.unit)
+        steps.append(("usage_discount", to_text(found.percent), *reached, to_text(amount)))
+    if not found.restated:
+        return _After(found.amount, _NOTHING)
+    return _After(found.amount, _Restated(found.restated, found.earlier))
+
+
+def _above_close(
+    least: Decimal,
+    charged: Decimal,
+    amount: Decimal,
+    restated: Decimal,
+    steps: list[ExplanationStep],
+) -> tuple[Decimal, Decimal]:
+    """Return amount and restatement of an event whose month was closed at ``least``, while its usage
+    had come to ``charged``: what the close asked for was for what comes late too."""
+    now = EXACT.add(charged, restated)
+    after = EXACT.add(now, amount)
+    due = EXACT.subtract(max(after, least), max(now, least))
+    if due != amount:
+        paid = EXACT.subtract(amount, due)
+        steps.append(("closed", to_text(least), to_text(charged), to_text(paid)))
+    return due, EXACT.subtract(max(now, least), max(charged, least))

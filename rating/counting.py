@@ -35,9 +35,9 @@ class CounterKind(StrEnum):
     TIER = "tier"  # units billed under a price
     RECORDS = "records"  # records under a price that had usage
     CAP = "cap"  # money charged under a price
-    CLOSED = (
-        "closed"  # money that a close asked for, and in quantity what of it late usage has used
-    )
+    CLOSED = "closed"  # money that a close made of a month: the least that it comes to
+    PRODUCT = "product"  # what the account used of a product; kept for each of them anyway
+    LISTED = "listed"  # money a price came to without a discount, and in quantity what was off
     NEWEST = "newest"  # when the newest record under a price began: milliseconds since 1970
     SEEN = "seen"  # records of one value of an attribute
 
@@ -53,14 +53,23 @@ class Counter(msgspec.Struct, frozen=True, gc=False):
     """A counter that a price asks for."""
 
     kind: CounterKind
-    of: str  # "<plan>/<allowance>", "<plan>/<price>", "<plan>/<price>/<band>"
+    of: str  # "<plan>/<allowance>", "<plan>/<price>", "<plan>/<price>/<band>", "<product>:<unit>"
     period: CounterPeriod = CounterPeriod.MONTH
     shared: bool = False  # by all subscriptions of the account
+    currency: str = ""  # of one that counts money alone, whatever the product is measured in
 
     def name(self, *, subscription_id: str, unit: str) -> str:
-        """Return the counter's name among those of the account: with the unit, for a catalogue that
-        measures the product in another one must not take the seconds counted so far for minutes."""
-        return f"{self.kind.value}:{'' if self.shared else subscription_id}:{self.of}:{unit}"
+        """Return the counter's name among those of the account.
+
+        With the unit, for a catalogue that measures the product in another one must not take the
+        seconds counted so far for minutes; and with the period where that is no month, for the first
+        day of a month begins with it.
+        """
+        if self.kind is CounterKind.PRODUCT:
+            return f"{self.kind.value}:{self.of}:{self.currency}"
+        whose = "" if self.shared else subscription_id
+        often = "" if self.period is CounterPeriod.MONTH else f"/{self.period.value}"
+        return f"{self.kind.value}:{whose}:{self.of}{often}:{self.currency or unit}"
 
 
 Counting = tuple[Counter, ...]

@@ -6,6 +6,9 @@ import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
 
+import msgspec
+
+from rating.dimensions import ATTRIBUTE
 from rating.units import plain, readable
 from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import WITHOUT_USAGE, Charge, ExplanationStep
@@ -36,6 +39,7 @@ _MONTHS = (
     "November",
     "December",
 )
+_EXCHANGE = "exchange"
 _ROUNDINGS = {
     "half_up": "half up",
     "half_even": "half to even",
@@ -52,10 +56,15 @@ def sentences(charge: Charge) -> list[str]:
     found = []
     if charge.usage_kind not in WITHOUT_USAGE:
         found.append(f"Used: {readable(Decimal(charge.used), charge.unit)} of {charge.product}.")
+    # Up to the exchange amounts are in the price's own currency.
+    sources = [step[1] for step in charge.explanation if step[0] == _EXCHANGE]
+    priced = msgspec.structs.replace(charge, currency=sources[0]) if sources else charge
     for step in charge.explanation:
         code, *fields = step
+        if code == _EXCHANGE:
+            priced = charge
         say = _SENTENCES.get(code)
-        found.append(_as_it_stands(step) if say is None else say(charge, fields))
+        found.append(_as_it_stands(step) if say is None else say(priced, fields))
     found.append(f"Charge: {_money(charge.amount, charge.currency)}.")
     return found
 
@@ -109,6 +118,26 @@ def _with(values: list[str]) -> str:
 def _prefix(_charge: Charge, fields: list[str]) -> str:
     prefix, destination, card = fields
     return f"The number begins with {prefix}: {destination}, on rate card {card}."
+
+
+def _cards_without(_charge: Charge, fields: list[str]) -> str:
+    cards = "Rate card" if len(fields) == 1 else "Rate cards"
+    have = "has" if len(fields) == 1 else "have"
+    return f"{cards} {', '.join(fields)} {have} no price for the number at that time."
+
+
+def _longest_of(_charge: Charge, fields: list[str]) -> str:
+    return f"The longest prefix on the rate cards {', '.join(fields)} counts."
+
+
+def _matrix(_charge: Charge, fields: list[str]) -> str:
+    """What the row says of each dimension that it names."""
+    code, name, *stated = fields
+    words = [
+        f"{dimension.removeprefix(ATTRIBUTE).replace('_', ' ')} {value}"
+        for dimension, value in zip(stated[::2], stated[1::2], strict=True)
+    ]
+    return f"On matrix {code}: {name} ({', '.join(words) or 'whatever the event says'})."
 
 
 def _band(_charge: Charge, fields: list[str]) -> str:
@@ -271,6 +300,21 @@ def _restated(charge: Charge, fields: list[str]) -> str:
     )
 
 
+def _restated_below_close(charge: Charge, fields: list[str]) -> str:
+    return (
+        f"Of the change, {_money(fields[0], charge.currency)} is below what the month was closed at, "
+        "and changes nothing."
+    )
+
+
+def _usage_discount(charge: Charge, fields: list[str]) -> str:
+    percent, product, used, unit, listed = fields
+    return (
+        f"The account used {readable(Decimal(used), unit)} of {product} in the month: "
+        f"{plain(Decimal(percent))} % off, of {_money(listed, charge.currency)}."
+    )
+
+
 def _aggregated(charge: Charge, fields: list[str]) -> str:
     how, used, before = fields
     ways = {
@@ -298,7 +342,9 @@ def _month_most(charge: Charge, fields: list[str]) -> str:
 
 
 def _first_fee(charge: Charge, fields: list[str]) -> str:
-    return f"Nothing was used in the month; due all the same: {_money(fields[0], charge.currency)}."
+    return (
+        f"Nothing was billed in the month; due all the same: {_money(fields[0], charge.currency)}."
+    )
 
 
 def _month_least(charge: Charge, fields: list[str]) -> str:
@@ -307,8 +353,11 @@ def _month_least(charge: Charge, fields: list[str]) -> str:
 
 
 def _closed(charge: Charge, fields: list[str]) -> str:
-    asked, paid = (_money(amount, charge.currency) for amount in fields)
-    return f"The close of the month asked for {asked}, which pays {paid} of it."
+    least, before, paid = (_money(amount, charge.currency) for amount in fields)
+    return (
+        f"The month was closed at {least}, of which usage had come to {before}: that pays {paid} of "
+        "what came late."
+    )
 
 
 def _discount(charge: Charge, fields: list[str]) -> str:
@@ -334,6 +383,14 @@ def _cap(charge: Charge, fields: list[str]) -> str:
     )
 
 
+def _exchange(charge: Charge, fields: list[str]) -> str:
+    source, rate, table, since, *rounding = fields
+    return (
+        f"Exchanged from {source} to {charge.currency} at {rate}, the rate of {table} since {since}. "
+        f"{_round(charge, rounding)}"
+    )
+
+
 def _round(_charge: Charge, fields: list[str]) -> str:
     """One rule and what it keeps after the other."""
     said = []
@@ -350,7 +407,10 @@ _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "price": _price,
     "condition": _condition,
     "discount_condition": _discount_condition,
+    "cards_without": _cards_without,
+    "longest_of": _longest_of,
     "prefix": _prefix,
+    "matrix": _matrix,
     "band": _band,
     "band_end": _band_end,
     "no_usage": _no_usage,
@@ -382,9 +442,12 @@ _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "closed": _closed,
     "mirrored": _mirrored,
     "restated": _restated,
+    "usage_discount": _usage_discount,
+    "restated_below_close": _restated_below_close,
     "discount": _discount,
     "least": _least,
     "most": _most,
     "cap": _cap,
+    _EXCHANGE: _exchange,
     "round": _round,
 }

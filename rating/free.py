@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 from rating.catalogue.compiled import Rule
 from rating.counting import Count, CounterPeriod, Totals
@@ -24,6 +25,14 @@ def incremented(
     return billable
 
 
+class Parted(NamedTuple):
+    """An event in two parts."""
+
+    free: Decimal
+    billed: Decimal
+    is_free: bool = False  # the record itself is free, whatever it measures
+
+
 def without_free(
     rule: Rule,
     increments: Increments | None,
@@ -31,7 +40,7 @@ def without_free(
     before: Sequence[Totals],
     counts: list[Count],
     steps: list[ExplanationStep],
-) -> tuple[Decimal, Decimal]:
+) -> Parted:
     """Return what of ``units`` is free, and what is billed.
 
     What each allowance gave is added to ``counts``, and what was done to ``steps``.
@@ -44,7 +53,7 @@ def without_free(
             in_phase = done < rule.free.records
             if in_phase and not rule.allowances:
                 steps.append(("free_records", str(rule.free.records), str(done)))
-                return units, ZERO
+                return Parted(units, ZERO, is_free=True)
         if rule.free.units:
             free = min(rest, rule.free.units)
             rest = EXACT.subtract(rest, free)
@@ -68,8 +77,8 @@ def without_free(
         steps.append(("minimum_units", to_text(rest), to_text(rule.free.minimum_units)))
         rest = rule.free.minimum_units
     if as_increments:
-        return free, rest
-    return free, incremented(increments, rest, steps) if rest else ZERO
+        return Parted(free, rest)
+    return Parted(free, incremented(increments, rest, steps) if rest else ZERO)
 
 
 def often(allowance: Allowance) -> tuple[str, ...]:

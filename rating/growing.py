@@ -33,7 +33,7 @@ class Growth(NamedTuple):
     billed: Decimal
     amount: Decimal  # of the event itself; at least zero
     restated: Decimal  # what earlier charges of the month change by
-    counts: tuple[Count, ...]
+    counts: tuple[Count, ...] = ()
     earlier: tuple[Decimal, Decimal] = (ZERO, ZERO)  # what those came to, and come to now
 
 
@@ -48,36 +48,59 @@ def grow(
     """Return what an event of ``billed`` units adds, of which ``free`` came before; ``before`` begins
     with its month's counters."""
     rule = selected.rule
-    counts: tuple[Count, ...] = ()
+    others: tuple[Count, ...] = ()
     done = before[0].quantity
     if rule.free_counts:
         done = EXACT.add(done, free)
     if rule.aggregation is not Aggregation.SUM:
         used = billed
-        billed, counts = _aggregated(selected, billed, before)
+        billed, others = _aggregated(selected, billed, before)
         steps.append(("aggregated", rule.aggregation.value, to_text(used), to_text(done)))
-    total = EXACT.add(done, billed)
     if isinstance(price, PerUnitPrice):
         steps += price.explanation
     steps.append(("month_before", to_text(done)))
+    found = _growth(rule, price, done, billed, before[0].amount, steps)
     added = EXACT.add(billed, free) if rule.free_counts else billed
-    counted = (added, None) if added or rule.aggregation is Aggregation.SUM else None
-    counts = (counted, *counts)
-    if billed < ZERO:
-        was, now = _month_amount(rule, price, done), _month_amount(rule, price, total)
-        return Growth(ZERO, rule.zero, EXACT.subtract(now, was), counts, (was, now))
+    charged = EXACT.add(found.amount, found.restated) if restates(rule, price) else None
+    counted = added or charged or rule.aggregation is Aggregation.SUM
+    return found._replace(counts=((added, charged) if counted else None, *others))
+
+
+def restates(rule: Rule, price: MonthPrice) -> bool:
+    """Return whether an event may change what earlier charges of its month came to. Then those are
+    counted, beside the units: what they came to is not what the price in force now makes of them,
+    where the catalogue was changed within the month."""
+    return isinstance(price, VolumePrice) or rule.aggregation is Aggregation.LATEST
+
+
+def _growth(
+    rule: Rule,
+    price: MonthPrice,
+    done: Decimal,
+    billed: Decimal,
+    charged: Decimal,
+    steps: list[ExplanationStep],
+) -> Growth:
+    """Return what ``billed`` units add to a month of ``done`` units, for which ``charged`` was
+    charged."""
+    total = EXACT.add(done, billed)
+    if rule.aggregation is Aggregation.LATEST and billed < ZERO:
+        now = _month_amount(rule, price, total)
+        return Growth(ZERO, rule.zero, EXACT.subtract(now, charged), (), (charged, now))
+    if done < ZERO or total < ZERO:  # more was given back than was used
+        return Growth(billed, month_growth(rule, price, done, total), ZERO)
     if isinstance(price, GraduatedPrice):
         steps += graduated.explain(price, used_before_units=done, used_units=billed)
     elif isinstance(price, PackagePrice):
         steps += package.explain(price, total_units=total)
     elif isinstance(price, VolumePrice):
-        return _volume(rule, price, done, billed, steps, counts)
+        return _volume(rule, price, done, billed, charged, steps)
     amount = _grown(rule, month_cost(price, done)[0], *month_cost(price, total))
     if isinstance(price, PerUnitPrice) and price.connect_fee:
         fee = amount_of(rule.adjusting, rule.rounding, price.connect_fee, _ONE)
         amount = EXACT.add(amount, fee)
     _say_adjusting(rule, steps)
-    return Growth(billed, amount, ZERO, counts)
+    return Growth(billed, amount, ZERO)
 
 
 def _aggregated(
@@ -104,25 +127,19 @@ def _volume(
     price: VolumePrice,
     done: Decimal,
     billed: Decimal,
+    charged: Decimal,
     steps: list[ExplanationStep],
-    counts: tuple[Count, ...],
 ) -> Growth:
     """Return an event at the price of the tier that the month reached with it, and what that price
     makes of the charges before it."""
     steps += volume.explain(price, total_units=EXACT.add(done, billed))
     costs = volume.costs(price, used_before_units=done, used_units=billed)
     _say_adjusting(rule, steps)
-    was, now = (
-        amount_of(rule.adjusting, rule.rounding, cost, price.divide_by) if cost else ZERO
-        for cost in (costs.charged, costs.restated)
-    )
-    return Growth(
-        billed,
-        _grown(rule, costs.restated, costs.after, price.divide_by),
-        EXACT.subtract(now, was),
-        counts,
-        (was, now),
-    )
+    amount = _grown(rule, costs.restated, costs.after, price.divide_by)
+    if costs.restated == costs.charged:
+        return Growth(billed, amount, ZERO)
+    now = amount_of(rule.adjusting, rule.rounding, costs.restated, price.divide_by)
+    return Growth(billed, amount, EXACT.subtract(now, charged), (), (charged, now))
 
 
 def month_growth(rule: Rule, price: MonthPrice, before: Decimal, after: Decimal) -> Decimal:

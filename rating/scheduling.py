@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from rating.price.bands import Bands, band_parts
 from rating.price.call import CallPrice, Rate, Stretch
-from rating.price.rate_card import RateCard, RateCardRow
+from rating.price.per_unit import PerUnitPrice
 from schemas.decimals import EXACT
 from schemas.usage import UsageEvent
 
@@ -40,30 +40,28 @@ def call_in_bands(
     return CallPrice(tuple(schedule), connect_fee)
 
 
-def call_on_card(
-    card: RateCard,
-    row: RateCardRow,
+def call_of_rows(
+    price_in: Callable[[str], PerUnitPrice | None],
+    first: PerUnitPrice,
     bands: Bands,
     *,
     event: UsageEvent,
     used_units: Decimal,
-    day: int,
 ) -> CallPrice | None:
-    """Return the same of a rate card, whose row of the first band is ``row``; None where a band that
-    the call meets has no row. All rows are those of the day on which the call began: a price list
-    changes between calls, not within one."""
+    """Return the same of a card or matrix that has a row for each band, that of the first being
+    ``first``; None where a band that the call meets has no row. All rows are to be those of the day on
+    which the call began: a price list changes between calls, not within one."""
     rates: dict[str, tuple[Stretch, ...]] = {}
     for _, band in _parts(bands, event, used_units):
         if band not in rates:
-            found = card.find(event.destination or "", day=day, band=band)
+            found = price_in(band)
             if found is None:
                 return None
             rates[band] = _rates_of(found)
-    return call_in_bands(bands, rates, row.price.connect_fee, event=event, used_units=used_units)
+    return call_in_bands(bands, rates, first.connect_fee, event=event, used_units=used_units)
 
 
-def _rates_of(row: RateCardRow) -> tuple[Stretch, ...]:
-    price = row.price
+def _rates_of(price: PerUnitPrice) -> tuple[Stretch, ...]:
     increments = price.increments
     assert increments is not None, "a row has increments"
     first = Rate(price.amount, price.per_units, increments.first_units)

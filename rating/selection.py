@@ -8,9 +8,12 @@ import msgspec
 
 from rating.catalogue.compiled import (
     BandedCall,
+    ByEvent,
     CardPrice,
+    CardsPrice,
     Catalogue,
     Entry,
+    MatrixPrice,
     Offer,
     Price,
     Rule,
@@ -18,11 +21,19 @@ from rating.catalogue.compiled import (
 from rating.conditions.choose import Steps, choose_entry, with_chosen_discounts
 from rating.conditions.names import Holder
 from rating.counting import NO_COUNTING, Counter, CounterKind, Counting
-from rating.local_time import local_time, minute_name
+from rating.local_time import local_time
+from rating.looking_up import (
+    band_step,
+    deciding_band,
+    of_card,
+    of_cards,
+    of_matrix,
+    unknown_destination,
+)
 from rating.price.aggregate import Aggregation
-from rating.price.bands import BandChoice, BandedPrice, Bands
+from rating.price.bands import BandChoice, BandedPrice
 from rating.price.call import CallPrice
-from rating.scheduling import call_in_bands, call_on_card
+from rating.scheduling import call_in_bands
 from schemas.decimals import ZERO
 from schemas.ids import digest_of
 from schemas.ledger import ExplanationStep
@@ -30,7 +41,6 @@ from schemas.refusal import RefusalReason, Refused
 from schemas.usage import UsageEvent
 
 _ONE = Decimal(1)
-_SHOWN_DIGITS = 4  # of a destination in a refusal: enough to see the country, no whole number
 
 
 class Selected(msgspec.Struct, frozen=True, gc=False):
@@ -142,7 +152,7 @@ def select_price(
     else:
         entry = _entry(offer, event.destination)
     if entry is None:
-        return _unknown_destination(f"plan {plan_code}", event.destination)
+        return unknown_destination(f"plan {plan_code} has no price", event.destination)
     rule = entry.always
     if rule is None:
         selected = _selected_by_time(offer, entry, event, used, steps)
@@ -152,7 +162,7 @@ def select_price(
             selected = _with_discounts(selected, event, holder)
         return _counting_values(selected, event) if selected.rule.unique_by else selected
     price = rule.model
-    assert not isinstance(price, BandedPrice | CardPrice | BandedCall)
+    assert not isinstance(price, ByEvent)
     counting = rule.counting if used or _counts_zero(offer, rule) else NO_COUNTING
     selected = Selected(
         *(offer, rule, price, used, (rule.price_step, *steps), event.subscription_id, counting),
@@ -200,29 +210,18 @@ def _entry(offer: Offer, destination: str | None) -> Entry | None:
     return None
 
 
-def _unknown_destination(where: str, destination: str | None) -> Refused:
-    shown = "the event has none" if not destination else f"{destination[:_SHOWN_DIGITS]}..."
-    return Refused(
-        RefusalReason.UNKNOWN_DESTINATION,
-        f"{where} has no price for this destination: {shown}. Operator action: publish a card "
-        "with its prefix; then recycle.",
-    )
-
-
 def _selected_by_time(
     offer: Offer, entry: Entry, event: UsageEvent, used: Decimal, conditions: Steps
 ) -> Selected | Refused:
     """Return the price of the version in force, of the row and of the band; ``conditions`` are the
     steps that say why the event has the price."""
     day, minute = local_time(event.started_at_ms, zone=event.zone)
-    for rule in entry.rules:
-        if rule.from_day <= day < rule.to_day:
-            break
-    else:
+    rule = entry.rule_on(day)
+    if rule is None:
         return Refused(
             RefusalReason.NO_TARIFF_IN_FORCE,
-            f"no version of {entry.price_id} is in force at the time of the event. Operator "
-            "action: publish the version that was; then recycle.",
+            f"no version of {entry.price_id} is in force at the time of the event, or no rate of "
+            "exchange for it. Operator action: publish what was; then recycle.",
         )
     model = rule.model
     price: Price
@@ -230,28 +229,37 @@ def _selected_by_time(
     lead = (rule.price_step, *conditions)
     steps: Steps
     if isinstance(model, CardPrice):
-        found = _of_card(model, event, used, day, minute)
+        found = of_card(model, event, used, day, minute)
         if isinstance(found, Refused):
             return found
         price, named = found
         steps = (*lead, *named)
     elif isinstance(model, BandedPrice):
-        band, at_ms = _band(model.bands, model.choice, event, day, minute)
+        band, at_ms = deciding_band(model.bands, model.choice, event, day, minute)
         price = model.prices[band]
-        steps = (*lead, _band_step(model.choice, band, at_ms, event.zone))
+        steps = (*lead, band_step(model.choice, band, at_ms, event.zone))
         counting = rule.counting_of_band[band]
     elif isinstance(model, BandedCall):
         if model.choice is BandChoice.SPLIT:
             price = call_in_bands(
                 *(model.bands, model.rates, model.connect_fees[model.bands.at(day, minute)]),
                 event=event,
-                used_units=used,
+                used_units=used.copy_abs(),
             )
             steps = lead
         else:
-            band, at_ms = _band(model.bands, model.choice, event, day, minute)
+            band, at_ms = deciding_band(model.bands, model.choice, event, day, minute)
             price = CallPrice(model.rates[band], model.connect_fees[band])
-            steps = (*lead, _band_step(model.choice, band, at_ms, event.zone))
+            steps = (*lead, band_step(model.choice, band, at_ms, event.zone))
+    elif isinstance(model, CardsPrice | MatrixPrice):
+        if isinstance(model, CardsPrice):
+            found = of_cards(model, event, used, day, minute)
+        else:
+            found = of_matrix(model, event, used, day, minute)
+        if isinstance(found, Refused):
+            return found
+        price, named = found
+        steps = (*lead, *named)
     else:
         price = model
         steps = lead
@@ -261,45 +269,3 @@ def _selected_by_time(
         *(offer, rule, price, used, steps, event.subscription_id, counting),
         event.started_at_ms,
     )
-
-
-_Found = tuple[Price, tuple[ExplanationStep, ...]]
-
-
-def _of_card(
-    model: CardPrice, event: UsageEvent, used: Decimal, day: int, minute: int
-) -> _Found | Refused:
-    """Return the price of the longest prefix, and the steps that say so."""
-    bands, card = model.bands, model.card
-    band, at_ms = None, event.started_at_ms
-    if bands is not None:
-        band, at_ms = _band(bands, model.choice, event, day, minute)
-    row = card.find(event.destination or "", day=day, band=band)
-    if row is None:
-        return _unknown_destination(f"rate card {card.code}", event.destination)
-    prefix = ("prefix", row.prefix, row.destination, card.code)
-    if band is None:
-        return row.price, (prefix,)
-    if model.choice is not BandChoice.SPLIT:
-        return row.price, (prefix, _band_step(model.choice, band, at_ms, event.zone))
-    assert bands is not None
-    call = call_on_card(card, row, bands, event=event, used_units=used, day=day)
-    if call is None:
-        return _unknown_destination(f"rate card {card.code}, in all the hours", event.destination)
-    return call, (prefix,)
-
-
-def _band(
-    bands: Bands, choice: BandChoice, event: UsageEvent, day: int, minute: int
-) -> tuple[str, int]:
-    """Return the band that decides, and its instant; a split begins with that of the start."""
-    if choice is not BandChoice.END or event.ended_at_ms is None:
-        return bands.at(day, minute), event.started_at_ms
-    # The end is outside: a call that ends at eight has no part of what begins at eight.
-    last_ms = max(event.started_at_ms, event.ended_at_ms - 1)
-    return bands.at_instant(last_ms, zone=event.zone), last_ms
-
-
-def _band_step(choice: BandChoice, band: str, at_ms: int, zone: str) -> ExplanationStep:
-    code = "band_end" if choice is BandChoice.END else "band"
-    return code, band, minute_name(local_time(at_ms, zone=zone)[1])

@@ -25,6 +25,8 @@ products:
   data: {type: data, usage_kind: data, unit: B}
   message: {type: messaging, usage_kind: message, unit: record}
   silent: {type: telephony, usage_kind: voice, unit: s, zero_usage: filter}
+  priced: {type: telephony, usage_kind: voice, unit: s, zero_usage: price}
+  corrected: {type: telephony, usage_kind: voice, unit: s, below_zero: mirror}
 """
 
 
@@ -135,6 +137,7 @@ class Month:
         rated = charge(selected, before)
         assert isinstance(rated, RatedUsage)
         self.restated += rated.restated
+        self._count_product(usage, month)
         for name, quantity, amount in rated.counted:
             assert name in keys, "a counter is counted only if it was asked for"
             bucket = self.counted.get(keys[name], Bucket())
@@ -142,6 +145,14 @@ class Month:
                 bucket.records + 1, bucket.quantity + quantity, bucket.amount + (amount or 0)
             )
         return rated
+
+    def _count_product(self, usage, month_ms):
+        """Count what was used of the product, as is done of each whatever its price asks for."""
+        offer = self.catalogue.plans[self.plan].offers[usage.product]
+        used = Decimal(1) if offer.counts_records else usage.quantities[offer.unit]
+        key = f"product:{usage.product}:{offer.unit}:{self.currency}", month_ms
+        bucket = self.counted.get(key, Bucket())
+        self.counted[key] = Bucket(bucket.records + 1, bucket.quantity + used, bucket.amount)
 
 
 def charge_of(rated):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli import catalogue_schema
 from pipeline.cli.exits import Exit
 from pipeline.cli.help_text import examples
 from pipeline.cli.output import results, tell, write_json
@@ -16,7 +17,7 @@ from pipeline.cli.session import connect, session_of
 if TYPE_CHECKING:
     from pipeline.cli.versions import Published
     from pipeline.settings import Settings
-    from rating.catalogue import CatalogueDocument, CatalogueError, Checked
+    from rating.catalogue import CatalogueDocument, CatalogueError, Checked, Difference
 
 catalogue = typer.Typer(
     no_args_is_help=True, help="Plans, prices, rate cards and limits: check, compare, publish."
@@ -57,11 +58,23 @@ def check(folder: Folder, as_json: Json = False) -> None:
 
 
 @catalogue.command(
-    epilog=examples("ratemill catalogue diff tariffs/", "ratemill catalogue diff new/ --from old/")
+    epilog=examples(
+        "ratemill catalogue diff tariffs/",
+        "ratemill catalogue diff old/ new/",
+        "ratemill catalogue diff new/ --from old/ --json",
+    )
 )
 def diff(
     context: typer.Context,
     folder: Folder,
+    new: Annotated[
+        Path | None,
+        typer.Argument(
+            exists=True,
+            file_okay=False,
+            help="A second folder: what it changes of the first one. Needs no services.",
+        ),
+    ] = None,
     before: Annotated[
         Path | None,
         typer.Option(
@@ -73,23 +86,30 @@ def diff(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what publishing a catalogue would change: a line for each thing."""
-    from rating.catalogue import CatalogueDocument
+    """Show what publishing a catalogue would change: what each thing was and is, and from when.
+
+    One folder is compared with what is published, two with each other: the old one first. Rows of
+    a rate card that change alike are one line; `--json` has every prefix, and the parts of each
+    line by themselves.
+    """
     from rating.catalogue import diff as differences
 
-    new = _document_or_exit(folder)
-    if before is not None:
-        old: CatalogueDocument | None = _document_or_exit(before)
+    if new is not None and before is not None:
+        raise typer.BadParameter("either two folders, or one and --from", param_hint="--from")
+    undone = "nothing was compared"
+    now = _document_or_exit(folder if new is None else new, undone, as_json=as_json)
+    was = before if new is None else folder
+    if was is not None:
+        old: CatalogueDocument | None = _document_or_exit(was, undone, as_json=as_json)
     else:
         old = run_to_end(_published(session_of(context).settings))
-    empty = CatalogueDocument(products=(), bands=(), cards=(), plans=(), limits=())
-    lines = differences(old or empty, new)
+    found = differences(old or _nothing(), now)
     if as_json:
-        write_json({"differences": lines})
+        write_json({"differences": [difference_fields(each) for each in found]})
         return
-    for line in lines:
-        results().print(line, markup=False)
-    tell(f"{len(lines):,} differences." if lines else "No difference.")
+    for each in found:
+        results().print(str(each), markup=False)
+    tell(_count(len(found)))
 
 
 @catalogue.command(epilog=examples("ratemill catalogue publish tariffs/"))
@@ -99,7 +119,8 @@ def publish(context: typer.Context, folder: Folder, as_json: Json = False) -> No
     Refused with exit code 4 while anything is wrong with it. Publishing what is published already
     makes no new version. Charges name the version that they were made with.
     """
-    document = _document_or_exit(folder, code=Exit.REFUSED, as_json=as_json)
+    undone = "nothing was published"
+    document = _document_or_exit(folder, undone, code=Exit.REFUSED, as_json=as_json)
     published = run_to_end(_publish(session_of(context).settings, document))
     if as_json:
         write_json({"version": published.version, "new": published.new})
@@ -107,6 +128,9 @@ def publish(context: typer.Context, folder: Folder, as_json: Json = False) -> No
         tell(f"Published {_contents(document)} as version {published.version}.")
     else:
         tell(f"This is what version {published.version} says already: nothing to publish.")
+
+
+catalogue.command(epilog=catalogue_schema.EPILOG)(catalogue_schema.schema)
 
 
 async def _published(settings: Settings) -> CatalogueDocument | None:
@@ -140,7 +164,7 @@ def _checked(folder: Path) -> Checked:
 
 
 def _document_or_exit(
-    folder: Path, *, code: Exit = Exit.FAILED, as_json: bool = False
+    folder: Path, undone: str, *, code: Exit = Exit.FAILED, as_json: bool
 ) -> CatalogueDocument:
     checked = _checked(folder)
     if checked.document is not None:
@@ -149,8 +173,31 @@ def _document_or_exit(
         write_json({"valid": False, "errors": [e._asdict() for e in checked.errors]})
     else:
         _show_errors(checked.errors)
-    tell(f"{folder}: {len(checked.errors):,} errors, nothing was published.")
+    tell(f"{folder}: {len(checked.errors):,} errors, {undone}.")
     raise typer.Exit(code)
+
+
+def _nothing() -> CatalogueDocument:
+    from rating.catalogue import CatalogueDocument
+
+    return CatalogueDocument(products=(), bands=(), cards=(), plans=(), limits=())
+
+
+def _count(differences: int) -> str:
+    match differences:
+        case 0:
+            return "No difference."
+        case 1:
+            return "1 difference."
+        case _:
+            return f"{differences:,} differences."
+
+
+def difference_fields(difference: Difference) -> dict[str, object]:
+    """Return a difference as JSON has it: its line, and the parts that there are."""
+    import msgspec
+
+    return {"text": str(difference), **msgspec.to_builtins(difference)}
 
 
 def _show_errors(errors: tuple[CatalogueError, ...]) -> None:
@@ -169,7 +216,12 @@ def _tell_asked(document: CatalogueDocument) -> None:
 
 def _contents(document: CatalogueDocument) -> str:
     rows = sum(len(card.rows) for card in document.cards)
+    matrices = ""
+    if document.matrices:
+        cells = sum(len(matrix.rows) for matrix in document.matrices)
+        matrices = f"{len(document.matrices):,} matrices with {cells:,} rows, "
     return (
         f"{len(document.plans):,} plans, {len(document.products):,} products, "
-        f"{len(document.cards):,} rate cards with {rows:,} rows, {len(document.limits):,} limits"
+        f"{len(document.cards):,} rate cards with {rows:,} rows, {matrices}"
+        f"{len(document.limits):,} limits"
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rating.catalogue import CatalogueDocument
+from rating.catalogue.document import RateCardPrice
 from sources.generate.population import Offer, Service
 from sources.generate.scenario import SCENARIOS
 from sources.generate.stream import Request
@@ -75,10 +76,32 @@ def offers_of(document: CatalogueDocument) -> dict[Service, tuple[Offer, ...]]:
 
 
 def priced_prefixes(document: CatalogueDocument) -> tuple[str, ...]:
-    """Return the prefixes that every rate card has a price for, so that any plan may call them."""
-    cards = [tuple(dict.fromkeys(row.prefix for row in card.rows)) for card in document.cards]
-    found = dict.fromkeys(prefix for prefixes in cards for prefix in prefixes)
-    return tuple(prefix for prefix in found if all(_covers(prefixes, prefix) for prefixes in cards))
+    """Return the prefixes that every rate card, or every list of cards of a price, has a price for,
+    so that any plan may call them. What matrices have is not among them."""
+    prefixes_of = {
+        card.code: tuple(dict.fromkeys(row.prefix for row in card.rows)) for card in document.cards
+    }
+    found = dict.fromkeys(prefix for prefixes in prefixes_of.values() for prefix in prefixes)
+    together = [
+        tuple(prefix for code in codes for prefix in prefixes_of[code])
+        for codes in _cards_of_prices(document)
+    ]
+    return tuple(
+        prefix for prefix in found if all(_covers(prefixes, prefix) for prefixes in together)
+    )
+
+
+def _cards_of_prices(document: CatalogueDocument) -> set[tuple[str, ...]]:
+    """Return the codes of cards that stand together in a price; of a card in none, it alone."""
+    together = {
+        version.model.cards
+        for plan in document.plans
+        for price in plan.prices
+        for version in price.versions
+        if isinstance(version.model, RateCardPrice)
+    }
+    named = {code for codes in together for code in codes}
+    return together | {(card.code,) for card in document.cards if card.code not in named}
 
 
 def _covers(prefixes: tuple[str, ...], wanted: str) -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from schemas.raw import ClosePeriodCommand
     from schemas.reference import Account
 
-_MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])")
+MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])")
 
 period = typer.Typer(no_args_is_help=True, help="Billing periods: close.")
 
@@ -54,7 +54,7 @@ def close(
     order with it. A closed period stays closed. Repeating it changes nothing. A month that is not
     over in an account's zone is refused.
     """
-    found = _MONTH.fullmatch(month)
+    found = MONTH.fullmatch(month)
     if found is None:
         raise typer.BadParameter(f"{month!r} is not such as 2026-10", param_hint="--month")
     if bool(account) == all_accounts:

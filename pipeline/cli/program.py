@@ -12,6 +12,7 @@ import typer
 from pipeline.cli import (
     bench,
     catalogue,
+    charges,
     decode,
     demo,
     doctor,
@@ -115,6 +116,7 @@ for module in (
     worker,
     retention,
     verify,
+    charges,
     explain,
     invoices,
     suspense,

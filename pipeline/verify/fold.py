@@ -17,7 +17,7 @@ _Total = tuple[int, Decimal]  # records, amount
 _Used = tuple[int, Decimal, Decimal]  # records, quantity, amount
 
 _PRODUCT = "product:"
-_TIER = "tier:"
+_MAY_FALL = ("tier:", "listed:")
 
 
 class _Key:
@@ -119,8 +119,8 @@ class Fold:
             right = said == (records, quantity, total)
         else:
             # What a tier or an allowance takes of a charge is the price's matter.
-            # What a tier counts falls too, where the newest record is what counts.
-            grows = said[1] >= quantity or after.counter.startswith(_TIER)
+            # What a tier counts falls too, where the newest record is what counts; so does what is off.
+            grows = said[1] >= quantity or after.counter.startswith(_MAY_FALL)
             right = said[0] == records and grows
             quantity, total = said[1], said[2]
         self._counters[name] = records, quantity, total

@@ -10,23 +10,29 @@ from rating.catalogue.document import (
     Calendar,
     Card,
     CatalogueDocument,
+    ExchangeTable,
+    Matrix,
     Plan,
     Product,
 )
 from rating.catalogue.errors import CatalogueError, quoted
 from rating.catalogue.read_bands import read_band_set, read_calendars
-from rating.catalogue.read_card import read_rows
+from rating.catalogue.read_exchange import read_exchange_rates
+from rating.catalogue.read_files_of_rows import RowFiles
 from rating.catalogue.read_limits import read_limits
 from rating.catalogue.read_plan import PlanReader
 from rating.catalogue.read_plans import read_plans
 from rating.catalogue.read_products import read_products
 from rating.catalogue.reader import Entry, Reader
-from rating.catalogue.yaml_tree import parse_yaml
+from rating.catalogue.yaml_tree import parse_yaml, under
 from schemas.limit import ChargeLimit
 
-SECTIONS = ("products", "calendars", "bands", "cards", "plans", "limits")
+SECTIONS = (
+    *("products", "calendars", "bands", "cards", "matrices", "exchange_rates"),
+    *("plans", "limits"),
+)
 YAML_ENDINGS = (".yaml", ".yml")
-CARD_ENDING = ".csv"
+ROWS_ENDING = ".csv"
 
 T = TypeVar("T")
 
@@ -42,7 +48,7 @@ def check(files: Mapping[str, bytes]) -> Checked:
     """Return what the files of one catalogue state, or all their errors.
 
     Names are relative to the catalogue's folder. Every ``.yaml`` file may hold any of the
-    sections; ``.csv`` files are rate cards, which a YAML file names.
+    sections; ``.csv`` files are rate cards and matrices, which a YAML file names.
     """
     errors: list[CatalogueError] = []
     texts = _decode(files, errors)
@@ -57,14 +63,35 @@ def check(files: Mapping[str, bytes]) -> Checked:
         )
         for entry in sections["bands"]
     }
-    cards = _read_cards(sections["cards"], texts, bands, errors)
-    plans = read_plans(sections["plans"], PlanReader(products, bands, cards))
+    exchange, files_of_rates = read_exchange_rates(sections["exchange_rates"], texts, errors)
+    rows = {
+        name: text
+        for name, text in texts.items()
+        if name.endswith(ROWS_ENDING) and name not in files_of_rates
+    }
+    row_files = RowFiles(rows, bands, errors)
+    cards = row_files.read_cards(sections["cards"])
+    matrices = row_files.read_matrices(sections["matrices"])
+    row_files.complain_about_unnamed()
+    plan_reader = PlanReader(products, bands, cards, matrices, exchange)
+    plans = read_plans(sections["plans"], plan_reader)
     limits = read_limits(sections["limits"], products)
     if not sections["plans"] and not errors:
         errors.append(CatalogueError("(folder)", 1, "plans", "at least one plan", "none"))
+    # Here, for this charges, and charging is made of what this package compiles.
+    from rating.feasible import infeasible
+
+    document = None
+    if not errors:
+        document = _document(products, calendars, bands, cards, matrices, exchange, plans, limits)
+        for one in infeasible(document):
+            stated = next(entry for entry in sections["plans"] if entry.code == one.plan)
+            place = under(stated.node, "prices", one.price)
+            field = f"{stated.field}.prices.{one.price}"
+            stated.reader.complain(place, field, expected=one.expected, found=one.found)
     if errors:
         return Checked(None, tuple(sorted(set(errors))))
-    return Checked(_document(products, calendars, bands, cards, plans, limits), ())
+    return Checked(document, ())
 
 
 def _document(
@@ -72,6 +99,8 @@ def _document(
     calendars: dict[str, Calendar],
     bands: dict[str, BandSet],
     cards: dict[str, Card],
+    matrices: dict[str, Matrix],
+    exchange: dict[str, ExchangeTable],
     plans: dict[str, Plan],
     limits: dict[str, ChargeLimit],
 ) -> CatalogueDocument:
@@ -80,6 +109,8 @@ def _document(
         calendars=_by_code(calendars),
         bands=_by_code(bands),
         cards=_by_code(cards),
+        matrices=_by_code(matrices),
+        exchange_rates=_by_code(exchange),
         plans=_by_code(plans),
         limits=_by_code(limits),
     )
@@ -92,7 +123,7 @@ def _by_code(values: dict[str, T]) -> tuple[T, ...]:
 def _decode(files: Mapping[str, bytes], errors: list[CatalogueError]) -> dict[str, str]:
     texts = {}
     for name, content in sorted(files.items()):
-        if not name.endswith((*YAML_ENDINGS, CARD_ENDING)):
+        if not name.endswith((*YAML_ENDINGS, ROWS_ENDING)):
             errors.append(CatalogueError(name, 1, "(file)", "a .yaml or .csv file", quoted(name)))
             continue
         try:
@@ -127,40 +158,3 @@ def _sections(texts: dict[str, str], errors: list[CatalogueError]) -> dict[str, 
                     continue
                 sections[section].append(Entry(reader, key.text, value, field))
     return sections
-
-
-def _read_cards(
-    entries: list[Entry],
-    texts: dict[str, str],
-    bands: dict[str, BandSet],
-    errors: list[CatalogueError],
-) -> dict[str, Card]:
-    cards: dict[str, Card] = {}
-    named: set[str] = set()
-    card_files = sorted(name for name in texts if name.endswith(CARD_ENDING))
-    for reader, code, node, field in entries:
-        values = reader.record(
-            node, field, required=("file", "currency", "unit"), optional=("bands",)
-        )
-        if values is None:
-            continue
-        currency = reader.currency(values.get("currency"), f"{field}.currency")
-        unit = reader.text(values.get("unit"), f"{field}.unit")
-        band_set = None
-        if "bands" in values:
-            band_set = reader.known(
-                values["bands"], f"{field}.bands", among=bands, what="the code of a set of bands"
-            )
-        file = reader.known(
-            values.get("file"), f"{field}.file", among=card_files, what="a file of the catalogue"
-        )
-        names = [band.code for band in bands[band_set].bands] if band_set else []
-        rows = read_rows(file, texts[file], bands=names, errors=errors) if file else ()
-        named.add(file)
-        cards[code] = Card(code=code, currency=currency, unit=unit, bands=band_set, rows=rows)
-    for file in card_files:
-        if file not in named:
-            errors.append(
-                CatalogueError(file, 1, "(file)", "an entry of `cards:` that names it", "none")
-            )
-    return cards

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from itertools import compress
-from itertools import product as choices
+from typing import NamedTuple
 
 import msgspec
 
 from rating.amount import Adjusting, Commitment, amount_of
 from rating.catalogue import document as doc
 from rating.catalogue.compile_bands import compile_bands
+from rating.catalogue.compile_exchange import exchanged
 from rating.catalogue.compile_model import CompileModel, allowance_of, grows, is_of_the_month
+from rating.catalogue.compile_rows import compile_card, compile_matrix, first_day, last_day
 from rating.catalogue.compiled import (
-    BandedCall,
+    ByEvent,
     Cap,
     CardPrice,
     Catalogue,
@@ -24,24 +24,24 @@ from rating.catalogue.compiled import (
     ConditionalDiscounts,
     Entry,
     Free,
+    MatrixPrice,
     Model,
     Offer,
     Rule,
 )
-from rating.catalogue.document_parts import RowsOf, document_with_rows
+from rating.catalogue.document_parts import STATED_ROWS, RowsOf, document_with_rows
 from rating.conditions.condition import Condition
 from rating.counting import Counter, CounterKind, CounterPeriod, Counting
-from rating.local_time import day_number
 from rating.month_cost import month_cost
 from rating.price.aggregate import Aggregation
 from rating.price.bands import BandedPrice
-from rating.price.increments import Increments
-from rating.price.per_unit import PerUnitPrice, per_unit_price
-from rating.price.rate_card import FIRST_DAY, LAST_DAY, RateCard, RateCardRow
+from rating.price.rate_card import FIRST_DAY, LAST_DAY
 from rating.rounding import RoundingRule, rounded
 from rating.units import RECORD
+from rating.usage_discount import Reached, UsageDiscount
 from schemas.decimals import ZERO, to_text
 from schemas.ledger import ExplanationStep
+from schemas.money import Rounding
 
 
 def compile_parts(head_json: bytes, chunks: Mapping[str, bytes], version: int) -> Catalogue:
@@ -55,73 +55,38 @@ def compile_parts(head_json: bytes, chunks: Mapping[str, bytes], version: int) -
 
 def compile(document: doc.CatalogueDocument, version: int) -> Catalogue:
     """Return the catalogue that rates by a document; ``version`` is what charges will name."""
-    return _compile(document, version, lambda card: card.rows)
+    return _compile(document, version, STATED_ROWS)
 
 
 def _compile(document: doc.CatalogueDocument, version: int, rows_of: RowsOf) -> Catalogue:
     bands = compile_bands(document)
     cards = {
         card.code: CardPrice(
-            _rate_card(card.code, rows_of(card)), bands[card.bands] if card.bands else None
+            compile_card(card.code, rows_of.card(card)), bands[card.bands] if card.bands else None
         )
         for card in document.cards
     }
+    matrices = {
+        matrix.code: MatrixPrice(
+            compile_matrix(matrix, rows_of.matrix(matrix)),
+            matrix.dimensions,
+            bands[matrix.bands] if matrix.bands else None,
+        )
+        for matrix in document.matrices
+    }
     products = {product.code: product for product in document.products}
+    exchange = {table.code: table for table in document.exchange_rates}
     conditions = _Conditions()
+    compile_model = CompileModel(bands, cards, matrices)
     return Catalogue(
         version=version,
         plans={
-            plan.code: _plan(plan, products, CompileModel(bands, cards), conditions)
+            plan.code: _plan(plan, products, exchange, compile_model, conditions)
             for plan in document.plans
         },
         product_types={code: product.product_type for code, product in products.items()},
         limits=document.limits,
     )
-
-
-def _rate_card(code: str, rows: Iterable[doc.CardRow]) -> RateCard:
-    # A card has a few hundred different prices, numbers and names; one object for each saves most of
-    # the memory, and the processor finds it in its cache. By
-    # their texts: 0.10 equals 0.1, but the explanation shows each as it is written.
-    prices: dict[tuple[str, ...], PerUnitPrice] = {}
-    all_increments: dict[tuple[str, ...], Increments] = {}
-    numbers: dict[str, Decimal] = {}
-    names: dict[str, str] = {}
-    found = []
-    prefix = ""
-    for row in rows:
-        if row.prefix != prefix:  # rows are sorted by it, and each band has one
-            prefix = row.prefix
-        band = row.band
-        stated = (row.amount, row.per_units, row.first_units, row.following_units, row.connect_fee)
-        key = tuple(map(str, stated))
-        price = prices.get(key)
-        if price is None:
-            amount, per_units, first, following, fee = (
-                numbers.setdefault(text, number) for text, number in zip(key, stated, strict=True)
-            )
-            increments = all_increments.setdefault(key[2:4], Increments(first, following))
-            price = per_unit_price(amount, per_units, increments, fee)
-            prices[key] = price
-        found.append(
-            RateCardRow(
-                prefix,
-                names.setdefault(row.destination, row.destination),
-                price,
-                None if band is None else names.setdefault(band, band),
-                _first_day(row.valid_from),
-                _last_day(row.valid_to),
-            )
-        )
-    return RateCard(code, found)
-
-
-def _first_day(date: dt.date | None) -> int:
-    return FIRST_DAY if date is None else day_number(date)
-
-
-def _last_day(date: dt.date | None) -> int:
-    return LAST_DAY if date is None else day_number(date)
 
 
 class _Conditions(dict[str, Condition]):
@@ -141,6 +106,7 @@ class _Conditions(dict[str, Condition]):
 def _plan(
     plan: doc.Plan,
     products: dict[str, doc.Product],
+    exchange: dict[str, doc.ExchangeTable],
     compile_model: CompileModel,
     conditions: _Conditions,
 ) -> CompiledPlan:
@@ -148,22 +114,34 @@ def _plan(
     entries: dict[str, list[Entry]] = {}
     for price in plan.prices:
         price_id = f"{plan.code}/{price.code}"
-        rules = tuple(
-            _rule(
+        models = [compile_model(version.model) for version in price.versions]
+        found = [_adjusting(*each) for each in zip(price.versions, models, strict=True)]
+        # What one version looks at is counted under all of them: they may share a month.
+        counts_month = any(
+            cap.period is CounterPeriod.MONTH for _, _, caps in found for cap in caps
+        ) or any(version.discount_by_usage is not None for version in price.versions)
+        counts_closed = any(closing is not None for _, closing, _ in found)
+        rules: list[Rule] = []
+        for version, model, (adjusting, closing, caps) in zip(
+            price.versions, models, found, strict=True
+        ):
+            rule = _rule(
                 price_id,
                 version,
                 {code: allowances[code] for code in version.allowances},
-                plan.code,
-                compile_model(version.model),
-                tuple(conditions.of(text) for text in version.discounts_when),
+                plan,
+                products,
+                model,
+                _Adjusted(adjusting, closing, _counting_month(caps, counts_month), counts_closed),
+                _conditional_discounts(version, conditions),
             )
-            for version in price.versions
-        )
+            rules += exchanged(rule, exchange.get(version.exchange or ""))
         entry = Entry(
             price_id=price_id,
             destinations=price.destinations,
             when=conditions.of(price.when or ""),
-            rules=rules,
+            rules=tuple(rules),
+            from_days=tuple(rule.from_day for rule in rules),
             always=_always(rules),
         )
         entries.setdefault(price.product, []).append(entry)
@@ -177,11 +155,13 @@ def _plan(
     )
 
 
-def _always(rules: tuple[Rule, ...]) -> Rule | None:
+def _always(rules: Sequence[Rule]) -> Rule | None:
     """Return the rule that needs no local time to be selected, if there is one."""
+    if not rules:
+        return None
     first = rules[0]
     in_force = (first.from_day, first.to_day) == (FIRST_DAY, LAST_DAY)
-    timeless = not isinstance(first.model, BandedPrice | CardPrice | BandedCall)
+    timeless = not isinstance(first.model, ByEvent)
     return first if in_force and timeless and first.discounts_when is None else None
 
 
@@ -204,30 +184,50 @@ def _offer(product: doc.Product, currency: str, entries: tuple[Entry, ...]) -> O
     )
 
 
+class _Adjusted(NamedTuple):
+    """What follows the price of one version."""
+
+    adjusting: Adjusting | None
+    closing: Closing | None
+    caps: tuple[Cap, ...]
+    counts_closed: bool  # a close may have asked for something, by this version or another
+
+
+def _counting_month(caps: tuple[Cap, ...], counts_month: bool) -> tuple[Cap, ...]:
+    """Return the caps, with one that only counts where another version looks at the month."""
+    missing = counts_month and all(cap.period is not CounterPeriod.MONTH for cap in caps)
+    return (*caps, Cap(CounterPeriod.MONTH, None)) if missing else caps
+
+
 def _rule(
     price_id: str,
     version: doc.PriceVersion,
     allowances: dict[str, doc.PlanAllowance],
-    plan_code: str,
+    plan: doc.Plan,
+    products: dict[str, doc.Product],
     model: Model,
-    discounts_when: tuple[Condition | None, ...],
+    adjusted: _Adjusted,
+    discounts_when: ConditionalDiscounts | None,
 ) -> Rule:
-    units = tuple(allowance_of(plan_code, each) for each in allowances.values() if not each.money)
-    credits = tuple(allowance_of(plan_code, each) for each in allowances.values() if each.money)
+    adjusting, closing, caps, counts_closed = adjusted
+    units = tuple(allowance_of(plan.code, each) for each in allowances.values() if not each.money)
+    credits = tuple(allowance_of(plan.code, each) for each in allowances.values() if each.money)
     free = Free(version.free_records, version.free_units, version.minimum_units)
-    adjusting, closing, caps = _adjusting(version, model)
     growing = grows(version, has_allowances=bool(units))
     before = tuple(
         Counter(CounterKind.ALLOWANCE, each.allowance_id, each.period, each.shared)
         for each in units
     )
-    after = _counted_after_price(price_id, caps, closing, version.free_records > 0)
-    credit_counters = tuple(
-        Counter(CounterKind.ALLOWANCE, each.allowance_id, each.period, each.shared)
-        for each in credits
+    discount = _usage_discount(version, products)
+    after = (
+        *(() if discount is None else discount.counters(price_id, plan.currency)),
+        *_money_counted(price_id, caps, counts_closed, plan.currency),
+        *(
+            Counter(CounterKind.ALLOWANCE, one.allowance_id, one.period, one.shared, plan.currency)
+            for one in credits
+        ),
+        *([Counter(CounterKind.RECORDS, price_id)] if version.free_records else ()),
     )
-    records = tuple(each for each in after if each.kind is CounterKind.RECORDS)
-    after = (*after[: len(after) - len(records)], *credit_counters, *records)
     return Rule(
         price_id=price_id,
         price_step=(
@@ -251,11 +251,13 @@ def _rule(
         unique_by=version.unique_by,
         adjusting=adjusting,
         closing=closing,
+        counts_closed=counts_closed,
+        usage_discount=discount,
         caps=caps,
         credits=credits,
-        discounts_when=_conditional_discounts(version, model, discounts_when),
-        from_day=_first_day(version.valid_from),
-        to_day=_last_day(version.valid_to),
+        discounts_when=discounts_when,
+        from_day=first_day(version.valid_from),
+        to_day=last_day(version.valid_to),
     )
 
 
@@ -263,7 +265,7 @@ def _free_counts(version: doc.PriceVersion) -> bool:
     """Return whether free units take their place in the rates of a call, or in tiers."""
     above = version.above_allowance
     if above is None:
-        return isinstance(version.model, doc.Call | doc.RateCardPrice)
+        return isinstance(version.model, doc.Call | doc.RateCardPrice | doc.MatrixPrice)
     return above is doc.AboveAllowance.GOES_ON
 
 
@@ -272,15 +274,14 @@ def _tier(name: str, growing: bool) -> Counting:
     return (Counter(CounterKind.TIER, name),) if growing else ()
 
 
-def _counted_after_price(
-    price_id: str, caps: tuple[Cap, ...], closing: Closing | None, records: bool
-) -> Counting:
-    counters = [Counter(CounterKind.CAP, price_id, cap.period) for cap in caps]
-    if closing is not None:
-        counters.append(Counter(CounterKind.CLOSED, price_id))
-    if records:
-        counters.append(Counter(CounterKind.RECORDS, price_id))
-    return tuple(counters)
+def _money_counted(
+    price_id: str, caps: tuple[Cap, ...], counts_closed: bool, currency: str
+) -> list[Counter]:
+    """Return the counters of what the price came to."""
+    counters = [Counter(CounterKind.CAP, price_id, cap.period, currency=currency) for cap in caps]
+    if counts_closed:
+        counters.append(Counter(CounterKind.CLOSED, price_id, currency=currency))
+    return counters
 
 
 def _counting_of_band(
@@ -324,29 +325,40 @@ def _adjusting(
 
 
 def _conditional_discounts(
-    version: doc.PriceVersion, model: Model, conditions: tuple[Condition | None, ...]
+    version: doc.PriceVersion, conditions: _Conditions
 ) -> ConditionalDiscounts | None:
-    """Return what each choice of the discounts makes of a price; None where all are always given."""
-    if not any(conditions):
+    """Return the discounts of a price and what each asks for; None where all are always given."""
+    if not version.discounts_when:
         return None
-    adjusting = {}
-    for given in choices((False, True), repeat=len(conditions)):
-        if all(
-            is_given or condition for is_given, condition in zip(given, conditions, strict=True)
-        ):
-            discounts = tuple(compress(version.discounts, given))
-            chosen = msgspec.structs.replace(version, discounts=discounts)
-            adjusting[given], _, _ = _adjusting(chosen, model)
-    return ConditionalDiscounts(version.discounts, conditions, adjusting)
+    asked = tuple(conditions.of(text) for text in version.discounts_when)
+    return ConditionalDiscounts(version.discounts, asked)
 
 
 def _kept(rounding: RoundingRule, amount: Decimal) -> Decimal:
-    """Return an amount with the places that charges keep in the end."""
-    last = rounding
-    while last.then is not None:
-        last = last.then
-    rule = msgspec.structs.replace(last, times=None)
+    """Return an amount with the places that charges keep in the end: never more than it."""
+    rule = msgspec.structs.replace(_last(rounding), rule=Rounding.DOWN)
     return rounded(rule, amount, divide_by=Decimal(1))
+
+
+def _usage_discount(
+    version: doc.PriceVersion, products: dict[str, doc.Product]
+) -> UsageDiscount | None:
+    stated = version.discount_by_usage
+    if stated is None:
+        return None
+    return UsageDiscount(
+        stated.product,
+        products[stated.product].unit,
+        tuple(Reached(each.from_units, each.percent) for each in stated.reached),
+        _last(version.rounding),
+    )
+
+
+def _last(rounding: RoundingRule) -> RoundingRule:
+    """Return the rounding of what is rounded already: the last rule, without what it multiplies."""
+    while rounding.then is not None:
+        rounding = rounding.then
+    return msgspec.structs.replace(rounding, times=None)
 
 
 def _commitment(version: doc.PriceVersion, model: Model) -> Commitment | None:
@@ -356,7 +368,7 @@ def _commitment(version: doc.PriceVersion, model: Model) -> Commitment | None:
     amount = stated.amount
     if amount is None:
         assert stated.units is not None, "an amount, or units"
-        assert not isinstance(model, BandedPrice | CardPrice | BandedCall)
+        assert not isinstance(model, ByEvent)
         discounted = Adjusting(version.discounts)
         amount = amount_of(discounted, RoundingRule(), *month_cost(model, stated.units))
     return Commitment(amount, stated.overage)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from rating.catalogue import document as doc
-from rating.catalogue.compiled import BandedCall, CardPrice, Model
+from rating.catalogue.compiled import BandedCall, CardPrice, CardsPrice, MatrixPrice, Model
 from rating.price.aggregate import Aggregation
 from rating.price.allowance import Allowance
 from rating.price.bands import BandedPrice, Bands
@@ -24,9 +24,15 @@ _HUNDRED = Decimal(100)
 class CompileModel:
     """Makes what rating uses of the model that a document states."""
 
-    def __init__(self, bands: dict[str, Bands], cards: dict[str, CardPrice]) -> None:
+    def __init__(
+        self,
+        bands: dict[str, Bands],
+        cards: dict[str, CardPrice],
+        matrices: dict[str, MatrixPrice],
+    ) -> None:
         self._bands = bands
         self._cards = cards
+        self._matrices = matrices
 
     def __call__(self, model: doc.PriceModel) -> Model:
         """Return the compiled model."""
@@ -34,8 +40,10 @@ class CompileModel:
             case doc.PerUnit():
                 return self._per_unit(model)
             case doc.RateCardPrice():
-                found = self._cards[model.card]
-                return CardPrice(found.card, found.bands, model.bands_by)
+                return self._rate_card(model)
+            case doc.MatrixPrice():
+                found = self._matrices[model.matrix]
+                return MatrixPrice(found.matrix, found.dimensions, found.bands, model.bands_by)
             case doc.Flat():
                 return FlatPrice(model.amount)
             case doc.Percentage():
@@ -48,6 +56,11 @@ class CompileModel:
                 return PackagePrice(model.amount, model.packages, model.increments)
             case doc.Call():
                 return self._call(model)
+
+    def _rate_card(self, model: doc.RateCardPrice) -> CardPrice | CardsPrice:
+        found = [self._cards[code] for code in model.cards]
+        cards = tuple(CardPrice(each.card, each.bands, model.bands_by) for each in found)
+        return cards[0] if len(cards) == 1 else CardsPrice(cards, model.choose)
 
     def _per_unit(self, model: doc.PerUnit) -> PerUnitPrice | BandedPrice:
         def price(amount: Decimal) -> PerUnitPrice:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from decimal import Decimal
 
 import msgspec
 
 from rating.amount import Adjusting
 from rating.conditions.condition import Condition
-from rating.counting import NO_COUNTING, CounterPeriod, Counting
+from rating.counting import NO_COUNTING, CounterKind, CounterPeriod, Counting
+from rating.dimensions import Reading, reading_of
 from rating.price.aggregate import Aggregation
 from rating.price.allowance import Allowance
 from rating.price.bands import BandChoice, BandedPrice, Bands
 from rating.price.call import CallPrice, Stretch
 from rating.price.flat import FlatPrice
 from rating.price.graduated import GraduatedPrice
+from rating.price.matrix import Matrix
 from rating.price.package import PackagePrice
 from rating.price.per_unit import PerUnitPrice
-from rating.price.rate_card import FIRST_DAY, LAST_DAY, RateCard
+from rating.price.rate_card import FIRST_DAY, LAST_DAY, CardChoice, RateCard
 from rating.price.units import RoundUnits
 from rating.price.volume import VolumePrice
 from rating.rounding import RoundingRule
+from rating.usage_discount import UsageDiscount
 from schemas.decimals import ZERO
 from schemas.ledger import ExplanationStep
 from schemas.limit import ChargeLimit
@@ -35,6 +39,39 @@ class CardPrice:
         self, card: RateCard, bands: Bands | None, choice: BandChoice = BandChoice.START
     ) -> None:
         self.card = card
+        self.bands = bands
+        self.choice = choice
+
+
+class CardsPrice:
+    """Several rate cards, and which of those that have a destination prices it."""
+
+    __slots__ = ("cards", "choose", "codes")
+
+    def __init__(self, cards: tuple[CardPrice, ...], choose: CardChoice) -> None:
+        """``cards``: in the order in which they are asked; all choose their bands alike."""
+        assert len(cards) > 1, "one card is a `CardPrice`"
+        assert len({each.choice for each in cards}) == 1
+        self.cards = cards
+        self.choose = choose
+        self.codes = tuple(each.card.code for each in cards)
+
+
+class MatrixPrice:
+    """A matrix, what it looks at, the bands that its rows name, and which of them prices a record."""
+
+    __slots__ = ("bands", "choice", "dimensions", "matrix", "readings")
+
+    def __init__(
+        self,
+        matrix: Matrix,
+        dimensions: tuple[str, ...],
+        bands: Bands | None,
+        choice: BandChoice = BandChoice.START,
+    ) -> None:
+        self.matrix = matrix
+        self.dimensions = dimensions
+        self.readings: tuple[Reading, ...] = tuple(map(reading_of, dimensions))
         self.bands = bands
         self.choice = choice
 
@@ -61,7 +98,10 @@ class BandedCall:
 Price = PerUnitPrice | FlatPrice | GraduatedPrice | VolumePrice | PackagePrice | CallPrice
 """What one event is priced by, once its band and destination are known."""
 
-Model = Price | BandedPrice | CardPrice | BandedCall
+ByEvent = BandedPrice | BandedCall | CardPrice | CardsPrice | MatrixPrice
+"""What has its price only once the event says when and what it was."""
+
+Model = Price | ByEvent
 
 
 class Free(msgspec.Struct, frozen=True, gc=False):
@@ -89,11 +129,10 @@ class Closing(msgspec.Struct, frozen=True, gc=False):
 
 
 class ConditionalDiscounts(msgspec.Struct, frozen=True, gc=False):
-    """The discounts of a price, of which some need a condition, and what each choice of them is."""
+    """The discounts of a price, of which some need a condition."""
 
     percents: tuple[Decimal, ...]
     conditions: tuple[Condition | None, ...]  # one for each; None: always
-    adjusting: dict[tuple[bool, ...], Adjusting | None]  # by which of the discounts are given
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +156,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     unique_by: str = ""  # the attribute, where it is `Aggregation.UNIQUE`
     adjusting: Adjusting | None = None
     closing: Closing | None = None
+    counts_closed: bool = False  # a close of its month may have asked for something
+    usage_discount: UsageDiscount | None = None
     caps: tuple[Cap, ...] = ()
     credits: tuple[Allowance, ...] = ()  # allowances in money: they pay the charge
     discounts_when: ConditionalDiscounts | None = None
@@ -132,8 +173,20 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def counted_after_price(self) -> int:
         """Return how many of the counters are of what follows the price."""
-        closed = self.closing is not None
-        return len(self.caps) + closed + len(self.credits) + self.counts_records
+        discount = 0 if self.usage_discount is None else 2
+        others = self.counts_closed + len(self.credits) + self.counts_records
+        return discount + len(self.caps) + others
+
+    @property
+    def asks_at_close(self) -> bool:
+        """Return whether the close of a month may change what the price came to in it."""
+        return self.closing is not None or self.usage_discount is not None
+
+    def restating_place(self, counting: Counting) -> int:
+        """Return where among the counters that by which earlier charges are restated is."""
+        if self.usage_discount is not None:
+            return [counter.kind for counter in counting].index(CounterKind.LISTED)
+        return self.tier_place
 
     @property
     def counts_records(self) -> bool:
@@ -148,7 +201,16 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     destinations: tuple[str, ...]  # empty: whatever the destination
     when: Condition | None = None  # None: always
     rules: tuple[Rule, ...]  # rising, not overlapping
+    from_days: tuple[int, ...]  # of the rules
     always: Rule | None = None  # the one that holds at every time, whose price has no time in it
+
+    def rule_on(self, day: int) -> Rule | None:
+        """Return the rule in force on a local day."""
+        place = bisect_right(self.from_days, day) - 1
+        if place < 0:
+            return None
+        rule = self.rules[place]
+        return rule if day < rule.to_day else None
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):

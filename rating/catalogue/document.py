@@ -17,6 +17,7 @@ from rating.counting import CounterPeriod
 from rating.price.aggregate import Aggregation
 from rating.price.bands import BandChoice
 from rating.price.increments import Increments
+from rating.price.rate_card import CardChoice
 from rating.price.tier import Tier
 from rating.price.units import RoundUnits
 from rating.rounding import RoundingRule
@@ -119,6 +120,22 @@ class Calendar(msgspec.Struct, frozen=True):
     days: tuple[dt.date, ...]  # rising
 
 
+class ExchangeRate(msgspec.Struct, frozen=True, array_like=True):
+    """What a unit of one currency is worth in another, from the start of a local day on."""
+
+    valid_from: dt.date
+    rate: Decimal
+
+
+class ExchangeTable(msgspec.Struct, frozen=True, kw_only=True):
+    """Rates of exchange between two currencies, rising by date; before the first there is none."""
+
+    code: str
+    from_currency: str
+    to_currency: str
+    rates: tuple[ExchangeRate, ...]
+
+
 class CardRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One row of a rate card, as in its file."""
 
@@ -144,6 +161,32 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[CardRow, ...]  # sorted by prefix, band and validity
 
 
+class MatrixRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One row of a matrix, as in its file."""
+
+    values: tuple[str, ...]  # one for each dimension; empty: whatever the event says
+    name: str
+    amount: Decimal
+    per_units: Decimal
+    first_units: Decimal
+    following_units: Decimal
+    connect_fee: Decimal = ZERO
+    band: str | None = None
+    valid_from: dt.date | None = None
+    valid_to: dt.date | None = None  # exclusive
+
+
+class Matrix(msgspec.Struct, frozen=True, kw_only=True):
+    """Prices of one unit in one currency, by what an event says in several dimensions."""
+
+    code: str
+    currency: str
+    unit: str
+    bands: str | None = None
+    dimensions: tuple[str, ...]  # the first decides first which row is the more specific
+    rows: tuple[MatrixRow, ...]  # sorted by values, band and validity
+
+
 class PerUnit(
     msgspec.Struct, frozen=True, tag_field="model", tag="per_unit", kw_only=True, omit_defaults=True
 ):
@@ -166,9 +209,19 @@ class RateCardPrice(
     kw_only=True,
     omit_defaults=True,
 ):
-    """The price that a rate card has for the destination."""
+    """The price that a rate card, or one of several, has for the destination."""
 
-    card: str
+    cards: tuple[str, ...]  # in the order in which they are asked
+    choose: CardChoice = CardChoice.FIRST
+    bands_by: BandChoice = BandChoice.START
+
+
+class MatrixPrice(
+    msgspec.Struct, frozen=True, tag_field="model", tag="matrix", kw_only=True, omit_defaults=True
+):
+    """The price that a matrix has for what the event says."""
+
+    matrix: str
     bands_by: BandChoice = BandChoice.START
 
 
@@ -250,7 +303,9 @@ class Call(
     increment_rounding: RoundingRule | None = None  # of the cost of one increment
 
 
-PriceModel = PerUnit | RateCardPrice | Flat | Percentage | Graduated | Volume | Package | Call
+PriceModel = (
+    PerUnit | RateCardPrice | MatrixPrice | Flat | Percentage | Graduated | Volume | Package | Call
+)
 
 
 class Committed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -260,6 +315,20 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     units: Decimal | None = None
     overage: Decimal = Decimal(1)  # what the cost above it is multiplied with
     true_up: bool = False  # what is missing is charged when the month is closed
+
+
+class UsageReached(msgspec.Struct, frozen=True, array_like=True):
+    """Percent off all of a month, from some usage of another product in it on."""
+
+    from_units: Decimal
+    percent: Decimal
+
+
+class DiscountByUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """A discount of the month by what the account uses of another product."""
+
+    product: str
+    reached: tuple[UsageReached, ...]  # rising
 
 
 class PriceVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -277,6 +346,7 @@ class PriceVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     minimum_units: Decimal = ZERO  # that a record is billed as, before increments
     discounts: tuple[Decimal, ...] = ()  # percent off, each of what the one before it left
     discounts_when: tuple[str, ...] = ()  # a condition for each, empty: always; none: all always
+    discount_by_usage: DiscountByUsage | None = None
     aggregation: Aggregation = Aggregation.SUM
     unique_by: str = ""  # an attribute of the event
     commitment: Committed | None = None
@@ -287,6 +357,7 @@ class PriceVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     most_event: Decimal | None = None
     most_day: Decimal | None = None
     most_month: Decimal | None = None
+    exchange: str | None = None  # the table by which its amounts become the plan's currency
     rounding: RoundingRule = RoundingRule()
 
 
@@ -331,5 +402,7 @@ class CatalogueDocument(msgspec.Struct, frozen=True, kw_only=True):
     calendars: tuple[Calendar, ...] = ()
     bands: tuple[BandSet, ...] = ()
     cards: tuple[Card, ...] = ()
+    matrices: tuple[Matrix, ...] = ()
+    exchange_rates: tuple[ExchangeTable, ...] = ()
     plans: tuple[Plan, ...]
     limits: tuple[ChargeLimit, ...] = ()

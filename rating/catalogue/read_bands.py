@@ -9,7 +9,7 @@ from collections.abc import Collection
 from rating.catalogue.document import Band, BandSet, Calendar, Season, Special, Window
 from rating.catalogue.errors import quoted
 from rating.catalogue.reader import Entry, Reader
-from rating.catalogue.yaml_tree import Node, Scalar
+from rating.catalogue.yaml_tree import Mapping, Node, Scalar
 from rating.local_time import MINUTES_OF_DAY, MINUTES_OF_WEEK, WEEKDAYS, minute_name
 
 OTHERWISE = "otherwise"
@@ -60,14 +60,49 @@ def read_band_set(
             reader.complain(
                 node, f"{field}.{rest}", expected="some hours left for it", found="none"
             )
-    elif windows and None in week:
+    elif None in week and isinstance(node, Mapping):
         reader.complain(
             node,
             field,
             expected="bands that cover the week, or one that is 'otherwise'",
             found=f"none for {minute_name(week.index(None))}",
         )
+    _complain_of_seasons(reader, owners, node, field)
     return BandSet(code, tuple(_band(name, windows[name]) for name in sorted(windows)))
+
+
+def _complain_of_seasons(
+    reader: Reader, owners: dict[Days, list[str | None]], node: Node, field: str
+) -> None:
+    """Note two seasons that share days on which both have the same hours, in different bands."""
+    seasons = sorted(days for days in owners if isinstance(days, tuple))
+    for place, season in enumerate(seasons):
+        for other in seasons[place + 1 :]:
+            if not _days_of(season) & _days_of(other):
+                continue
+            for minute, (one, two) in enumerate(zip(owners[season], owners[other], strict=True)):
+                if one is not None and two is not None and one != two:
+                    reader.complain(
+                        node,
+                        field,
+                        expected="seasons of different days, or hours",
+                        found=f"{_season_name(season)} in {one} and {_season_name(other)} in {two} "
+                        f"at {minute_name(minute)}",
+                    )
+                    break
+
+
+def _days_of(season: tuple[int, int]) -> frozenset[int]:
+    """Return the days of a season as month x 100 + day, the 31 of each month that there may be."""
+    first, last = season
+    every = [month * 100 + day for month in range(1, 13) for day in range(1, 32)]
+    if first <= last:
+        return frozenset(day for day in every if first <= day <= last)
+    return frozenset(day for day in every if day >= first or day <= last)
+
+
+def _season_name(season: tuple[int, int]) -> str:
+    return "..".join(f"{day // 100:02}-{day % 100:02}" for day in season)
 
 
 def _band(name: str, windows: dict[Days, list[Window]]) -> Band:

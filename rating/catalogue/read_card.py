@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from rating.catalogue.document import CardRow
@@ -28,8 +28,8 @@ MAX_PREFIX_DIGITS = 15  # an E.164 number has no more
 _EARLIEST = dt.date.min
 _LATEST = dt.date.max
 
-_number = lru_cache(maxsize=4096)(number)  # a card of 170,000 rows has a few hundred prices
-_date = lru_cache(maxsize=4096)(date_of)
+number_of = lru_cache(maxsize=4096)(number)  # a card of 170,000 rows has a few hundred prices
+day_of = lru_cache(maxsize=4096)(date_of)
 
 
 def read_rows(
@@ -40,14 +40,13 @@ def read_rows(
     ``bands`` are those that the band column may name.
     """
     errors_before = len(errors)
-    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
-    numbered = _numbered(lines, file, errors)
+    numbered = numbered_records(file, text, errors)
     header = next(numbered, None)
     if header is None:
         expected = f"a first line with the columns {','.join(COLUMNS)}"
         errors.append(CatalogueError(file, 1, "(file)", expected, "nothing"))
         return ()
-    columns = _columns(file, *header, errors)
+    columns = columns_of(file, *header, errors)
     if columns is None:
         return ()
     rows: list[tuple[int, CardRow]] = []
@@ -67,10 +66,11 @@ def read_rows(
     return tuple(row for _line, row in rows)
 
 
-def _numbered(
-    lines: Iterator[list[str]], file: str, errors: list[CatalogueError]
+def numbered_records(
+    file: str, text: str, errors: list[CatalogueError]
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield each record with the line that it begins on; a file that is no CSV ends there."""
+    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
     before = 0
     while True:
         try:
@@ -90,14 +90,22 @@ def _line_number(lines: Iterator[list[str]]) -> int:
     return line_number
 
 
-def _columns(
-    file: str, line: int, header: list[str], errors: list[CatalogueError]
+def columns_of(
+    file: str,
+    line: int,
+    header: list[str],
+    errors: list[CatalogueError],
+    *,
+    required: Sequence[str] = REQUIRED_COLUMNS,
 ) -> list[str] | None:
+    """Return the names of the columns: those that are required, and perhaps `OPTIONAL_COLUMNS`; None
+    after noting what is wrong with them."""
     names = [name.strip() for name in header]
-    expected = f"the columns {','.join(COLUMNS)}"
-    wrong = [name for name in names if name not in COLUMNS]
+    known = (*required, *OPTIONAL_COLUMNS)
+    expected = f"the columns {','.join(known)}"
+    wrong = [name for name in names if name not in known]
     wrong += sorted({name for name in names if names.count(name) > 1})
-    missing = [name for name in REQUIRED_COLUMNS if name not in names]
+    missing = [name for name in required if name not in names]
     if wrong:
         errors.append(CatalogueError(file, line, "(header)", expected, quoted(",".join(wrong))))
     elif missing:
@@ -125,10 +133,14 @@ class _Rows:
             return None
         texts = ["" if at is None else cells[at].strip() for at in self._positions]
         prefix, destination, price, per, first, following, fee, band, since, until = texts
-        amount, fee_amount = _number(price), _number(fee) if fee else ZERO
-        per_units, first_units, following_units = _number(per), _number(first), _number(following)
-        valid_from = _date(since) if since else None
-        valid_to = _date(until) if until else None
+        amount, fee_amount = number_of(price), number_of(fee) if fee else ZERO
+        per_units, first_units, following_units = (
+            number_of(per),
+            number_of(first),
+            number_of(following),
+        )
+        valid_from = day_of(since) if since else None
+        valid_to = day_of(until) if until else None
         if (
             amount is None
             or fee_amount is None
@@ -139,7 +151,7 @@ class _Rows:
             or (until and valid_to is None)
             or (band and band not in self._bands)
             or not destination
-            or not _is_prefix(prefix)
+            or not is_prefix(prefix)
             or (valid_from and valid_to and valid_from >= valid_to)
         ):
             self._complain_about(line, texts)
@@ -160,40 +172,42 @@ class _Rows:
     def _complain_about(self, line: int, texts: list[str]) -> None:
         """Note each cell that is wrong; slow, and only for rows that are."""
         for name, text in zip(COLUMNS, texts, strict=True):
-            expected = self._expected(name, text)
+            expected = expected_in(name, text, self._bands)
             if expected:
                 self._complain(line, name, expected, quoted(text))
-        since, until = _date(texts[8]), _date(texts[9])
+        since, until = day_of(texts[8]), day_of(texts[9])
         if since and until and since >= until:
             self._complain(line, "valid_to", f"a date after {since}", quoted(texts[9]))
-
-    def _expected(self, column: str, text: str) -> str | None:
-        """Return what the column wants, where ``text`` is not it."""
-        match column:
-            case "prefix":
-                wanted = f"1 to {MAX_PREFIX_DIGITS} digits without a plus"
-                return None if _is_prefix(text) else wanted
-            case "destination":
-                return None if text else "the name of the destination"
-            case "price":
-                return None if _number(text) is not None else "an amount such as 0.0150"
-            case "connect_fee":
-                fine = not text or _number(text) is not None
-                return None if fine else "an amount such as 0.05, or nothing"
-            case "band":
-                names = ", ".join(sorted(self._bands)) or "nothing: the card names no bands"
-                return None if not text or text in self._bands else names
-            case "valid_from" | "valid_to":
-                fine = not text or _date(text) is not None
-                return None if fine else "a date such as 2026-10-01, or nothing"
-            case _:
-                return None if _number(text) else "a number above zero"
 
     def _complain(self, line: int, field: str, expected: str, found: str) -> None:
         self._errors.append(CatalogueError(self._file, line, field, expected, found))
 
 
-def _is_prefix(text: str) -> bool:
+def expected_in(column: str, text: str, bands: Collection[str]) -> str | None:
+    """Return what a column wants, where ``text`` is not it."""
+    match column:
+        case "prefix":
+            wanted = f"1 to {MAX_PREFIX_DIGITS} digits without a plus"
+            return None if is_prefix(text) else wanted
+        case "destination":
+            return None if text else "the name of the destination"
+        case "price":
+            return None if number_of(text) is not None else "an amount such as 0.0150"
+        case "connect_fee":
+            fine = not text or number_of(text) is not None
+            return None if fine else "an amount such as 0.05, or nothing"
+        case "band":
+            names = ", ".join(sorted(bands)) or "nothing: the card names no bands"
+            return None if not text or text in bands else names
+        case "valid_from" | "valid_to":
+            fine = not text or day_of(text) is not None
+            return None if fine else "a date such as 2026-10-01, or nothing"
+        case _:
+            return None if number_of(text) else "a number above zero"
+
+
+def is_prefix(text: str) -> bool:
+    """Return whether a text is digits that a number may begin with."""
     return text.isascii() and text.isdigit() and len(text) <= MAX_PREFIX_DIGITS
 
 

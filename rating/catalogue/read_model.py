@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 
 from rating.catalogue.document import (
-    BandSet,
     Call,
     CallRate,
-    Card,
     Flat,
     Graduated,
     Package,
     Percentage,
     PerUnit,
-    PlanAllowance,
     PriceModel,
-    Product,
-    RateCardPrice,
     Volume,
 )
 from rating.catalogue.errors import quoted
+from rating.catalogue.read_bands_by import complain_needs_bands, read_bands_by
+from rating.catalogue.read_rows_price import read_matrix, read_rate_card
 from rating.catalogue.read_steps import read_rounding
 from rating.catalogue.reader import Reader, YesNo, number
+from rating.catalogue.surroundings import Surroundings
 from rating.catalogue.yaml_tree import Mapping, Node, Scalar
-from rating.price.bands import BandChoice
 from rating.price.increments import Increments
 from rating.price.tier import Tier
 from rating.price.units import RoundUnits, UnitRounding
-from rating.units import unit_of
+from rating.units import readable
 from schemas.decimals import ZERO
 
 _INCREMENTS = re.compile(r"([0-9.]+)/([0-9.]+)")
@@ -39,7 +35,8 @@ MODELS = {
         ("per",),
         ("amount", "bands", "amounts", "bands_by", "increments", "connect_fee"),
     ),
-    "rate_card": (("card",), ("bands_by",)),
+    "rate_card": (("card",), ("choose", "bands_by")),
+    "matrix": (("matrix",), ("bands_by",)),
     "flat": (("amount",), ()),
     "percentage": (("percent",), ("fee",)),
     "graduated": (("tiers",), ("per", "increments", "first_fee_without_usage")),
@@ -51,17 +48,6 @@ MODELS = {
 
 _HUNDRED = Decimal(100)
 _MONTHS = ("graduated", "volume", "package")
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a price may refer to."""
-
-    product: Product
-    currency: str
-    bands: dict[str, BandSet]
-    cards: dict[str, Card]
-    allowances: dict[str, PlanAllowance]
 
 
 def is_of_the_month(name: str) -> bool:
@@ -83,13 +69,15 @@ def read_model(
         case "per_unit":
             return _read_per_unit(reader, node, values, field, around)
         case "rate_card":
-            return _read_rate_card(reader, values, field, around)
+            return read_rate_card(reader, values, field, around)
+        case "matrix":
+            return read_matrix(reader, values, field, around)
         case "flat":
             return Flat(amount=reader.amount(values.get("amount"), f"{field}.amount"))
         case "percentage":
             _complain_unless_money(reader, node, f"{field}.percent", around)
             return Percentage(
-                percent=reader.amount(values.get("percent"), f"{field}.percent"),
+                percent=reader.percent(values.get("percent"), f"{field}.percent"),
                 fee=_amount_or_none(reader, values, field, "fee"),
             )
         case "package":
@@ -154,7 +142,7 @@ def _read_call(
     rates = values.get("rates")
     if "bands" not in values:
         if "bands_by" in values:
-            _complain_needs_bands(reader, values["bands_by"], field)
+            complain_needs_bands(reader, values["bands_by"], field)
         return Call(
             rates=_read_rates(reader, rates, f"{field}.rates", unit),
             connect_fee=fee,
@@ -169,7 +157,7 @@ def _read_call(
         found = reader.record(rates, f"{field}.rates", required=names) or {}
     return Call(
         bands=code,
-        bands_by=_bands_by(reader, values, field, around.product, may_split=True),
+        bands_by=read_bands_by(reader, values, field, around.product, may_split=True),
         rates_of={
             band: _read_rates(reader, each, f"{field}.rates.{band}", unit)
             for band, each in sorted(found.items())
@@ -196,35 +184,6 @@ def _read_fees(
     }
 
 
-def _complain_needs_bands(reader: Reader, at: Node, field: str) -> None:
-    reader.complain(
-        at, f"{field}.bands_by", expected="bands beside it", found="a price that has none"
-    )
-
-
-def _bands_by(
-    reader: Reader, values: dict[str, Node], field: str, product: Product, *, may_split: bool
-) -> BandChoice:
-    node = values.get("bands_by")
-    choice = reader.choice(node, f"{field}.bands_by", BandChoice, BandChoice.START)
-    if choice is BandChoice.SPLIT and node is not None:
-        if not may_split:
-            reader.complain(
-                node,
-                f"{field}.bands_by",
-                expected="start or end; what is split is a price of the model call, or a card",
-                found="split",
-            )
-        elif unit_of(product.unit) != unit_of("s"):
-            reader.complain(
-                node,
-                f"{field}.bands_by",
-                expected="a product in s, to know where in time its units lie",
-                found=f"{product.code} in {product.unit}",
-            )
-    return choice
-
-
 def _is_nothing(node: Node) -> bool:
     """Return whether a quantity is written as 0, in whatever unit."""
     return isinstance(node, Scalar) and number(node.text.partition(" ")[0]) == ZERO
@@ -247,7 +206,7 @@ def _read_rates(reader: Reader, node: Node | None, field: str, unit: str) -> tup
                 item,
                 f"{at}.from",
                 expected="the first rate without from, each other one from further on",
-                found=f"from {begins} {unit}" if begins else "no such key",
+                found=f"from {readable(begins, unit)}" if begins else "no such key",
             )
         rates.append(
             CallRate(
@@ -267,7 +226,7 @@ def _read_per_unit(
 ) -> PerUnit:
     by_band = "bands" in values or "amounts" in values
     if not by_band and "bands_by" in values:
-        _complain_needs_bands(reader, values["bands_by"], field)
+        complain_needs_bands(reader, values["bands_by"], field)
     if by_band == ("amount" in values):
         reader.complain(
             node,
@@ -282,7 +241,7 @@ def _read_per_unit(
         amount=None if amount is None else reader.amount(amount, f"{field}.amount"),
         bands=bands,
         amounts=amounts,
-        bands_by=_bands_by(reader, values, field, around.product, may_split=False),
+        bands_by=read_bands_by(reader, values, field, around.product, may_split=False),
         per_units=reader.quantity(values.get("per"), f"{field}.per", unit=around.product.unit),
         increments=_read_increments(reader, values.get("increments"), f"{field}.increments"),
         connect_fee=ZERO if fee is None else reader.amount(fee, f"{field}.connect_fee"),
@@ -307,34 +266,6 @@ def _read_amounts(
         name: reader.amount(amount, f"{field}.amounts.{name}")
         for name, amount in sorted(amounts.items())
     }
-
-
-def _read_rate_card(
-    reader: Reader, values: dict[str, Node], field: str, around: Surroundings
-) -> RateCardPrice:
-    node = values.get("card")
-    code = reader.known(node, f"{field}.card", among=around.cards, what="the code of a rate card")
-    if code and node is not None:
-        card = around.cards[code]
-        if card.currency != around.currency:
-            reader.complain(
-                node,
-                f"{field}.card",
-                expected=f"a card in {around.currency}, as the plan",
-                found=f"{code} in {card.currency}",
-            )
-        if card.unit != around.product.unit:
-            reader.complain(
-                node,
-                f"{field}.card",
-                expected=f"a card per {around.product.unit}, as the product",
-                found=f"{code} per {card.unit}",
-            )
-        if around.cards[code].bands is None and "bands_by" in values:
-            _complain_needs_bands(reader, values["bands_by"], field)
-    return RateCardPrice(
-        card=code, bands_by=_bands_by(reader, values, field, around.product, may_split=True)
-    )
 
 
 def _read_tiers(
@@ -374,7 +305,7 @@ def _read_tiers(
                     upto,
                     f"{tier_field}.upto",
                     expected="more than the tier before it",
-                    found=f"{end} after {start} {unit}",
+                    found=f"{readable(end, unit)} after {readable(start, unit)}",
                 )
             start = end
         tiers.append(tier)
@@ -397,10 +328,14 @@ def _read_tier(
         )
     elif needs_per and "amount" in values and "per" not in values:
         reader.complain(node, f"{field}.per", expected="the key per", found="no such key")
+    elif "percent" in values and "per" in values:
+        reader.complain(
+            node, f"{field}.per", expected="no per: a percentage is of 100", found="per"
+        )
     upto = values.get("upto")
     amount, per = ZERO, None
     if "percent" in values:
-        amount, per = reader.amount(values["percent"], f"{field}.percent"), _HUNDRED
+        amount, per = reader.percent(values["percent"], f"{field}.percent"), _HUNDRED
     elif "amount" in values:
         amount = reader.amount(values["amount"], f"{field}.amount")
     if "per" in values:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from rating.catalogue.check_price import restates
 from rating.catalogue.document import (
     BandSet,
     Card,
     Consume,
+    ExchangeTable,
+    Matrix,
     Plan,
     PlanAllowance,
     PlanPrice,
@@ -23,46 +26,47 @@ from rating.catalogue.extending import (
     same_currency,
     with_inherited,
 )
+from rating.catalogue.reachable import Reach
 from rating.catalogue.reached import hiding, refuse_close_of_events, what_of
 from rating.catalogue.read_condition import read_condition
-from rating.catalogue.read_price import Surroundings, read_price
-from rating.catalogue.read_priced import SEVERAL, names_several, read_priced
+from rating.catalogue.read_price import read_price
+from rating.catalogue.read_priced import SEVERAL, read_priced
 from rating.catalogue.reader import Reader
-from rating.catalogue.yaml_tree import Mapping, Node, Scalar
+from rating.catalogue.surroundings import Surroundings
+from rating.catalogue.yaml_tree import Node, Scalar
 from rating.counting import CounterPeriod
 from rating.units import unit_of
 
 
 class PlanReader:
-    """Reads plans against the products, bands and cards of the catalogue."""
+    """Reads plans against the products, bands, cards and matrices of the catalogue."""
 
     def __init__(
         self,
         products: dict[str, Product],
         bands: dict[str, BandSet],
         cards: dict[str, Card],
+        matrices: dict[str, Matrix],
+        exchange: dict[str, ExchangeTable],
     ) -> None:
         self._products = products
         self._bands = bands
         self._cards = cards
+        self._exchange = exchange
+        self._matrices = matrices
+        self._reach = Reach(cards, bands)
 
     def read(
         self, reader: Reader, code: str, node: Node, field: str, extended: Extended
     ) -> Plan | None:
         """Return the plan with all that it has of the one that it extends, which ``extended`` finds;
         None where it is no mapping, or that plan is refused."""
-        extends = isinstance(node, Mapping) and any(
-            key.text == "extends" for key, _ in node.entries
-        )
-        stated = ("currency", "prices")
-        values = reader.record(
-            node,
-            field,
-            required=() if extends else stated,
-            optional=("name", "extends", "allowances", *(stated if extends else ())),
-        )
+        keys = ("currency", "prices", "name", "extends", "allowances")
+        values = reader.record(node, field, optional=keys)
         if values is None:
             return None
+        if "extends" not in values:
+            reader.require(node, field, values, ("currency", "prices"))
         base = None
         if "extends" in values:
             base = extended(reader, values["extends"], f"{field}.extends")
@@ -134,18 +138,12 @@ class PlanReader:
         allowances: dict[str, PlanAllowance],
     ) -> list[PlanPrice]:
         """Return the price of each product that an entry names."""
-        several = names_several(node)
-        values = reader.record(
-            node,
-            field,
-            required=() if several else ("product",),
-            optional=(
-                *(("product", *SEVERAL) if several else SEVERAL),
-                *("destinations", "when", "price", "versions"),
-            ),
-        )
+        keys = ("product", *SEVERAL, "destinations", "when", "price", "versions")
+        values = reader.record(node, field, optional=keys)
         if values is None:
             return []
+        if not any(name in values for name in SEVERAL):
+            reader.require(node, field, values, ("product",))
         codes = read_priced(reader, key, values, field, self._products)
         if ("price" in values) == ("versions" in values):
             reader.complain(
@@ -158,7 +156,15 @@ class PlanReader:
         prices = []
         for code, product_code in codes.items():
             around = Surroundings(
-                self._products[product_code], currency, self._bands, self._cards, allowances
+                self._products[product_code],
+                currency,
+                self._bands,
+                self._cards,
+                self._matrices,
+                allowances,
+                self._reach,
+                self._products,
+                self._exchange,
             )
             price = _read_price(reader, code, values, field, around)
             if price is not None:
@@ -248,9 +254,17 @@ def _read_allowance(
     step = None
     if "step" in values:
         step = reader.quantity(values["step"], f"{field}.step", unit=measured)
+    size = reader.quantity(values["units"], f"{field}.units", unit=measured)
+    if step is not None and step > size:
+        reader.complain(
+            values["step"],
+            f"{field}.step",
+            expected=f"no more than the units, {size} {measured}",
+            found=f"{step} {measured}",
+        )
     return PlanAllowance(
         code=code,
-        units=reader.quantity(values["units"], f"{field}.units", unit=measured),
+        units=size,
         unit=measured,
         consume=consume,
         step_units=step,
@@ -294,6 +308,14 @@ def _read_versions(
         if versions:
             before = versions[-1]
             assert before.valid_from is not None
+            if since.day != 1 and (restates(before) or restates(price)):
+                reader.complain(
+                    values["valid_from"],
+                    f"{at}.valid_from",
+                    expected="the first of a month: usage changes what earlier usage of its month "
+                    "came to, and a month has one price for that",
+                    found=quoted(str(since)),
+                )
             if since <= before.valid_from or (before.valid_to and since < before.valid_to):
                 after = before.valid_to or before.valid_from
                 reader.complain(

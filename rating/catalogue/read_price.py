@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
-from rating.catalogue.document import AboveAllowance, BelowZero, PlanAllowance, PriceVersion
-from rating.catalogue.read_model import MODELS, Surroundings, is_of_the_month, read_model
+from rating.catalogue.check_price import check_together
+from rating.catalogue.document import AboveAllowance, PlanAllowance, PriceVersion
+from rating.catalogue.read_model import MODELS, is_of_the_month, read_model
 from rating.catalogue.read_month import read_aggregate, read_commitment, read_first_fee
 from rating.catalogue.read_steps import (
     MAX_FREE_RECORDS,
@@ -14,12 +16,12 @@ from rating.catalogue.read_steps import (
     read_round_units,
     read_rounding,
 )
+from rating.catalogue.read_usage_discount import read_usage_discount
 from rating.catalogue.reader import Reader, YesNo
+from rating.catalogue.surroundings import Surroundings
 from rating.catalogue.yaml_tree import Node, Sequence
 from rating.price.aggregate import Aggregation
 from schemas.decimals import ZERO
-
-__all__ = ["Surroundings", "read_price"]
 
 _AROUND = (  # keys that every model may have
     "round_units",
@@ -32,21 +34,16 @@ _AROUND = (  # keys that every model may have
     "aggregate",
     "unique_by",
     "discount",
+    "discount_by_usage",
     "commitment",
     "least",
     "most",
+    "exchange",
     "rounding",
 )
 
 
-_OF_UNITS = ("per_unit", "graduated", "volume", "package")
-
-
 _WITH_PLACES = ("call", "graduated")
-_ONE_WAY = (
-    *("allowance", "free_records", "free_units", "aggregate"),
-    *("commitment", "most", "least"),
-)
 
 
 def read_price(
@@ -71,6 +68,9 @@ def read_price(
     )
     if values is None:
         return None
+    exchange = _read_exchange(reader, values.get("exchange"), f"{field}.exchange", around)
+    if exchange:
+        around = replace(around, currency=around.exchange[exchange].from_currency)
     model = read_model(reader, name, node, values, field, around)
     unit = around.product.unit
     allowances = _read_allowances(reader, values.get("allowance"), f"{field}.allowance", around)
@@ -108,16 +108,7 @@ def read_price(
             expected="two prices with a condition each: usage of the month is priced as a whole",
             found="a discount that only some of it has",
         )
-    if around.product.below_zero is BelowZero.MIRROR:
-        for key in _ONE_WAY:
-            if key in values:
-                reader.complain(
-                    values[key],
-                    f"{field}.{key}",
-                    expected=f"a product without below_zero: mirror, as {around.product.code} has",
-                    found=f"{key}, which nobody can give back",
-                )
-    return PriceVersion(
+    version = PriceVersion(
         model=model,
         allowances=allowances,
         round_units=read_round_units(
@@ -139,6 +130,13 @@ def read_price(
         minimum_units=_units(reader, values, field, "minimum_units", unit),
         discounts=discounts.percents,
         discounts_when=discounts.conditions,
+        discount_by_usage=read_usage_discount(
+            reader,
+            values.get("discount_by_usage"),
+            f"{field}.discount_by_usage",
+            own=around.product,
+            products=around.products,
+        ),
         aggregation=aggregation,
         unique_by=unique_by,
         commitment=commitment,
@@ -149,8 +147,33 @@ def read_price(
         most_event=bounds.most.get("event"),
         most_day=bounds.most.get("day"),
         most_month=bounds.most.get("month"),
+        exchange=exchange or None,
         rounding=read_rounding(reader, values.get("rounding"), f"{field}.rounding"),
     )
+    check_together(
+        reader,
+        values,
+        field,
+        version,
+        product=around.product,
+        allowances=tuple(around.allowances[code] for code in allowances),
+    )
+    return version
+
+
+def _read_exchange(reader: Reader, node: Node | None, field: str, around: Surroundings) -> str:
+    """Return the code of the table by which the price becomes the plan's currency, if it does."""
+    code = reader.known(
+        node, field, among=around.exchange, what="the code of a table of exchange rates"
+    )
+    if code and node is not None and around.exchange[code].to_currency != around.currency:
+        reader.complain(
+            node,
+            field,
+            expected=f"a table to {around.currency}, as the plan",
+            found=f"{code} to {around.exchange[code].to_currency}",
+        )
+    return code
 
 
 def _units(reader: Reader, values: dict[str, Node], field: str, key: str, unit: str) -> Decimal:

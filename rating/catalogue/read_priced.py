@@ -9,14 +9,9 @@ from __future__ import annotations
 from rating.catalogue.document import Product
 from rating.catalogue.errors import quoted
 from rating.catalogue.reader import CODE, Reader
-from rating.catalogue.yaml_tree import Mapping, Node, Scalar
+from rating.catalogue.yaml_tree import Node, Scalar
 
 SEVERAL = ("products", "product_type")
-
-
-def names_several(node: Node) -> bool:
-    """Return whether a price names its products otherwise than by `product:`."""
-    return isinstance(node, Mapping) and any(key.text in SEVERAL for key, _ in node.entries)
 
 
 def read_priced(

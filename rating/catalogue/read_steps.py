@@ -150,7 +150,7 @@ def read_discounts(reader: Reader, node: Node | None, field: str) -> Discounts:
         values: dict[str, Node] = {"percent": item}
         if isinstance(item, Mapping):
             values = reader.record(item, field, required=("percent", "when")) or {}
-        percent = reader.amount(values.get("percent"), field)
+        percent = reader.percent(values.get("percent"), field)
         condition = read_condition(reader, values.get("when"), f"{field}.when")
         if percent > _HUNDRED:
             reader.complain(item, field, expected="a percentage of at most 100", found=str(percent))

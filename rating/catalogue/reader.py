@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
 from rating.catalogue.currencies import CURRENCIES
-from rating.catalogue.errors import CatalogueError, quoted
+from rating.catalogue.errors import CatalogueError, quoted, suggestion
 from rating.catalogue.yaml_tree import Mapping, Node, Scalar, Sequence
 from rating.units import convert, convertible
 from schemas.decimals import parse_decimal
@@ -104,8 +104,15 @@ class Reader:
                     key,
                     f"{field}.{key.text}" if field else key.text,
                     expected=f"one of the keys {_listed(known)}",
-                    found=f"the unknown key {quoted(key.text)}",
+                    found=f"the unknown key {quoted(key.text)}{suggestion(key.text, known)}",
                 )
+        self.require(node, field, values, required)
+        return values
+
+    def require(
+        self, node: Node, field: str, values: Collection[str], required: Collection[str]
+    ) -> None:
+        """Note each key that is needed and is not among those of a mapping."""
         for key_name in required:
             if key_name not in values:
                 self.complain(
@@ -114,7 +121,6 @@ class Reader:
                     expected=f"the key {key_name}",
                     found="no such key",
                 )
-        return values
 
     def _complain_twice(self, key: Scalar, field: str, first_line: int) -> None:
         self.complain(
@@ -148,7 +154,8 @@ class Reader:
             return ""
         code = self.text(node, field, expected=what)
         if code and code not in among:
-            self.complain(node, field, expected=f"{what}: {_listed(among)}", found=quoted(code))
+            found = quoted(code) + suggestion(code, among)
+            self.complain(node, field, expected=f"{what}: {_listed(among)}", found=found)
             return ""
         return code
 
@@ -159,7 +166,8 @@ class Reader:
         names = [option.name.lower() for option in options]
         text = self.text(node, field, expected=_listed(names))
         if text and text not in names:
-            self.complain(node, field, expected=_listed(names), found=quoted(text))
+            found = quoted(text) + suggestion(text, names)
+            self.complain(node, field, expected=_listed(names), found=found)
         return options[text.upper()] if text in names else default
 
     def currency(self, node: Node | None, field: str) -> str:
@@ -175,6 +183,10 @@ class Reader:
     def amount(self, node: Node | None, field: str) -> Decimal:
         """Return a decimal of zero or more, exactly as it is written."""
         return self._decimal(node, field, expected="an amount such as 0.0150", zero_is_fine=True)
+
+    def percent(self, node: Node | None, field: str) -> Decimal:
+        """Return a percentage of zero or more, exactly as it is written: 10 is ten percent."""
+        return self._decimal(node, field, expected="a percent such as 10", zero_is_fine=True)
 
     def whole(self, node: Node | None, field: str, *, least: int, most: int) -> int:
         """Return a whole number in [least, most]."""

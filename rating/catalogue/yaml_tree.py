@@ -42,6 +42,14 @@ class Mapping:
 Node = Scalar | Sequence | Mapping
 
 
+def under(node: Node, *keys: str) -> Node:
+    """Return what lies under keys, one in the other; as far as there is something."""
+    for name in keys:
+        if isinstance(node, Mapping):
+            node = next((value for key, value in node.entries if key.text == name), node)
+    return node
+
+
 def parse_yaml(file: str, text: str, errors: list[CatalogueError]) -> Node | None:
     """Return the tree of a file, or None after adding to ``errors`` why there is none."""
     try:

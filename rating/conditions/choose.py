@@ -57,12 +57,14 @@ def with_chosen_discounts(
     """Return the rule with the discounts that are given, and the steps that say why they are."""
     conditional = rule.discounts_when
     assert conditional is not None, "all its discounts are always given"
-    given: list[bool] = []
+    given: list[Decimal] = []
     steps: list[ExplanationStep] = []
     for percent, condition in zip(conditional.percents, conditional.conditions, strict=True):
         why = () if condition is None else condition.why(event, used, holder)
-        given.append(why is not None)
+        if why is not None:
+            given.append(percent)
         if why:
             steps.append(("discount_condition", to_text(percent), *why))
-    adjusting = conditional.adjusting[tuple(given)]
+    assert rule.adjusting is not None, "it has discounts"
+    adjusting = msgspec.structs.replace(rule.adjusting, discounts=tuple(given))
     return msgspec.structs.replace(rule, adjusting=adjusting), tuple(steps)

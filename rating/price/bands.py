@@ -9,7 +9,7 @@ from typing import NamedTuple
 from rating.local_time import MINUTES_OF_DAY, MINUTES_OF_WEEK, local_time, month_day
 from rating.price.per_unit import PerUnitPrice
 
-_HOUR_MS = 3_600_000
+_CLOCK_STEP_MS = 900_000  # clocks of every zone that there is change at a full quarter of an hour
 _MINUTE_MS = 60_000
 
 
@@ -113,7 +113,7 @@ class BandPart(NamedTuple):
 def band_parts(bands: Bands, started_at_ms: int, *, duration_ms: int, zone: str) -> list[BandPart]:
     """Return the bands that a record meets, in order; at least one.
 
-    It is asked for again where bands may change and at every full hour, where clocks may.
+    It is asked for again where bands may change and at every quarter of an hour, where clocks may.
     """
     parts: list[BandPart] = []
     at_ms, end_ms = started_at_ms, started_at_ms + duration_ms
@@ -123,7 +123,7 @@ def band_parts(bands: Bands, started_at_ms: int, *, duration_ms: int, zone: str)
         if not parts or band != parts[-1].band:
             parts.append(BandPart(at_ms - started_at_ms, band))
         minutes_ms = (at_ms // _MINUTE_MS + bands.minutes_left(minute)) * _MINUTE_MS
-        at_ms = min(minutes_ms, (at_ms // _HOUR_MS + 1) * _HOUR_MS)
+        at_ms = min(minutes_ms, (at_ms // _CLOCK_STEP_MS + 1) * _CLOCK_STEP_MS)
     return parts
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
 
 import msgspec
 
@@ -14,6 +15,13 @@ digits there are fewer to try, but more memory to wait for: slower on a card of 
 
 FIRST_DAY = -(10**9)
 LAST_DAY = 10**9
+
+
+class CardChoice(StrEnum):
+    """Which of several cards prices a destination that more than one of them has."""
+
+    FIRST = "first"  # the first in their order, however short its prefix
+    LONGEST = "longest"  # the one of the longest prefix; of equal ones the first
 
 
 class RateCardRow(msgspec.Struct, frozen=True, gc=False):

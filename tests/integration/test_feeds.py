@@ -9,7 +9,15 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from pipeline.embedded import Endpoints
-from pipeline.feeds import KIND, PART, Entry, Feed, publish_version, read_versions
+from pipeline.feeds import (
+    KIND,
+    PART,
+    Entry,
+    Feed,
+    UnreadableVersion,
+    publish_version,
+    read_versions,
+)
 from pipeline.genesis import apply_topics
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
@@ -24,6 +32,8 @@ class _Applied:
         self.versions: list[tuple[list[bytes], bytes, int]] = []
 
     async def __call__(self, parts: Sequence[Entry], marker: Entry, version: int) -> None:
+        if marker.value == b"of another build":
+            raise UnreadableVersion("of another build")
         self.versions.append(([part.value for part in parts], marker.value, version))
 
 
@@ -118,3 +128,27 @@ async def test_no_version_is_minus_one(publishing: _Publishing) -> None:
         bootstrap=publishing.bootstrap, topic=publishing.topic, apply=applied
     )
     assert (newest, applied.versions) == (-1, [])
+
+
+async def test_a_version_that_cannot_be_read_is_passed_over_where_a_newer_one_is_there(
+    publishing: _Publishing,
+) -> None:
+    await publishing.version(b"a", marker=b"of another build")
+    version = await publishing.version(b"b", marker=b"1")
+    applied = _Applied()
+    feed = Feed(bootstrap=publishing.bootstrap, topic=publishing.topic, apply=applied)
+    async with _running(feed):
+        await feed.wait_for(version)
+    assert applied.versions == [([b"b"], b"1", version)]
+
+
+async def test_the_newest_version_has_to_be_readable(publishing: _Publishing) -> None:
+    """The one before it is in force no more."""
+    version = await publishing.version(b"a", marker=b"1")
+    await publishing.version(b"b", marker=b"of another build")
+    applied = _Applied()
+    feed = Feed(bootstrap=publishing.bootstrap, topic=publishing.topic, apply=applied)
+    async with asyncio.timeout(20):
+        with pytest.raises(UnreadableVersion):
+            await feed.run()
+    assert [number for *_, number in applied.versions] == [version]

@@ -93,6 +93,16 @@ async def _run(services, folder: Path) -> Run:
             r for r in ran.ledger if isinstance(r, Charge) and r.usage_kind == ADJUSTMENT
         )
         ran.told["explain"] = await here.command("explain", adjusted.charge_id)
+        for name, options in {
+            "charges": (),
+            "january": ("--month", "2026-01", "--product", "iot-data"),
+            "february": ("--month", "2026-02"),
+            "adjustments": ("--kind", ADJUSTMENT),
+            "uninvoiced": ("--uninvoiced",),
+        }.items():
+            said = await here.command("charges", "fleet", *options, "--limit", 50, "--json")
+            ran.told[name] = said
+        ran.told["shown"] = await here.command("charges", "fleet", "--limit", 2)
     return ran
 
 
@@ -142,7 +152,8 @@ def test_late_usage_of_the_month_is_paid_by_what_its_close_asked_for(ran):
     """20 B more at 0.5: the month had to come to 200 anyway."""
     late = ran.of(Charge)[-1]
     assert (late.record_id.endswith("late"), Decimal(late.amount)) == (True, 0)
-    assert ["closed", "149.0000000000", "10.0000000000"] in [list(s) for s in late.explanation]
+    step = ["closed", "200.0000000000", "51.0000000000", "10.0000000000"]
+    assert step in [list(found) for found in late.explanation]
 
 
 def test_it_reconciles_and_closing_again_changes_nothing(ran):
@@ -154,3 +165,25 @@ def test_the_adjustment_explains_itself(ran):
     said = " ".join(ran.told["explain"].out.split())
     assert "what came to 16.00 EUR comes to 8.00 EUR." in said
     assert "Charge: -8.00 EUR." in said
+
+
+def test_the_charges_of_an_account_are_listed_and_chosen(ran):
+    charges = {c.charge_id for c in ran.of(Charge)}
+    listed = ran.told["charges"].json
+    assert [each["charge_id"] for each in ran.told["january"].json] == [
+        each["charge_id"] for each in listed
+    ]
+    assert {each["charge_id"] for each in listed} == charges
+    assert sum(Decimal(each["amount"]) for each in listed) == 200
+    assert [each["started_at"] for each in listed] == sorted(
+        (each["started_at"] for each in listed), reverse=True
+    )
+    assert ran.told["february"].json == []
+    assert {each["usage_kind"] for each in ran.told["adjustments"].json} == {ADJUSTMENT}
+    (invoice,) = {each["invoice_number"] for each in listed} - {None}
+    on_it = {each["charge_id"] for each in listed if each["invoice_number"] == invoice}
+    assert {each["charge_id"] for each in ran.told["uninvoiced"].json} == charges - on_it
+    shown = ran.told["shown"]
+    assert "The newest 2; --limit shows more." in shown.err
+    assert "closing" in shown.out
+    assert listed[0]["charge_id"] in shown.out

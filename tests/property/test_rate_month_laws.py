@@ -25,6 +25,8 @@ products:
   sms: {type: message, usage_kind: message, unit: record}
   level: {type: gauge, usage_kind: gauge, unit: kW}
   voice: {type: call, usage_kind: voice, unit: s}
+  film: {type: film, usage_kind: event, unit: record}
+  abroad: {type: call, usage_kind: voice, unit: min}
 plans:
   basic:
     currency: EUR
@@ -56,6 +58,16 @@ plans:
           per: 1 min
           increments: 60/60
           allowance: [daily, budget]
+      films:
+        product: film
+        price: {model: flat, amount: 3}
+      abroad:
+        product: abroad
+        price:
+          model: volume
+          per: 1 min
+          tiers: [{upto: 30 min, amount: 0.09}, {amount: 0.07}]
+          discount_by_usage: {product: film, reached: [{from: 2, percent: 10}, {from: 4, percent: 25}]}
 """
 
 
@@ -68,7 +80,14 @@ def world(*limits):
     return MemoryStage(accounts=(account("a-1"), account("a-2")), catalogue=compiled)
 
 
-UNITS = {"data": "MB", "sms": "record", "level": "kW", "voice": "s"}
+UNITS = {
+    "data": "MB",
+    "sms": "record",
+    "level": "kW",
+    "voice": "s",
+    "film": "record",
+    "abroad": "min",
+}
 ENDS = {SEPTEMBER: OCTOBER, OCTOBER: NOVEMBER}
 
 
@@ -181,6 +200,33 @@ def test_a_closed_month_came_to_its_least(records):
         for charge in stage.ledger()
         if isinstance(charge, Charge) and charge.usage_kind in ledger.WITHOUT_USAGE
     )
+
+
+@given(months())
+def test_usage_of_one_product_is_off_all_of_the_month_of_another(records):
+    """At its close; until then at each charge of the other product, whatever came in which order."""
+    films, minutes, charged = defaultdict(int), defaultdict(Decimal), defaultdict(Decimal)
+    closed_until = defaultdict(int)
+    for record in run(world(), records, ()).ledger():
+        if isinstance(record, PeriodClosed):
+            closed_until[record.account_id] = record.period_end_ms
+            keys = [key for key in minutes if key[0] == record.account_id]
+            now = [key for key in keys if key[1] < record.period_end_ms]
+        elif isinstance(record, Charge):
+            key = record.account_id, record.usage_period_ms
+            films[key] += record.product == "film"
+            if record.product != "abroad":
+                continue
+            minutes[key] += Decimal(record.used)
+            charged[key] += Decimal(record.amount)
+            of_event = record.usage_kind not in ledger.WITHOUT_USAGE and Decimal(record.used)
+            now = [key] if of_event else []
+        else:
+            continue
+        for each in now:
+            price = Decimal("0.09") if minutes[each] <= 30 else Decimal("0.07")
+            percent = 25 if films[each] >= 4 else 10 if films[each] >= 2 else 0
+            assert charged[each] == minutes[each] * price * (100 - percent) / 100
 
 
 @given(months())

@@ -220,6 +220,61 @@ def test_catalogue_check_says_file_line_field_and_what_was_expected(tmp_path, ca
     assert answer["errors"][0]["line"] == 5
 
 
+def test_catalogue_schema_writes_the_schema_and_nothing_else(capsys):
+    assert run(["catalogue", "schema"]) == Exit.OK
+    said = capsys.readouterr()
+    assert said.out == (CHECKOUT / "schemas" / "catalogue.schema.json").read_text()
+    assert said.err == ""
+
+
+def test_the_help_of_catalogue_schema_shows_the_line_that_an_editor_wants(capsys):
+    assert run(["catalogue", "schema", "--help"]) == Exit.OK
+    words = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "# yaml-language-server: $schema=../catalogue.schema.json" in words
+
+
+def _two_catalogues(folder):
+    """Return two folders of a catalogue, one with another price."""
+    text = (
+        "products: {voice: {type: t, usage_kind: voice, unit: s}}\n"
+        "plans: {p: {currency: EUR, prices: {c: {product: voice, price: {model: flat, amount: %s}}}}}"
+    )
+    for name, amount in (("old", "0.10"), ("new", "0.12")):
+        (folder / name).mkdir()
+        (folder / name / "plans.yaml").write_text(text % amount)
+    return str(folder / "old"), str(folder / "new")
+
+
+def test_catalogue_diff_compares_two_folders_the_old_one_first(tmp_path, capsys):
+    old, new = _two_catalogues(tmp_path)
+    for words in ([old, new], [new, "--from", old]):
+        assert run(["catalogue", "diff", *words]) == Exit.OK
+        said = capsys.readouterr()
+        assert said.out == "plan p, price c: 0.10 -> 0.12 EUR per event (+20 %)\n"
+        assert said.err == "1 difference.\n"
+    assert run(["catalogue", "diff", new, new, "--json"]) == Exit.OK
+    assert json.loads(capsys.readouterr().out) == {"differences": []}
+    assert run(["catalogue", "diff", old, new, "--json"]) == Exit.OK
+    (difference,) = json.loads(capsys.readouterr().out)["differences"]
+    assert difference["at"] == "plans.p.prices.c"
+    assert difference["change_percent"] == "20.0"
+
+
+def test_catalogue_diff_of_a_broken_catalogue_compares_nothing(tmp_path, capsys):
+    old, new = _two_catalogues(tmp_path)
+    (tmp_path / "new" / "plans.yaml").write_text("plans: 3\n")
+    assert run(["catalogue", "diff", old, new]) == Exit.FAILED
+    assert "1 errors, nothing was compared" in capsys.readouterr().err
+    assert run(["catalogue", "diff", old, new, "--json"]) == Exit.FAILED
+    assert json.loads(capsys.readouterr().out)["valid"] is False
+
+
+def test_catalogue_diff_of_three_folders_is_wrong_usage(tmp_path, capsys):
+    old, new = _two_catalogues(tmp_path)
+    assert run(["catalogue", "diff", old, new, "--from", old]) == Exit.USAGE
+    assert "either two folders, or one and --from" in capsys.readouterr().err
+
+
 def test_publishing_a_broken_catalogue_is_refused_before_anything_is_asked(tmp_path, capsys):
     (tmp_path / "plans.yaml").write_text("plans: 3\n")
     assert run(["catalogue", "publish", str(tmp_path)]) == Exit.REFUSED

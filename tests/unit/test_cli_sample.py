@@ -22,6 +22,7 @@ from pipeline.demo.name import demo_installation
 from pipeline.demo.report import Phases
 from pipeline.settings import Settings
 from rating.catalogue import check
+from tests.rating_builders import CARD_HEADER, document_of, files_of
 
 TODAY = dt.date(2026, 11, 23)
 
@@ -52,6 +53,18 @@ def test_numbers_are_drawn_from_prefixes_that_every_card_has_a_price_for(documen
     for card in document.cards:
         known = tuple({row.prefix for row in card.rows})
         assert all(prefix.startswith(known) for prefix in prefixes)
+
+
+def test_cards_of_one_price_are_one_card_to_the_generator():
+    plans = (
+        "plans: {p: {currency: EUR, prices: "
+        "{x: {product: voice, price: {model: rate_card, card: [own, world]}}}}}"
+    )
+    cards = {
+        "own": f"{CARD_HEADER}\n4479,A,1,60,60,1\n",
+        "world": f"{CARD_HEADER}\n49,B,1,60,60,1\n",
+    }
+    assert priced_prefixes(document_of(files_of(plans, **cards))) == ("4479", "49")
 
 
 def test_usage_ends_yesterday_so_that_nothing_is_too_old_or_in_the_future(document):

@@ -18,7 +18,15 @@ from rating.conditions.condition import _MOST_ANSWERS, Condition, without_number
 from rating.explain import sentences
 from rating.rate import Holder
 from schemas.refusal import RefusalReason, Refused
-from tests.rating_builders import Month, catalogue_of, charge_of, document_of, event, files_of
+from tests.rating_builders import (
+    PRODUCTS,
+    Month,
+    catalogue_of,
+    charge_of,
+    document_of,
+    event,
+    files_of,
+)
 
 PLANS = """
     plans:
@@ -209,6 +217,30 @@ def test_a_quantity_that_never_comes_again_is_one_answer():
     assert len(condition._answers) == 5  # below, at and between the two
 
 
+def test_a_discount_with_a_condition_stands_before_bounds_that_are_exchanged():
+    text = """
+        exchange_rates:
+          usd: {from: USD, to: EUR, rates: [{valid_from: 2026-01-01, rate: 0.5}]}
+        plans:
+          p:
+            currency: EUR
+            prices:
+              x:
+                product: voice
+                price:
+                  model: flat
+                  amount: 10
+                  exchange: usd
+                  least: {event: 6}
+                  discount: [{percent: 50, when: account.vip == "gold"}, 10]
+    """
+    plans = catalogue_of(text)
+    amounts = [
+        Month(plans, holder=who).rate(event(s=1)).amount for who in (holder(), holder(vip="gold"))
+    ]
+    assert amounts == [Decimal("4.5"), 3]  # 9 USD; 4.50 USD, at least 6 USD
+
+
 def test_a_condition_that_is_refused_does_not_make_the_next_price_an_error():
     price = "price: {model: flat, amount: 1}"
     plans = (
@@ -252,7 +284,7 @@ def test_only_a_catalogue_with_conditions_needs_a_build_that_knows_them():
             )
         )
     )
-    assert [b'"format":3' in head for head in (with_some, without, discounted)] == [
+    assert [b'"format":4' in head for head in (with_some, without, discounted)] == [
         True,
         False,
         True,
@@ -270,37 +302,39 @@ def test_a_published_condition_rates_the_same():
     assert again == rated(usage, who)
 
 
+LINE = PRODUCTS.count("\n") + 6  # of the one price below
+
 ERRORS = [
     (
         "{product: voice, when: account.vip == 5, price: {model: flat, amount: 1}}",
-        "plans.yaml:12: plans.p.prices.x.when: expected a text between quotes, as account.vip is, such as "
+        f"plans.yaml:{LINE}: plans.p.prices.x.when: expected a text between quotes, as account.vip is, such as "
         'account.vip == "gold", found 5 (character 16 of the condition)',
     ),
     (
         "{product: voice, when: '', price: {model: flat, amount: 1}}",
-        'plans.yaml:12: plans.p.prices.x.when: expected a condition such as account.vip == "gold" and '
+        f'plans.yaml:{LINE}: plans.p.prices.x.when: expected a condition such as account.vip == "gold" and '
         "quantity > 100, found nothing",
     ),
     (
         "{product: voice, price: {model: flat, amount: 1, discount: [{percent: 5, when: vip}]}}",
-        "plans.yaml:12: plans.p.prices.x.price.discount.when: expected one of the names event.<attribute>, "
+        f"plans.yaml:{LINE}: plans.p.prices.x.price.discount.when: expected one of the names event.<attribute>, "
         "account.<attribute>, subscription.<attribute>, quantity, destination, origin, service_class, "
         "usage_kind, found 'vip' (character 1 of the condition)",
     ),
     (
         "{product: voice, price: {model: flat, amount: 1, discount: [{percent: 5}]}}",
-        "plans.yaml:12: plans.p.prices.x.price.discount.when: expected the key when, found no such key",
+        f"plans.yaml:{LINE}: plans.p.prices.x.price.discount.when: expected the key when, found no such key",
     ),
     (
         "{product: voice, price: {model: graduated, per: 1 s, tiers: [{amount: 1}], "
         "discount: [{percent: 5, when: account.a == 'b'}]}}",
-        "plans.yaml:12: plans.p.prices.x.price.discount: expected two prices with a condition each: usage "
+        f"plans.yaml:{LINE}: plans.p.prices.x.price.discount: expected two prices with a condition each: usage "
         "of the month is priced as a whole, found a discount that only some of it has",
     ),
     (
         "{product: voice, when: event.a == 'b' and account.a == 'b', "
         "price: {model: flat, amount: 1, least: {month: 5}}}",
-        "plans.yaml:12: plans.p.prices.x.when: expected only account.<attribute> and "
+        f"plans.yaml:{LINE}: plans.p.prices.x.when: expected only account.<attribute> and "
         "subscription.<attribute>, since the close of a month charges by this price, too, found event.a",
     ),
 ]

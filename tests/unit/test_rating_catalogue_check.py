@@ -52,7 +52,7 @@ def test_a_good_catalogue_has_no_errors():
     [
         (
             "{model: per_minute}",
-            "x.price.model: expected a price model: per_unit, rate_card, flat, percentage, graduated, volume, package, call, "
+            "x.price.model: expected a price model: per_unit, rate_card, matrix, flat, percentage, graduated, volume, package, call, "
             "found 'per_minute'",
         ),
         ("{amount: 1}", "x.price.model: expected the key model, found no such key"),
@@ -60,7 +60,7 @@ def test_a_good_catalogue_has_no_errors():
             "{model: flat, amount: 1, per: 1 s}",
             "x.price.per: expected one of the keys model, amount, round_units, free_records, "
             "free_units, allowance, above_allowance, fee_when_free, minimum_units, aggregate, "
-            "unique_by, discount, commitment, least, most, rounding, "
+            "unique_by, discount, discount_by_usage, commitment, least, most, exchange, rounding, "
             "found the unknown key 'per'",
         ),
         ("{model: flat}", "x.price.amount: expected the key amount, found no such key"),
@@ -150,7 +150,7 @@ def test_a_good_catalogue_has_no_errors():
         (
             "{model: graduated, per: s, tiers: [{upto: 5, amount: 1}, {upto: 5, amount: 1}, "
             "{amount: 2}]}",
-            "x.price.tiers[2].upto: expected more than the tier before it, found 5 after 5 s",
+            "x.price.tiers[2].upto: expected more than the tier before it, found 5 s after 5 s",
         ),
         (
             "{model: graduated, per: s, tiers: [{upto: 5 GB, amount: 1}, {amount: 2}]}",
@@ -164,6 +164,50 @@ def test_an_error_of_a_price_names_its_field_and_its_line(price, error):
     if price == "[1]":
         error = "x.price: expected a mapping with model, found a list"
     assert errors_of_price(price) == [f"plans.yaml:6: plans.p.prices.{error}"]
+
+
+@pytest.mark.parametrize(
+    ("price", "found"),
+    [
+        ("{model: flat, ammount: 1}", "found the unknown key 'ammount' (did you mean amount?)"),
+        ("{model: flat, amount: 1, colour: red}", "found the unknown key 'colour'"),
+        ("{model: per_units, amount: 1}", "found 'per_units' (did you mean per_unit?)"),
+        ("{model: flat, amount: 1, allowance: minuts}", "found 'minuts' (did you mean minutes?)"),
+        ("{model: flat, amount: 1, allowance: bytes}", "found 'bytes'"),
+        (
+            "{model: flat, amount: 1, rounding: {rule: half-up}}",
+            "expected half_up, half_even, up, down, found 'half-up' (did you mean half_up?)",
+        ),
+        ("{model: flat, amount: 1, discount: 10%}", "expected a percent such as 10, found '10%'"),
+        ("{model: percentage, percent: 1.5 %}", "expected a percent such as 10, found '1.5 %'"),
+        (
+            "{model: graduated, tiers: [{percent: 10%}]}",
+            "tiers[1].percent: expected a percent such as 10, found '10%'",
+        ),
+        (
+            "{model: volume, per: 1 min, tiers: [{upto: 20 min, amount: 1}, {upto: 600 s, amount: 1}, "
+            "{amount: 1}]}",
+            "expected more than the tier before it, found 10 min after 20 min",
+        ),
+        (
+            "{model: call, rates: [{amount: 1, per: 1 min, increment: 1 s}, "
+            "{from: 5 min, amount: 1, per: 1 min, increment: 1 s}, "
+            "{from: 180 s, amount: 1, per: 1 min, increment: 1 s}]}",
+            "each other one from further on, found from 3 min",
+        ),
+    ],
+    ids=[
+        *("a key", "no such key", "a model", "an allowance", "no such allowance", "an option"),
+        *("a discount", "a percentage", "a tier's percent", "tiers", "rates"),
+    ],
+)
+def test_an_error_says_what_was_meant_in_the_units_that_people_write(price, found):
+    plan = (
+        "plans:\n  p:\n    currency: EUR\n    allowances: {minutes: {units: 10 min}}\n"
+        f"    prices: {{x: {{product: voice, price: {price}}}}}\n"
+    )
+    errors = errors_of_yaml(plan)
+    assert any(error.endswith(found) for error in errors), errors
 
 
 @pytest.mark.parametrize(
@@ -183,7 +227,7 @@ def test_an_error_of_a_price_names_its_field_and_its_line(price, error):
                 "plans.yaml:3: plans.p.currency: expected a currency of ISO 4217, such as EUR, "
                 "found 'EURO'",
                 "plans.yaml:5: plans.p.prices.x.product: expected a product code: voice, data, "
-                "found 'vocie'",
+                "found 'vocie' (did you mean voice?)",
                 "plans.yaml:6: plans.p.prices.y.price.amount: expected an amount such as 0.0150, "
                 "found 'x'",
                 "plans.yaml:7: plans.p.color: expected one of the keys currency, prices, name, "
@@ -333,7 +377,8 @@ def test_an_error_of_a_price_names_its_field_and_its_line(price, error):
             [
                 "plans.yaml:2: (file): expected values written out, no anchors, found '&all'",
                 "plans.yaml:6: (file): expected values written out, no anchors, found '&cycle'",
-                "plans.yaml:6: plans.r: expected a mapping with currency, prices, found a list",
+                "plans.yaml:6: plans.r: expected a mapping with currency, prices, name, extends, "
+                "allowances, found a list",
             ],
         ),
         (
@@ -342,7 +387,7 @@ def test_an_error_of_a_price_names_its_field_and_its_line(price, error):
             plans: {P!: {}}
             """,
             [
-                "plans.yaml:1: tariffs: expected one of the keys products, calendars, bands, cards, "
+                "plans.yaml:1: tariffs: expected one of the keys products, calendars, bands, cards, matrices, exchange_rates, "
                 "plans, limits, found the unknown key 'tariffs'",
                 "plans.yaml:2: plans: expected a code of a-z, 0-9, '-', '_' and '.', found 'P!'",
             ],
@@ -399,7 +444,7 @@ def test_a_code_is_stated_once_over_all_files():
         (b"", "a.yaml:1: (file): expected a mapping such as `plans:`, found nothing"),
         (
             b"- 1\n",
-            "a.yaml:1: (file): expected a mapping with products, calendars, bands, cards, plans, limits, found a",
+            "a.yaml:1: (file): expected a mapping with products, calendars, bands, cards, matrices, exchange_rates, plans, limits, found a",
         ),
     ],
     ids=[
@@ -569,7 +614,7 @@ def test_a_card_is_in_the_currency_of_the_plan_and_the_unit_of_the_product():
 def test_a_card_file_that_nothing_names_is_an_error():
     files = {"plans.yaml": textwrap.dedent(GOOD) + PRODUCTS, "old.csv": f"{CARD_HEADER}\n"}
     assert errors_of(files) == [
-        "old.csv:1: (file): expected an entry of `cards:` that names it, found none"
+        "old.csv:1: (file): expected an entry of `cards:`, `matrices:` or `exchange_rates:` that names it, found none"
     ]
 
 

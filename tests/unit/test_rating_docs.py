@@ -2,10 +2,15 @@
 
 import pathlib
 import re
+from decimal import Decimal
+
+import msgspec
 
 from rating.catalogue import compile
 from rating.catalogue.check_files import SECTIONS
-from rating.catalogue.read_card import COLUMNS
+from rating.catalogue.read_card import COLUMNS, OPTIONAL_COLUMNS
+from rating.catalogue.read_matrix import NAME_AND_PRICE
+from rating.dimensions import ATTRIBUTE, FIELDS
 from rating.explain import sentences
 from tests.rating_builders import Month, catalogue_of, charge_of, document_of, event
 
@@ -19,11 +24,19 @@ def blocks(text, language):
 
 
 def test_the_blocks_of_the_reference_are_a_catalogue_without_errors():
-    (card,) = blocks(REFERENCE, "csv")
-    yaml = "".join(blocks(REFERENCE, "yaml"))
-    document = document_of({"all.yaml": yaml.encode(), "cards/world.csv": card.encode()})
+    card, matrix = blocks(REFERENCE, "csv")
+    files = {
+        "all.yaml": "".join(blocks(REFERENCE, "yaml")),
+        "cards/world.csv": card,
+        "matrices/roaming.csv": matrix,
+    }
+    document = document_of({name: text.encode() for name, text in files.items()})
     month = Month(compile(document, 1), "business")
     assert month.rate(event("data", B=15_000_000_000)).price_id == "business/data"
+    roamed = msgspec.structs.replace(
+        event("roaming", to="442079", s=60), origin="491512", service_class="premium"
+    )
+    assert month.rate(roamed).amount == Decimal("0.40")
 
 
 def test_the_example_of_pricing_is_a_catalogue_without_errors():
@@ -35,9 +48,12 @@ def test_the_example_of_pricing_is_a_catalogue_without_errors():
 
 def test_the_reference_has_every_section_and_every_column():
     assert re.findall(r"^## `(\w+)`$", REFERENCE, flags=re.MULTILINE) == list(SECTIONS)
-    (card,) = blocks(REFERENCE, "csv")
+    card, matrix = blocks(REFERENCE, "csv")
     assert card.splitlines()[0] == ",".join(COLUMNS)
     assert all(f"`{column}`" in REFERENCE for column in COLUMNS)
+    dimensions = (*FIELDS, f"{ATTRIBUTE}zone")
+    columns = (*dimensions, *NAME_AND_PRICE, *OPTIONAL_COLUMNS)
+    assert matrix.splitlines()[0] == ",".join(columns)
 
 
 def test_the_sample_catalogue_has_no_errors():

@@ -7,7 +7,15 @@ import pytest
 from rating.closing import close_month
 from rating.explain import sentences
 from schemas.refusal import RefusalReason
-from tests.rating_builders import Bucket, Month, charge_of, document_of, event, price_of
+from tests.rating_builders import (
+    Bucket,
+    Month,
+    catalogue_of,
+    charge_of,
+    document_of,
+    event,
+    price_of,
+)
 
 BANDS = "bands:\n  hours: {day: [Mon-Sun 08:00-18:00], night: otherwise}\n"
 
@@ -283,7 +291,7 @@ def test_what_a_close_asked_for_pays_late_usage():
     month = month_of(LEAST % "")
     month.rate(event(s=4))
     (key,) = [key for key in month.counted if key[0].startswith("cap:")]
-    month.counted["closed:" + key[0].removeprefix("cap:"), key[1]] = Bucket(0, D(0), D(6))
+    month.counted["closed:" + key[0].removeprefix("cap:"), key[1]] = Bucket(0, D(0), D(10))
     assert amounts(month, 5, 3) == [0, 2]
     assert 4 + 6 + 2 == 4 + 5 + 3
 
@@ -327,3 +335,190 @@ def test_discounts_follow_each_other_and_roundings_do_too():
 def test_every_step_explains_itself(price, said):
     text = " ".join(sentences(charge_of(month_of(price).rate(event(s=120)))))
     assert said in text, text
+
+
+def test_a_free_record_is_free_also_where_nothing_was_used():
+    """Free records go before the fee that a record without usage has."""
+    catalogue = price_of(
+        "{model: per_unit, amount: 1, per: 1 s, connect_fee: 2, free_records: 1}", product="priced"
+    )
+    month = Month(catalogue)
+    assert [month.rate(event("priced", s=0)).amount for _ in range(2)] == [0, 2]
+
+
+@pytest.mark.parametrize("late", [(2, 1, 3, 9), (9, 1, 3), (3, 20, 100)])
+def test_a_closed_month_comes_to_what_it_was_closed_at_or_more(late):
+    """2 a unit up to ten, 0.1 each above: the month was closed at 10, and falls below that too."""
+    price = (
+        "{model: volume, least: {month: 10}, tiers: [{upto: 10 s, amount: 2, per: 1 s}, "
+        "{amount: 0.1, per: 1 s}]}"
+    )
+    month = month_of(price)
+    assert amounts(month, 1) == [2]
+    (key,) = [key for key in month.counted if key[0].startswith("cap:")]
+    month.counted["closed:" + key[0].removeprefix("cap:"), key[1]] = Bucket(0, D(0), D(10))
+    total = D(10)
+    units = D(1)
+    for used in late:
+        total += sum(amounts(month, used))
+        units += used
+        cost = units * 2 if units <= 10 else units * D("0.1")
+        assert total == max(D(10), cost)
+
+
+def test_a_volume_price_restates_what_was_charged_whatever_the_catalogue_says_by_then():
+    """A price that was raised within the month: the next tier gives back no more than was charged."""
+    tiers = "{model: volume, tiers: [{upto: 10 s, amount: %s, per: 1 s}, {amount: 0.5, per: 1 s}]}"
+    month = month_of(tiers % 1)
+    assert amounts(month, 10) == [10]
+    month.catalogue = price_of(tiers % 3)
+    assert amounts(month, 2) == [D(12) / 2 - 10]
+
+
+def test_a_level_gives_back_what_was_charged_whatever_the_catalogue_says_by_then():
+    level = "{model: per_unit, amount: %s, per: 1 s, aggregate: latest}"
+    month = month_of(level % 1)
+    assert amounts(month, 5) == [5]
+    month.catalogue = price_of(level % 2)
+    assert amounts(month, 4) == [3]  # 4 at 2, of which 5 is charged
+
+
+def test_what_is_given_back_beyond_the_month_is_given_back_at_its_price():
+    price = price_of(
+        "{model: graduated, tiers: [{upto: 10 s, amount: 1, per: 1 s}, {amount: 2, per: 1 s}]}",
+        product="corrected",
+    )
+    month = Month(price)
+    found = [month.rate(event("corrected", s=units)).amount for units in (4, -16, 20, 2)]
+    assert found == [4, -4 - 14, 14 + 8, 2]  # 12 beyond the month are 10 at 1 and 2 at 2
+    assert sum(found) == 10
+
+
+def test_what_is_given_back_is_measured_as_usage_is():
+    price = price_of(
+        "{model: graduated, increments: 60/60, round_units: {to: 1 s, rule: up}, "
+        "minimum_units: 30 s, tiers: [{upto: 60 s, amount: 1, per: 1 min}, {amount: 2, per: 1 min}]}",
+        product="corrected",
+    )
+    month = Month(price)
+    found = [month.rate(event("corrected", s=units)) for units in ("61.5", "-61.5")]
+    assert [one.billed for one in found] == [120, -120]
+    assert [one.amount for one in found] == [3, -3]
+
+
+def test_a_split_call_is_given_back_by_its_own_hours():
+    rate = "[{amount: %s, per: 1 min, increment: 1 min}]"
+    price = (
+        "{model: call, bands: hours, bands_by: split, "
+        f"rates: {{day: {rate % 2}, night: {rate % 1}}}}}"
+    )
+    month = Month(
+        catalogue_of(
+            f"{BANDS}plans:\n  p:\n    currency: EUR\n"
+            f"    prices:\n      x: {{product: corrected, price: {price}}}\n"
+        )
+    )
+    local = "2026-10-05T17:59"
+    found = [month.rate(event("corrected", local=local, s=units)).amount for units in (120, -120)]
+    assert found == [3, -3]
+
+
+def test_the_first_day_of_a_month_is_no_month():
+    """An allowance by the day whose period becomes the month begins anew."""
+    price = "{model: per_unit, amount: 1, per: 1 s, allowance: a}"
+    month = month_of(price, extra="{a: {units: 10 s, every: day}}")
+    first = event(s=10, local="2026-10-01T12:00")
+    assert month.rate(first).amount == 0
+    month.catalogue = price_of(price, extra="{a: {units: 10 s}}")
+    assert month.rate(first).amount == 0
+    assert month.rate(first).amount == 10
+
+
+def test_money_is_counted_whatever_the_product_is_measured_in():
+    price = "{model: per_unit, amount: 1, per: 1 s, allowance: a, most: {month: 8}}"
+    month = month_of(price, extra="{a: {amount: 3}}")
+    names = {name for name, *_ in month.rate(event(s=1)).counted}
+    assert {"allowance:s-1:p/a:EUR", "cap:s-1:p/x:EUR"} <= names
+
+
+def test_a_cap_of_the_month_counts_what_was_charged_before_it():
+    """A version with a most of the month follows one without it, within a month."""
+    catalogue = catalogue_of(
+        """
+        plans:
+          p:
+            currency: EUR
+            prices:
+              x:
+                product: voice
+                versions:
+                  - {valid_from: 2026-10-01, price: {model: flat, amount: 6}}
+                  - {valid_from: 2026-10-15, price: {model: flat, amount: 6, most: {month: 10}}}
+        """
+    )
+    month = Month(catalogue)
+    days = ("2026-10-10T12:00", "2026-10-20T12:00")
+    assert [month.rate(event(local=day, s=1)).amount for day in days] == [6, 4]
+
+
+def test_a_cap_is_never_rounded_up():
+    month = month_of("{model: flat, amount: 1, most: {month: 0.055}, rounding: {places: 2}}")
+    assert amounts(month, 1, 1) == [D("0.05"), 0]
+
+
+FILMS = """
+plans:
+  p:
+    currency: EUR
+    prices:
+      films: {product: message, price: {model: flat, amount: 1}}
+      x:
+        product: voice
+        price:
+          model: flat
+          amount: 5
+          discount_by_usage: {product: message, reached: [{from: 5, percent: 10}]}
+          %s
+"""
+
+
+def closed(month, rule, days=31):
+    """Return what the close of October asks for under a price with a discount by usage."""
+    found = {key[0].partition(":")[0]: bucket for key, bucket in month.counted.items()}
+    return close_month(
+        rule,
+        charged=found["cap"].amount,
+        units=D(0),
+        days=days,
+        days_of_month=31,
+        used=found["product"],
+        listed=found["listed"],
+    )
+
+
+@pytest.mark.parametrize(("films", "total"), [(4, 50), (5, 45)])
+def test_five_films_take_ten_percent_off_all_calls_of_the_month(films, total):
+    """TV-7: 30.00 of calls before the last film, 20.00 after it."""
+    month = Month(catalogue_of(FILMS % ""))
+    calls = [month.rate(event(s=60)) for _ in range(6)]
+    for _ in range(films):
+        month.rate(event("message", record=1))
+    calls += [month.rate(event(s=60)) for _ in range(4)]
+    assert sum(call.amount + call.restated for call in calls) == total
+    assert [call.restated for call in calls if call.restated] == ([-3] if films == 5 else [])
+    assert closed(month, month.catalogue.plans["p"].offers["voice"].entries[0].rules[0]) is None
+
+
+def test_films_after_the_last_call_are_off_at_the_close():
+    month = Month(catalogue_of(FILMS % ""))
+    assert month.rate(event(s=60)).amount == 5
+    for _ in range(5):
+        month.rate(event("message", record=1))
+    rule = month.catalogue.plans["p"].offers["voice"].entries[0].rules[0]
+    found = closed(month, rule)
+    assert (found.amount, found.comes_to, found.percent) == (D("-0.5"), D("4.5"), 10)
+    with_least = Month(catalogue_of(FILMS % "least: {month: 4.80}"))
+    with_least.counted = month.counted
+    rule = with_least.catalogue.plans["p"].offers["voice"].entries[0].rules[0]
+    found = closed(with_least, rule)
+    assert (found.amount, found.by_usage, found.comes_to) == (D("-0.2"), D("-0.5"), D("4.8"))

@@ -3,18 +3,30 @@
 import pytest
 
 from rating.catalogue import check, compile
-from tests.rating_builders import VERSION, Month, document_of, event, files_of
+from tests.rating_builders import VERSION, Month, document_of, event
 
-PLAN = """
-    plans:
-      p:
-        currency: EUR
-        prices:
-          calls:
-            %s
-            when: account.vip != "gold"
-            price: {model: graduated, per: 1 s, tiers: [{upto: 10 s, amount: 1}, {amount: 2}]}
+PRODUCTS = """\
+products:
+  voice: {type: telephony, usage_kind: voice, unit: s}
+  silent: {type: telephony, usage_kind: voice, unit: s}
+  data: {type: data, usage_kind: data, unit: B}
 """
+LINE = PRODUCTS.count("\n") + 6  # that says which products
+
+PLAN = """\
+plans:
+  p:
+    currency: EUR
+    prices:
+      calls:
+        %s
+        when: account.vip != "gold"
+        price: {model: graduated, per: 1 s, tiers: [{upto: 10 s, amount: 1}, {amount: 2}]}
+"""
+
+
+def files_of(text):
+    return {"plans.yaml": (PRODUCTS + text).encode()}
 
 
 def prices_of(named):
@@ -47,27 +59,27 @@ def test_the_tiers_of_one_product_are_not_those_of_another():
         (
             "products: [voice, vocie]",
             [
-                "plans.yaml:13: plans.p.prices.calls.products: expected a product code: voice, data, "
-                "message, silent, found 'vocie'"
+                f"plans.yaml:{LINE + 0}: plans.p.prices.calls.products: expected a product code: voice, silent, "
+                "data, found 'vocie' (did you mean voice?)"
             ],
         ),
         (
             "products: [voice, voice]",
             [
-                "plans.yaml:13: plans.p.prices.calls.products: expected each product once, found 'voice'"
+                f"plans.yaml:{LINE + 0}: plans.p.prices.calls.products: expected each product once, found 'voice'"
             ],
         ),
         (
             "product_type: telefony",
             [
-                "plans.yaml:13: plans.p.prices.calls.product_type: expected the type of a product: data, "
-                "messaging, telephony, found 'telefony'"
+                f"plans.yaml:{LINE + 0}: plans.p.prices.calls.product_type: expected the type of a product: data, "
+                "telephony, found 'telefony' (did you mean telephony?)"
             ],
         ),
         (
-            "product: voice\n            products: [silent]",
+            "product: voice\n        products: [silent]",
             [
-                "plans.yaml:14: plans.p.prices.calls: expected one of product, products, product_type, "
+                f"plans.yaml:{LINE + 1}: plans.p.prices.calls: expected one of product, products, product_type, "
                 "found product and products"
             ],
         ),
@@ -85,8 +97,8 @@ def test_units_must_fit_each_product():
 
 def test_a_code_that_comes_of_two_prices_is_an_error():
     text = PLAN % "products: [voice]"
-    more = '          calls.voice: {product: voice, destinations: ["49"], price: {model: flat, amount: 1}}\n'
+    more = '      calls.voice: {product: voice, destinations: ["49"], price: {model: flat, amount: 1}}\n'
     found = [str(error) for error in check(files_of(text + more)).errors]
     assert found == [
-        "plans.yaml:16: plans.p.prices.calls.voice: expected each code once, found calls.voice again"
+        f"plans.yaml:{LINE + 3}: plans.p.prices.calls.voice: expected each code once, found calls.voice again"
     ]

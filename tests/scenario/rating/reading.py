@@ -3,7 +3,7 @@
 Prose up to the first heading; then, each with its lines indented below it:
 
     Catalogue                     the YAML of the catalogue
-    Card <name>                   the CSV of a rate card, where there is one
+    Card <name>, Matrix <name>    the CSV of a rate card or a matrix, where there is one
     Account on plan <plan> in <currency>, zone <zone>
     Scenario: <title>             usage lines, then a total; see USAGE and TOTAL
 
@@ -14,11 +14,12 @@ import re
 import textwrap
 from typing import NamedTuple
 
-HEADING = re.compile(r"Catalogue|Card [\w-]+|Account .+|Scenario: .+")
+HEADING = re.compile(r"Catalogue|(?:Card|Matrix) [\w-]+|Account .+|Scenario: .+")
 ACCOUNT = re.compile(r"Account on plan (\S+) in ([A-Z]{3}), zone (\S+)")
 USAGE = re.compile(
     r"(?:on (?P<date>\S+) at (?P<time>\S+)(?P<utc> UTC)?, )?"
-    r"(?P<used>\S+) (?P<unit>\S+) of (?P<product>[\w-]+)(?: to (?P<to>\d+))?"
+    r"(?P<used>\S+) (?P<unit>\S+) of (?P<product>[\w-]+)(?: from (?P<origin>\d+))?(?: to (?P<to>\d+))?"
+    r"(?: in class (?P<service_class>[\w-]+))?(?: with (?P<attribute>[\w-]+) (?P<value>[\w-]+))?"
     r"(?:, (?P<free>\S+) (?P<free_unit>\S+) free)?"
     r"(?:, (?P<billed>\S+) (?P<billed_unit>\S+) billed)?"
     r", (?:charge (?P<charge>\d+\.\d+) (?P<currency>[A-Z]{3})|refused: (?P<refused>\S+)"
@@ -50,8 +51,8 @@ def read_file(text: str) -> ScenarioFile:
         body = textwrap.dedent("\n".join(lines)).strip("\n") + "\n"
         if heading == "Catalogue":
             files["plans.yaml"] = body.encode()
-        elif heading.startswith("Card "):
-            files[f"{heading.removeprefix('Card ')}.csv"] = body.encode()
+        elif heading.startswith(("Card ", "Matrix ")):
+            files[f"{heading.partition(' ')[2]}.csv"] = body.encode()
         elif heading.startswith("Account "):
             assert account is None, "one account per file"
             account = read(ACCOUNT, heading)

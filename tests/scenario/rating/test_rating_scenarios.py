@@ -3,6 +3,7 @@
 import pathlib
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from rating.catalogue import compile
@@ -38,7 +39,13 @@ def event_of(stated, zone, units):
         local = f"{stated['date']}T{stated['time']}{'+00:00' if stated['utc'] else ''}"
     unit = units[stated["product"]]
     used = convert(Decimal(stated["used"]), stated["unit"], to=unit)
-    return event(stated["product"], to=stated["to"], local=local, zone=zone, **{unit: used})
+    usage = event(stated["product"], to=stated["to"], local=local, zone=zone, **{unit: used})
+    return msgspec.structs.replace(
+        usage,
+        origin=stated["origin"],
+        service_class=stated["service_class"],
+        attributes={stated["attribute"]: stated["value"]} if stated["attribute"] else {},
+    )
 
 
 def check(rated, stated, line):

@@ -1,0 +1,103 @@
+"""`ratemill charges`: what was charged, a line for each charge."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.help_text import examples
+from pipeline.cli.output import money, results, table, tell, write_json
+from pipeline.cli.period import MONTH
+from pipeline.cli.running import run_to_end
+from pipeline.cli.session import connect, session_of
+from rating.units import readable
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
+    from sinks.charge_queries import Asked, ListedCharge
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command(
+        rich_help_panel="Look",
+        epilog=examples(
+            "ratemill charges acme",
+            "ratemill charges acme --month 2026-10 --product voice --limit 100",
+            "ratemill charges acme --kind adjustment --json",
+        ),
+    )(charges)
+
+
+def charges(
+    context: typer.Context,
+    account: Annotated[str, typer.Argument(help="The account, by its id.")],
+    month: Annotated[
+        str | None,
+        typer.Option(metavar="YYYY-MM", help="Usage of this month, in the account's zone."),
+    ] = None,
+    subscription: Annotated[str | None, typer.Option(help="Of this subscription only.")] = None,
+    product: Annotated[str | None, typer.Option(help="Of this product only.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(help="Of this kind of usage only; adjustment and closing are kinds too."),
+    ] = None,
+    uninvoiced: Annotated[
+        bool, typer.Option("--uninvoiced", help="Only what is on no invoice yet.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
+) -> None:
+    """List the charges of an account, the newest usage first.
+
+    `ratemill explain` says why a charge is what it is; it takes the ids that stand here.
+    """
+    if month is not None and MONTH.fullmatch(month) is None:
+        raise typer.BadParameter(f"{month!r} is not such as 2026-10", param_hint="--month")
+    from sinks.charge_queries import Asked
+
+    asked = Asked(account, subscription, product, kind, month, uninvoiced)
+    found = run_to_end(_list(session_of(context).settings, asked, limit))
+    if as_json:
+        write_json([each._asdict() for each in found])
+        return
+    if not found:
+        tell(
+            f"No such charge of account {account}. `ratemill status` shows what waits to be loaded, "
+            "`ratemill suspense` what was refused."
+        )
+        return
+    results().print(
+        table(
+            None,
+            ["Usage, UTC", "Subscription", "Product", ">Used", ">Amount", "Invoice", "Charge"],
+            [_line(each) for each in found],
+        )
+    )
+    if len(found) == limit:
+        tell(f"The newest {limit:,}; --limit shows more.")
+
+
+def _line(charge: ListedCharge) -> tuple[str, ...]:
+    is_usage = charge.usage_kind not in ("adjustment", "closing")
+    used = readable(Decimal(charge.used), charge.unit) if is_usage else charge.usage_kind
+    return (
+        charge.started_at.strftime("%Y-%m-%d %H:%M:%S"),
+        charge.subscription_id,
+        charge.product,
+        used,
+        money(Decimal(charge.amount), charge.currency, places=2),
+        charge.invoice_number or "",
+        charge.charge_id,
+    )
+
+
+async def _list(settings: Settings, asked: Asked, limit: int) -> list[ListedCharge]:
+    from sinks.charge_queries import list_charges
+    from sinks.connection import open_pool
+
+    dsn = (await connect(settings)).postgres_dsn
+    async with open_pool(dsn, installation=settings.installation, max_size=1) as pool:
+        return await list_charges(pool, asked, most=limit)

@@ -1,0 +1,62 @@
+"""The charges of an account, listed for people."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import NamedTuple
+
+from schemas.decimals import DecimalText
+from sinks.connection import Pool
+from sinks.errors import classified
+
+
+class Asked(NamedTuple):
+    """Which charges; None: of all."""
+
+    account_id: str
+    subscription_id: str | None = None
+    product: str | None = None
+    usage_kind: str | None = None
+    month: str | None = None  # of the usage, in the account's zone: "2026-10"
+    uninvoiced: bool = False  # only what is on no invoice
+
+
+class ListedCharge(NamedTuple):
+    """A charge as a line. Quantities are in ``unit``."""
+
+    started_at: dt.datetime  # of the usage, in UTC
+    charge_id: str
+    subscription_id: str
+    product: str
+    usage_kind: str
+    destination: str | None
+    used: DecimalText
+    billed: DecimalText
+    unit: str
+    amount: DecimalText
+    currency: str
+    price_id: str
+    invoice_number: str | None  # None: not on an invoice yet
+
+
+async def list_charges(pool: Pool, asked: Asked, *, most: int) -> list[ListedCharge]:
+    """Return the newest charges by the time of their usage, the newest first."""
+    with classified():
+        rows = await pool.fetch(
+            "SELECT u.started_at, u.charge_id, u.subscription_id, u.product, u.usage_kind, "
+            "u.destination, u.used::text, u.billed::text, u.unit, u.amount::text, u.currency, "
+            "u.price_id, i.number FROM rated_usage u "
+            "LEFT JOIN invoice_charges x ON x.charge_id = u.charge_id "
+            "LEFT JOIN invoices i ON i.invoice_id = x.invoice_id "
+            "WHERE u.rating_key = $1 AND ($2::text IS NULL OR u.subscription_id = $2) "
+            "AND ($3::text IS NULL OR u.product = $3) "
+            "AND ($4::text IS NULL OR u.usage_kind = $4) "
+            # A period begins at midnight of the account's zone: within half a day of it in UTC.
+            "AND ($5::text IS NULL OR to_char((u.usage_period AT TIME ZONE 'UTC') "
+            "+ interval '15 days', 'YYYY-MM') = $5) "
+            "AND (NOT $6 OR x.charge_id IS NULL) "
+            "ORDER BY u.started_at DESC, u.sequence DESC LIMIT $7",
+            *(asked.account_id, asked.subscription_id, asked.product, asked.usage_kind),
+            *(asked.month, asked.uninvoiced, most),
+        )
+    return [ListedCharge(row[0], row[1].hex, *tuple(row)[2:]) for row in rows]
