@@ -70,15 +70,12 @@ def closables(
                 continue
             for offer in plan.offers.values():
                 for entry in offer.entries:
-                    days, of_month, last_day = on_plan
+                    held = on_plan
                     if entry.when is not None and any(rule.closing for rule in entry.rules):
-                        days, of_month, last_day = _days(
-                            account, entries, start_ms, end_ms, entry.when
-                        )
-                    if not days:
-                        continue
-                    for rule in entry.rules:
-                        if rule.asks_at_close and rule.from_day <= last_day < rule.to_day:
+                        held = _days(account, entries, start_ms, end_ms, entry.when)
+                    days, of_month, last_day = held if held.days else on_plan
+                    for rule in map(_asking if held.days else _changing, entry.rules):
+                        if rule is not None and rule.from_day <= last_day < rule.to_day:
                             found.append(
                                 Closable(
                                     *(offer, rule, subscription_id, start_ms, end_ms),
@@ -88,6 +85,19 @@ def closables(
                                 )
                             )  # fmt: skip
     return tuple(found)
+
+
+def _asking(rule: Rule) -> Rule | None:
+    """Return a rule that asks for something at the close of a month, else None."""
+    return rule if rule.asks_at_close else None
+
+
+def _changing(rule: Rule) -> Rule | None:
+    """Return what is left of a rule whose condition held on no day: it asks for nothing new, but
+    what it charged within a day may change by usage of another product."""
+    if rule.usage_discount is None:
+        return None
+    return msgspec.structs.replace(rule, closing=None)
 
 
 def _closing_rules(catalogue: Catalogue, account: Account) -> Iterator[Rule]:

@@ -10,6 +10,7 @@ from rating.catalogue import (
     asked_attributes,
     check,
     compile,
+    diff,
     document_from_parts,
     document_to_parts,
     is_of_this_format,
@@ -251,6 +252,25 @@ def test_a_condition_that_is_refused_does_not_make_the_next_price_an_error():
     assert [error.field for error in check(files_of(plans)).errors] == [
         "plans.p.prices.x.when",
         "plans.p.prices.z.when",
+    ]
+
+
+def test_a_condition_that_is_new_is_a_difference():
+    text = (
+        "plans:\n  p:\n    currency: EUR\n    prices:\n"
+        "      x: {product: voice%s, price: {model: flat, amount: 1, discount: [%s]}}\n%s"
+    )
+    was = text % ("", "5", "")
+    is_now = text % (
+        ", when: account.vip == 'gold'",
+        "{percent: 5, when: account.vip == 'gold'}",
+        "      y: {product: voice, when: event.a == 'b', price: {model: flat, amount: 2}}\n",
+    )
+    found = diff(*(document_of(files_of(each)) for each in (was, is_now)))
+    assert [str(each) for each in found] == [
+        "plan p, price x, condition: always -> account.vip == 'gold'",
+        "plan p, price x, discount: 5 % -> 5 % when account.vip == 'gold'",
+        "added: plan p, price y: of voice when event.a == 'b': 2 EUR per event",
     ]
 
 

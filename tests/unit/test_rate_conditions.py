@@ -18,6 +18,7 @@ products:
   sms: {type: message, usage_kind: message, unit: record}
   data: {type: data, usage_kind: data, unit: MB}
   ping: {type: data, usage_kind: event, unit: MB}
+  film: {type: film, usage_kind: event, unit: record}
 plans:
   basic:
     currency: EUR
@@ -30,6 +31,11 @@ plans:
         product: data
         when: account.vip == "gold" and subscription.zone == "B"
         price: {model: flat, amount: 1, least: {month: 31, by_days: yes}}
+      watched:
+        product: film
+        when: account.vip == "gold"
+        price:
+          {model: flat, amount: 10, least: {month: 100}, discount_by_usage: {product: ping, reached: [{from: 5, percent: 10}]}}
       traffic: {product: data, price: {model: flat, amount: 2}}
       ping: {product: ping, price: {model: flat, amount: 0}}
 """
@@ -140,10 +146,14 @@ def test_the_charge_says_which_attributes_were_asked_and_what_they_were():
     )
 
 
-def closing_amounts(stage):
+def closing_amounts(stage, price_id="basic/promised"):
     stage.batch(period_close(OCTOBER, NOVEMBER, offset=99))
     found = [one for one in stage.ledger() if isinstance(one, Charge)]
-    return [(one.price_id, Decimal(one.amount)) for one in found if one.usage_kind == CLOSING]
+    return [
+        (one.price_id, Decimal(one.amount))
+        for one in found
+        if one.usage_kind == CLOSING and one.price_id == price_id
+    ]
 
 
 def test_a_close_asks_those_of_whom_the_condition_held():
@@ -167,6 +177,21 @@ def test_a_day_counts_by_what_holds_when_the_subscription_begins_in_it():
     noon_ms = OCTOBER + 30 * DAY_MS + DAY_MS // 2
     begins = account(entry(noon_ms, None, zone="B"), attributes=[(noon_ms - 1, {"vip": "gold"})])
     assert closing_amounts(stage_of(begins)) == [("basic/promised", 1)]
+
+
+def test_a_close_changes_charges_also_where_the_condition_held_within_a_day_only():
+    """Gold for an hour: 10 for a film, of which usage of another product takes 1; nothing is missing
+    of the least of 100, which nobody who is gold on no day is asked for."""
+    hour_ms = OCTOBER + DAY_MS // 2
+    for_an_hour = account(
+        attributes=[(None, {}), (hour_ms, {"vip": "gold"}), (hour_ms + 3_600_000, {})]
+    )
+    stage = stage_of(for_an_hour)
+    stage.batch(
+        event(1, "film", at_ms=hour_ms, quantities={"record": Decimal(1)}),
+        event(2, "ping", at_ms=hour_ms, quantities={"MB": Decimal(5)}),
+    )
+    assert closing_amounts(stage, "basic/watched") == [("basic/watched", -1)]
 
 
 def test_an_account_of_an_earlier_build_has_no_attributes():
