@@ -10,11 +10,12 @@ from counters.count import adjust_running, count_running
 from counters.running import RunningBucket, RunningHead
 from counters.state import rating_key_of
 from pipeline.rate_prepare import Priceable
+from rating.charging import restated_steps
 from schemas import ledger
-from schemas.decimals import EXACT, to_text
+from schemas.decimals import to_text
 from schemas.flow import SourceRecord
 from schemas.ids import adjustment_id
-from schemas.ledger import Charge, CounterAfter, ExplanationStep
+from schemas.ledger import Charge, CounterAfter
 from schemas.refusal import Refused
 
 
@@ -86,7 +87,7 @@ def adjustment(
         bill_period_ms=bill_period_ms,
         catalogue_version=catalogue_version,
         price_id=selected.rule.price_id,
-        explanation=(selected.rule.price_step, *_explained(earlier, restated)),
+        explanation=(selected.rule.price_step, *restated_steps(earlier, restated)),
         counters_after=(
             CounterAfter(
                 product.name,
@@ -104,12 +105,3 @@ def adjustment(
         tax_code=offer.tax_code,
     )
     return counted, bucket, charge
-
-
-def _explained(earlier: tuple[Decimal, Decimal], restated: Decimal) -> list[ExplanationStep]:
-    was, now = earlier
-    steps: list[ExplanationStep] = [("restated", to_text(was), to_text(now))]
-    rest = EXACT.subtract(EXACT.subtract(now, was), restated)
-    if rest:
-        steps.append(("restated_below_close", to_text(rest)))
-    return steps

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
 
 from counters.count import adjust_running, bill_period, count_running, product_counter
-from counters.running import RunningBucket, RunningHead
+from counters.running import RunningHead
 from counters.state import bucket_key
 from pipeline.rate_running import RunningState
 from pipeline.rate_terms import PeriodCounter, holder_at
 from rating.catalogue import Catalogue, Offer
 from rating.catalogue.compiled import Rule
-from rating.closing import Closed, close_month
+from rating.closing import close_month, looked_at
 from rating.conditions.condition import Condition
-from rating.counting import CounterKind, CounterPeriod
+from rating.counting import CounterKind
 from rating.local_time import local_time
 from schemas import ledger
-from schemas.decimals import EXACT, ZERO, to_text
+from schemas.decimals import ZERO, to_text
 from schemas.flow import SourceRecord
 from schemas.ids import closing_id
 from schemas.ledger import Charge, CounterAfter
@@ -29,10 +28,6 @@ from schemas.reference import Account, Subscription
 from schemas.refusal import Refused
 from schemas.usage import PeriodClose
 
-_LOOKED_AT = (
-    *(CounterKind.TIER, CounterKind.CAP, CounterKind.CLOSED),
-    *(CounterKind.PRODUCT, CounterKind.LISTED),
-)
 _MOST_MONTHS = (
     13  # before the end of a close: who closes less often than once a year closes by month
 )
@@ -173,10 +168,9 @@ def _counters(
         return PeriodCounter(name, bucket_key(rating_key, name, start_ms), start_ms)
 
     product = counter(product_counter(offer.product, unit=offer.unit, currency=offer.currency))
-    asked: dict[CounterKind, PeriodCounter] = {
+    asked = {
         each.kind: counter(each.name(subscription_id=subscription_id, unit=offer.unit))
-        for each in rule.counting
-        if each.kind in _LOOKED_AT and each.period is CounterPeriod.MONTH
+        for each in looked_at(rule)
     }
     return product, asked
 
@@ -195,21 +189,11 @@ def closing_charge(
     The counters are changed in ``state``.
     """
     offer, rule, counters = closable.offer, closable.rule, closable.counters
-    charged = state.bucket(counters[CounterKind.CAP].key)
-    tier = counters.get(CounterKind.TIER)
-
-    def bucket_of(kind: CounterKind) -> RunningBucket | None:
-        counter = counters.get(kind)
-        return None if counter is None else state.bucket(counter.key)
-
     due = close_month(
         rule,
-        charged=charged.amount,
-        units=ZERO if tier is None else state.bucket(tier.key).quantity,
+        {kind: state.bucket(counter.key) for kind, counter in counters.items()},
         days=closable.days,
         days_of_month=closable.days_of_month,
-        used=bucket_of(CounterKind.PRODUCT),
-        listed=bucket_of(CounterKind.LISTED),
     )
     # What is unbilled in another currency, from before a move of the account, is billed by the close
     # itself: it is not held up, and asks for nothing that could not stand beside it.
@@ -224,7 +208,11 @@ def closing_charge(
     if isinstance(counted, Refused):
         return counted
     after = []
-    for counter, amount, quantity in _changes(state, closable, due):
+    changes = [
+        (closable.product, due.amount, ZERO),
+        *((counters[each.kind], each.amount, each.quantity) for each in due.changes),
+    ]
+    for counter, amount, quantity in changes:
         bucket = adjust_running(state.bucket(counter.key), amount, quantity=quantity)
         state.buckets[counter.key] = bucket
         after.append(
@@ -279,19 +267,3 @@ def closing_charge(
         unbilled=counted.unbilled,
         tax_code=offer.tax_code,
     )
-
-
-def _changes(
-    state: RunningState, closable: Closable, due: Closed
-) -> Iterator[tuple[PeriodCounter, Decimal, Decimal]]:
-    """Yield the counters that a close changes: by how much money, and by what quantity."""
-    counters = closable.counters
-    yield closable.product, due.amount, ZERO
-    closed, listed = counters.get(CounterKind.CLOSED), counters.get(CounterKind.LISTED)
-    if closed is not None:
-        yield closed, EXACT.subtract(due.comes_to, state.bucket(closed.key).amount), ZERO
-    if listed is not None:
-        percent = EXACT.subtract(due.percent, state.bucket(listed.key).quantity)
-        if percent:
-            yield listed, ZERO, percent
-            yield counters[CounterKind.CAP], due.by_usage, ZERO

@@ -17,15 +17,18 @@ from rating.event_amount import event_amount, fee_alone
 from rating.free import incremented, often, without_free
 from rating.growing import grow, month_growth, restates
 from rating.month_cost import MonthPrice
+from rating.price import per_unit
 from rating.price.aggregate import Aggregation
 from rating.price.allowance import take
 from rating.price.call import CallPrice
 from rating.price.flat import FlatPrice
 from rating.price.graduated import GraduatedPrice
+from rating.price.increments import billable_units
 from rating.price.package import PackagePrice
 from rating.price.per_unit import PerUnitPrice
 from rating.price.units import rounded_units
 from rating.price.volume import VolumePrice
+from rating.rounding import rounded
 from rating.selection import Selected
 from rating.usage_discount import UsageDiscount, discounted
 from schemas.decimals import EXACT, ZERO, to_text
@@ -104,9 +107,11 @@ def charge(selected: Selected, before: Mapping[str, Totals]) -> RatedUsage:
 def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
     """Return what the price of the event comes to, after what its counters counted ``before``: one
     for each of `Selected.counting`, in that order."""
-    rule, units = selected.rule, selected.used
+    rule, units, price = selected.rule, selected.used, selected.price
     if units < ZERO:
         return mirrored(selected, before)
+    if units and rule.is_ordinary and isinstance(price, PerUnitPrice):
+        return _ordinary(selected, price)
     steps = [*selected.explanation]
     # Of a level that is looked at, nothing is a reading like any other.
     is_level = rule.aggregation is Aggregation.LATEST
@@ -114,7 +119,6 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
         return Priced(ZERO, ZERO, rule.zero, (*steps, _NO_USAGE))
     if rule.round_units is not None:
         units = rounded_measure(rule, units, steps)
-    price = selected.price
     increments = None if isinstance(price, FlatPrice | CallPrice) else price.increments
     counts: list[Count] = []
     is_free = False
@@ -130,25 +134,41 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
         if rule.grows:
             counts.append((free, None) if rule.free_counts and free else None)
         steps.append(rule.rounding_step)
-        after = _after_price(rule, units, amount, _NOTHING, before, counts, steps)
-        amount, restated = after.amount, after.restated
-        return Priced(
-            billed, free, amount, tuple(steps), tuple(counts), restated.by, restated.earlier
+        amount, restated, earlier = _after_price(
+            rule, units, amount, ZERO, _NOTHING, before, counts, steps
         )
-    restated = _NOTHING
+        return Priced(billed, free, amount, tuple(steps), tuple(counts), restated, earlier)
+    restated, earlier = ZERO, _NOTHING
     if rule.grows:
         assert not isinstance(price, FlatPrice | CallPrice)
         growth = grow(selected, price, billed, free, before[len(counts) :], steps)
         billed, amount = growth.billed, growth.amount
-        restated = _Restated(growth.restated, growth.earlier)
+        restated, earlier = growth.restated, growth.earlier
         counts += growth.counts
     else:
         assert not isinstance(price, GraduatedPrice | VolumePrice | PackagePrice)
         billed, amount = event_amount(rule, price, billed, free, steps)
     steps.append(rule.rounding_step)
     if len(counts) < len(before):
-        amount, restated = _after_price(rule, units, amount, restated, before, counts, steps)
-    return Priced(billed, free, amount, tuple(steps), tuple(counts), restated.by, restated.earlier)
+        amount, restated, earlier = _after_price(
+            rule, units, amount, restated, earlier, before, counts, steps
+        )
+    return Priced(billed, free, amount, tuple(steps), tuple(counts), restated, earlier)
+
+
+def _ordinary(selected: Selected, price: PerUnitPrice) -> Priced:
+    """Return what a record with usage comes to where nothing stands around its price: most of them,
+    by this shorter way."""
+    rule, billed = selected.rule, selected.used
+    increments = price.increments
+    if increments is None:
+        steps = (*selected.explanation, *price.explanation, rule.rounding_step)
+    else:
+        billed = billable_units(increments, used_units=billed)
+        step = ("increments", increments.notation, to_text(selected.used), to_text(billed))
+        steps = (*selected.explanation, step, *price.explanation, rule.rounding_step)
+    cost = per_unit.undivided_cost(price, billed)
+    return Priced(billed, ZERO, rounded(rule.rounding, cost, divide_by=price.per_units), steps)
 
 
 def rounded_measure(rule: Rule, units: Decimal, steps: list[ExplanationStep]) -> Decimal:
@@ -187,46 +207,38 @@ def _unwound(selected: Selected, price: MonthPrice, before: Sequence[Totals]) ->
     if rule.free is None:
         billed = incremented(price.increments, units, steps)
     else:
-        billed = without_free(rule, price.increments, units, (), [], steps).billed
+        _, billed, _ = without_free(rule, price.increments, units, (), [], steps)
     steps += (("month_before", to_text(done)), ("mirrored",), rule.rounding_step)
     amount = month_growth(rule, price, done, EXACT.subtract(done, billed))
     billed = billed.copy_negate()
     counts: list[Count] = [(billed, amount if restates(rule, price) else None)]
-    amount, _ = _after_price(rule, units, amount, _NOTHING, before, counts, steps)
+    amount, _, _ = _after_price(rule, units, amount, ZERO, _NOTHING, before, counts, steps)
     return Priced(billed, ZERO, amount, tuple(steps), tuple(counts))
 
 
-class _Restated(NamedTuple):
-    """What earlier charges of the month change by."""
+_Earlier = tuple[Decimal, Decimal]
+"""What earlier charges came to, and come to now."""
 
-    by: Decimal
-    earlier: tuple[Decimal, Decimal]  # what they came to, and come to now
-
-
-_NOTHING = _Restated(ZERO, (ZERO, ZERO))
-
-
-class _After(NamedTuple):
-    """What is left of an event after all that follows its price."""
-
-    amount: Decimal
-    restated: _Restated
+_NOTHING: _Earlier = (ZERO, ZERO)
 
 
 def _after_price(
     rule: Rule,
     units: Decimal,
     amount: Decimal,
-    restated: _Restated,
+    restated: Decimal,
+    earlier: _Earlier,
     before: Sequence[Totals],
     counts: list[Count],
     steps: list[ExplanationStep],
-) -> _After:
+) -> tuple[Decimal, Decimal, _Earlier]:
     """Return what is left of the amount after a discount by usage, below the caps, and after what a
     close and credits pay of it; and of what earlier charges change by."""
     counts += [None] * (len(before) - len(counts) - rule.counted_after_price)
     if rule.usage_discount is not None:
-        amount, restated = _by_usage(rule.usage_discount, amount, restated, before, counts, steps)
+        amount, restated, earlier = _by_usage(
+            rule.usage_discount, amount, restated, before, counts, steps
+        )
     charged = ZERO
     for cap in rule.caps:  # that of the month is the last
         charged = before[len(counts)].amount
@@ -235,13 +247,12 @@ def _after_price(
             if amount > left:
                 steps.append(("cap", cap.period.value, to_text(cap.most), to_text(charged)))
                 amount = left
-        counts.append((ZERO, EXACT.add(amount, restated.by)))
+        counts.append((ZERO, EXACT.add(amount, restated)))
     if rule.counts_closed:
         least = before[len(counts)].amount
         counts.append(None)
         if least:
-            amount, by = _above_close(least, charged, amount, restated.by, steps)
-            restated = restated._replace(by=by)
+            amount, restated = _above_close(least, charged, amount, restated, steps)
     for credit in rule.credits:
         given = take(credit, taken_before=before[len(counts)].quantity, wanted=amount)
         step = ("credit", credit.allowance_id, to_text(credit.size))
@@ -251,17 +262,27 @@ def _after_price(
         amount = EXACT.subtract(amount, given.free)
     if rule.counts_records:
         counts.append((units, None))
-    return _After(amount, restated)
+    return amount, restated, earlier
+
+
+def restated_steps(earlier: tuple[Decimal, Decimal], restated: Decimal) -> list[ExplanationStep]:
+    """Return the steps that explain ``restated``: what earlier charges came to, and come to now."""
+    was, now = earlier
+    steps: list[ExplanationStep] = [("restated", to_text(was), to_text(now))]
+    rest = EXACT.subtract(EXACT.subtract(now, was), restated)
+    if rest:
+        steps.append(("restated_below_close", to_text(rest)))
+    return steps
 
 
 def _by_usage(
     discount: UsageDiscount,
     amount: Decimal,
-    restated: _Restated,
+    restated: Decimal,
     before: Sequence[Totals],
     counts: list[Count],
     steps: list[ExplanationStep],
-) -> _After:
+) -> tuple[Decimal, Decimal, _Earlier]:
     used, listed = before[len(counts)], before[len(counts) + 1]
     found = discounted(
         discount,
@@ -269,16 +290,14 @@ def _by_usage(
         listed=listed.amount,
         percent_before=listed.quantity,
         amount=amount,
-        restated=restated.by,
+        restated=restated,
     )
     change = EXACT.subtract(found.percent, listed.quantity)
-    counts += (None, (change, EXACT.add(amount, restated.by)))
+    counts += (None, (change, EXACT.add(amount, restated)))
     if found.percent:
         reached = (discount.product, to_text(used.quantity), discount.unit)
         steps.append(("usage_discount", to_text(found.percent), *reached, to_text(amount)))
-    if not found.restated:
-        return _After(found.amount, _NOTHING)
-    return _After(found.amount, _Restated(found.restated, found.earlier))
+    return found.amount, found.restated, found.earlier
 
 
 def _above_close(

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
 from rating.amount import amount_of
 from rating.catalogue.compiled import ByEvent, Closing, Rule
-from rating.counting import Totals
+from rating.counting import Counter, CounterKind, CounterPeriod, Totals
 from rating.month_cost import first_fee
 from rating.price.call import CallPrice
 from rating.price.flat import FlatPrice
 from rating.rounding import rounded
-from rating.usage_discount import UsageDiscount, discounted
+from rating.usage_discount import Discounted, UsageDiscount, discounted
 from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import ExplanationStep
+
+
+class Change(NamedTuple):
+    """What a close adds to one counter of a price: no record."""
+
+    kind: CounterKind
+    quantity: Decimal
+    amount: Decimal
 
 
 class Closed(NamedTuple):
@@ -22,44 +31,59 @@ class Closed(NamedTuple):
 
     amount: Decimal  # below zero where a discount by usage is more than what it was when charged
     comes_to: Decimal  # what the month comes to with it
-    by_usage: Decimal  # of the amount: what charges change by, for usage of another product
-    percent: Decimal  # that is off by it
     explanation: tuple[ExplanationStep, ...]
+    changes: tuple[Change, ...]
+
+
+_LOOKED_AT = (
+    *(CounterKind.TIER, CounterKind.CAP, CounterKind.CLOSED),
+    *(CounterKind.PRODUCT, CounterKind.LISTED),
+)
+
+
+def looked_at(rule: Rule) -> tuple[Counter, ...]:
+    """Return the counters that the close of a month looks at, or changes."""
+    return tuple(
+        counter
+        for counter in rule.counting
+        if counter.kind in _LOOKED_AT and counter.period is CounterPeriod.MONTH
+    )
 
 
 def close_month(
-    rule: Rule,
-    *,
-    charged: Decimal,
-    units: Decimal,
-    days: int,
-    days_of_month: int,
-    used: Totals | None = None,
-    listed: Totals | None = None,
+    rule: Rule, counted: Mapping[CounterKind, Totals], *, days: int, days_of_month: int
 ) -> Closed | None:
     """Return what is missing of a price's month, or None.
 
-    ``charged``: what its events came to; ``units``: what its tiers counted; ``days``: those of the
-    month on which the subscription had the price; ``used`` and ``listed``: the counters of its
-    discount by usage, where it has one.
+    ``counted``: the counters that `looked_at` names, in the month; ``days``: those of it on which
+    the subscription had the price.
     """
-    closing = rule.closing
-    if not days:
+    if not days or not rule.asks_at_close:
         return None
     assert 0 < days <= days_of_month
     steps: list[ExplanationStep] = [rule.price_step]
-    change, percent = ZERO, ZERO
+    changes: list[Change] = []
+    charged = counted[CounterKind.CAP].amount
+    due = charged
     if rule.usage_discount is not None:
-        assert used is not None, "the other product's usage"
-        assert listed is not None, "what the price came to without the discount"
-        change, percent = _by_usage(rule.usage_discount, used, listed, steps)
-    due = comes_to = EXACT.add(charged, change)
-    if closing is not None:
-        due = _due(rule, closing, comes_to, units, days, days_of_month, steps)
+        used, listed = counted[CounterKind.PRODUCT], counted[CounterKind.LISTED]
+        found = _by_usage(rule.usage_discount, used, listed, steps)
+        percent = EXACT.subtract(found.percent, listed.quantity)
+        if percent:
+            changes.append(Change(CounterKind.LISTED, percent, ZERO))
+            changes.append(Change(CounterKind.CAP, ZERO, found.restated))
+        due = EXACT.add(due, found.restated)
+    if rule.closing is not None:
+        tier = counted.get(CounterKind.TIER)
+        units = ZERO if tier is None else tier.quantity
+        due = _due(rule, rule.closing, due, units, days, days_of_month, steps)
     missing = EXACT.subtract(due, charged)
     if not missing:
         return None
-    return Closed(missing, due, change, percent, (*steps, rule.rounding_step))
+    if rule.counts_closed:
+        more = EXACT.subtract(due, counted[CounterKind.CLOSED].amount)
+        changes.append(Change(CounterKind.CLOSED, ZERO, more))
+    return Closed(missing, due, (*steps, rule.rounding_step), tuple(changes))
 
 
 def _due(
@@ -95,9 +119,9 @@ def _due(
 
 def _by_usage(
     discount: UsageDiscount, used: Totals, listed: Totals, steps: list[ExplanationStep]
-) -> tuple[Decimal, Decimal]:
+) -> Discounted:
     """Return what the charges of the month change by, since usage of the other product reached
-    another discount after the last of them; and what is off."""
+    another discount after the last of them."""
     found = discounted(
         discount,
         used_units=used.quantity,
@@ -110,4 +134,4 @@ def _by_usage(
         reached = (discount.product, to_text(used.quantity), discount.unit)
         steps.append(("usage_discount", to_text(found.percent), *reached, to_text(listed.amount)))
         steps.append(("restated", *map(to_text, found.earlier)))
-    return found.restated, found.percent
+    return found

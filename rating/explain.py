@@ -73,6 +73,11 @@ def _as_it_stands(step: ExplanationStep) -> str:
     return f"{' '.join(step)}."
 
 
+def amount_text(amount: Decimal, currency: str) -> str:
+    """Return an amount as the sentences show it."""
+    return _money(to_text(amount), currency)
+
+
 def _money(amount: str, currency: str) -> str:
     """Return an amount with at least two places and no zeros after them."""
     text = plain(Decimal(amount))
@@ -95,7 +100,9 @@ def _price(charge: Charge, fields: list[str]) -> str:
     if valid_from:
         date = dt.date.fromisoformat(valid_from)
         since = f", in force since {date.day} {_MONTHS[date.month - 1]} {date.year}"
-    return f"Price {price_id} of catalogue version {charge.catalogue_version}{since}."
+    version = charge.catalogue_version
+    of_which = f"of catalogue version {version}" if version else "of the catalogue at hand"
+    return f"Price {price_id} {of_which}{since}."
 
 
 def _condition(_charge: Charge, fields: list[str]) -> str:

@@ -20,7 +20,7 @@ from rating.catalogue.compiled import (
     Rule,
 )
 from rating.charging import NoCount, charge_after
-from rating.closing import close_month
+from rating.closing import close_month, looked_at
 from rating.counting import Counter, CounterKind, Counting, Totals
 from rating.price.bands import BandedPrice
 from rating.price.call import CallPrice
@@ -102,16 +102,8 @@ def _try(offer: Offer, rule: Rule) -> None:
             selected = Selected(offer, rule, price, used, (), "", counting, 0)
             charge_after(selected, [NoCount()] * len(counting))
             charge_after(selected, [_before(counter) for counter in counting])
-    nothing = NoCount()
-    close_month(
-        rule,
-        charged=ZERO,
-        units=ZERO,
-        days=1,
-        days_of_month=_MONTH,
-        used=nothing,
-        listed=nothing,
-    )
+    nothing: dict[CounterKind, Totals] = {each.kind: NoCount() for each in looked_at(rule)}
+    close_month(rule, nothing, days=1, days_of_month=_MONTH)
 
 
 def _before(counter: Counter) -> Totals:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import NamedTuple
 
 from rating.catalogue.compiled import Rule
 from rating.counting import Count, CounterPeriod, Totals
@@ -25,14 +24,6 @@ def incremented(
     return billable
 
 
-class Parted(NamedTuple):
-    """An event in two parts."""
-
-    free: Decimal
-    billed: Decimal
-    is_free: bool = False  # the record itself is free, whatever it measures
-
-
 def without_free(
     rule: Rule,
     increments: Increments | None,
@@ -40,8 +31,9 @@ def without_free(
     before: Sequence[Totals],
     counts: list[Count],
     steps: list[ExplanationStep],
-) -> Parted:
-    """Return what of ``units`` is free, and what is billed.
+) -> tuple[Decimal, Decimal, bool]:
+    """Return what of ``units`` is free, what is billed, and whether the record itself is free,
+    whatever it measures.
 
     What each allowance gave is added to ``counts``, and what was done to ``steps``.
     """
@@ -53,7 +45,7 @@ def without_free(
             in_phase = done < rule.free.records
             if in_phase and not rule.allowances:
                 steps.append(("free_records", str(rule.free.records), str(done)))
-                return Parted(units, ZERO, is_free=True)
+                return units, ZERO, True
         if rule.free.units:
             free = min(rest, rule.free.units)
             rest = EXACT.subtract(rest, free)
@@ -77,8 +69,8 @@ def without_free(
         steps.append(("minimum_units", to_text(rest), to_text(rule.free.minimum_units)))
         rest = rule.free.minimum_units
     if as_increments:
-        return Parted(free, rest)
-    return Parted(free, incremented(increments, rest, steps) if rest else ZERO)
+        return free, rest, False
+    return free, incremented(increments, rest, steps) if rest else ZERO, False
 
 
 def often(allowance: Allowance) -> tuple[str, ...]:

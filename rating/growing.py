@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import NamedTuple
+
+import msgspec
 
 from rating.amount import amount_of
 from rating.catalogue.compiled import Rule
@@ -27,7 +28,7 @@ from schemas.ledger import ExplanationStep
 _ONE = Decimal(1)
 
 
-class Growth(NamedTuple):
+class Growth(msgspec.Struct, frozen=True, gc=False):
     """What an event adds to its month."""
 
     billed: Decimal
@@ -63,7 +64,8 @@ def grow(
     added = EXACT.add(billed, free) if rule.free_counts else billed
     charged = EXACT.add(found.amount, found.restated) if restates(rule, price) else None
     counted = added or charged or rule.aggregation is Aggregation.SUM
-    return found._replace(counts=((added, charged) if counted else None, *others))
+    counts = ((added, charged) if counted else None, *others)
+    return Growth(found.billed, found.amount, found.restated, counts, found.earlier)
 
 
 def restates(rule: Rule, price: MonthPrice) -> bool:

@@ -31,19 +31,26 @@ def of_card(
 ) -> Found | Refused:
     """Return the price of the longest prefix, and the steps that say so."""
     bands, card = model.bands, model.card
-    band, at_ms = None, event.started_at_ms
-    if bands is not None:
+    number = event.destination or ""
+    if bands is None:
+        row = card.find(number, day=day, band=None)
+        if row is not None:
+            return row.price, (_prefix_step(card, row),)
+    elif model.choice is BandChoice.START:  # most cards: the local time is known
+        band = bands.at(day, minute)
+        row = card.find(number, day=day, band=band)
+        if row is not None:
+            return row.price, (_prefix_step(card, row), ("band", band, minute_name(minute)))
+    else:
         band, at_ms = deciding_band(bands, model.choice, event, day, minute)
-    row = card.find(event.destination or "", day=day, band=band)
-    if row is None:
-        return unknown_destination(f"rate card {card.code} has no price", event.destination)
-    if band is None:
-        return row.price, (_prefix_step(card, row),)
-    found = _on_card(_Hit(model, row, band, at_ms), event, used, day)
-    if found is None:
-        said = f"rate card {card.code}, in all the hours, has no price"
-        return unknown_destination(said, event.destination)
-    return found
+        row = card.find(number, day=day, band=band)
+        if row is not None:
+            found = _on_card(_Hit(model, row, band, at_ms), event, used, day)
+            if found is not None:
+                return found
+            said = f"rate card {card.code}, in all the hours, has no price"
+            return unknown_destination(said, number)
+    return unknown_destination(f"rate card {card.code} has no price", number)
 
 
 class _Hit(NamedTuple):

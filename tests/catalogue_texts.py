@@ -11,7 +11,7 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode
 from benchmarks import rate_workload
 from pipeline.bench import tariff
 from rating.catalogue import check_files
-from tests.scenario.rating.reading import read_file
+from rating.scenario.read import CATALOGUE_FILE, read_scenarios
 
 ROOT = pathlib.Path(__file__).parents[1]
 _OF_A_TYPE = {
@@ -42,7 +42,7 @@ def catalogue_texts():
         document = (ROOT / "docs" / f"{name}.md").read_text()
         blocks = re.findall(r"^```yaml\n(.*?)^```", document, flags=re.MULTILINE | re.DOTALL)
         texts |= {f"{name}.md {index}": text for index, text in enumerate(blocks)}
-    for folder in ("deploy/sample/catalogue", "tests/data/catalogue"):
+    for folder in ("deploy/sample/catalogue", "tests/data/catalogue", "docs/cookbook"):
         texts |= {
             str(path.relative_to(ROOT)): path.read_text()
             for path in (ROOT / folder).rglob("*.yaml")
@@ -50,7 +50,8 @@ def catalogue_texts():
     texts["the workload of bench"] = tariff.PLANS
     texts["the workload of rate"] = rate_workload.PLANS.decode()
     for path in sorted((ROOT / "tests" / "scenario" / "rating").glob("*.txt")):
-        texts[path.name] = read_file(path.read_text()).files["plans.yaml"].decode()
+        read = read_scenarios(path.name, path.read_text(), with_catalogue=True)
+        texts[path.name] = read.files[CATALOGUE_FILE].decode()
     return texts
 
 

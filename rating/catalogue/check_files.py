@@ -33,6 +33,7 @@ SECTIONS = (
 )
 YAML_ENDINGS = (".yaml", ".yml")
 ROWS_ENDING = ".csv"
+SCENARIO_ENDING = ".scenario"  # texts beside the catalogue that `rating/scenario/` reads
 
 T = TypeVar("T")
 
@@ -123,8 +124,11 @@ def _by_code(values: dict[str, T]) -> tuple[T, ...]:
 def _decode(files: Mapping[str, bytes], errors: list[CatalogueError]) -> dict[str, str]:
     texts = {}
     for name, content in sorted(files.items()):
+        if name.endswith(SCENARIO_ENDING):
+            continue
         if not name.endswith((*YAML_ENDINGS, ROWS_ENDING)):
-            errors.append(CatalogueError(name, 1, "(file)", "a .yaml or .csv file", quoted(name)))
+            expected = "a .yaml, .csv or .scenario file"
+            errors.append(CatalogueError(name, 1, "(file)", expected, quoted(name)))
             continue
         try:
             texts[name] = content.decode("utf-8-sig")  # spreadsheets write a byte order mark

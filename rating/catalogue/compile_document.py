@@ -228,6 +228,7 @@ def _rule(
         ),
         *([Counter(CounterKind.RECORDS, price_id)] if version.free_records else ()),
     )
+    around = (units, credits, caps, closing, adjusting, discount, version.round_units)
     return Rule(
         price_id=price_id,
         price_step=(
@@ -236,6 +237,7 @@ def _rule(
             "" if version.valid_from is None else version.valid_from.isoformat(),
         ),
         model=model,
+        is_ordinary=not growing and free == Free() and not any(around),
         rounding=version.rounding,
         rounding_step=_rounding_step(version.rounding),
         zero=_zero(version.rounding),

@@ -141,6 +141,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     price_id: str  # "<plan>/<price>": part of a counter's name, so never renamed
     price_step: ExplanationStep
     model: Model
+    is_ordinary: bool = False  # nothing stands around the price of a record with usage
     rounding: RoundingRule
     rounding_step: ExplanationStep
     zero: Decimal  # with the places of the price

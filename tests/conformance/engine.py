@@ -9,27 +9,20 @@ import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from rating.catalogue import check, compile
 from rating.closing import Closed, close_month
 from rating.counting import CounterKind, CounterPeriod
 from rating.rate import Filtered, RatedUsage, Selected, charge, select
-from schemas.period import day_of, month_of, to_ms
+from rating.trial import Tallies, Tally
+from schemas.period import month_of, to_ms
 from schemas.refusal import Refused
 from schemas.usage import Provenance, UsageEvent
 
 ZERO = Decimal(0)
 NOON = "2026-10-05T12:00"
-
-
-class Bucket(NamedTuple):
-    """A counter in its period."""
-
-    records: int = 0
-    quantity: Decimal = ZERO
-    amount: Decimal = ZERO
 
 
 def catalogue_text(sections: Mapping[str, Any]) -> bytes:
@@ -55,7 +48,8 @@ class Engine:
         assert checked.document is not None, "\n".join(map(str, checked.errors))
         self.catalogue = compile(checked.document, 1)
         self.plan, self.currency, self.zone = plan, currency, zone
-        self.counters: dict[tuple[str, int], Bucket] = {}
+        self.tallies = Tallies()
+        self.counters = self.tallies.found
 
     def event(
         self,
@@ -107,19 +101,8 @@ class Engine:
         selected = select(self.catalogue, event, plan or self.plan, self.currency)
         if not isinstance(selected, Selected):
             return selected
-        month, _ = month_of(event.started_at_ms, zone=event.zone)
-        day, _ = day_of(event.started_at_ms, zone=event.zone)
-        keys = {
-            name: (name, day if counter.period is CounterPeriod.DAY else month)
-            for name, counter in zip(selected.counters, selected.counting, strict=True)
-        }
-        before = {name: self.counters[key] for name, key in keys.items() if key in self.counters}
-        rated = charge(selected, before)
-        for name, quantity, amount in rated.counted:
-            was = self.counters.get(keys[name], Bucket())
-            self.counters[keys[name]] = Bucket(
-                was.records + 1, was.quantity + quantity, was.amount + (amount or ZERO)
-            )
+        rated = charge(selected, self.tallies.before(event, selected))
+        self.tallies.add(event, selected, rated.counted)
         return rated
 
     def charged(self, events: Sequence[UsageEvent]) -> Decimal:
@@ -148,16 +131,15 @@ class Engine:
         (entry,) = entries
         start_ms, end_ms = month_of(self._ms(at), zone=self.zone)
         rule = entry.rules[-1]
-        found: dict[CounterKind, Bucket] = {}
+        found: dict[CounterKind, Tally] = {}
         for counter in rule.counting:
             name = counter.name(subscription_id=subscription, unit=offer.unit)
             if counter.period is CounterPeriod.MONTH:
-                found[counter.kind] = self.counters.get((name, start_ms), Bucket())
+                found[counter.kind] = self.tallies.of(name, start_ms)
         whole = days_of_month or round((end_ms - start_ms) / 86_400_000)
         return close_month(
             rule,
-            charged=found.get(CounterKind.CAP, Bucket()).amount,
-            units=found.get(CounterKind.TIER, Bucket()).quantity,
+            found,
             days=whole if days is None else days,
             days_of_month=whole,
         )

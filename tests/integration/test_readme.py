@@ -190,7 +190,8 @@ def drop(environment, installation):
 
 
 def test_an_installation_of_yours_is_up_in_the_steps_that_are_shown(call):
-    steps, decode = (block.splitlines() for block in blocks(section("An installation of yours")))
+    shown = blocks(section("An installation of yours"))
+    steps, decode, (rate, test) = (block.splitlines() for block in shown)
     printed = {}
     for line in steps:
         if line == "ratemill status":  # here somebody looks until nothing is behind
@@ -198,6 +199,8 @@ def test_an_installation_of_yours_is_up_in_the_steps_that_are_shown(call):
         printed[line] = call(line)
     assert "Reconciled: no record lost, doubled or changed." in printed["ratemill verify"]
     assert "2026-10-14T08:30:04Z" in call(*decode)
+    assert "Charge: 0.13641 EUR." in call(rate)
+    assert call(test) == ""  # nothing is otherwise
 
 
 def wait_until_nothing_is_behind(call):

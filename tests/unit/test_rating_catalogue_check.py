@@ -479,7 +479,7 @@ def test_a_folder_without_a_plan_is_an_error(files, error):
 def test_a_file_of_another_kind_is_not_passed_over():
     files = {"plans.yaml": textwrap.dedent(GOOD) + PRODUCTS, "rates.xlsx": "x"}
     assert errors_of(files) == [
-        "rates.xlsx:1: (file): expected a .yaml or .csv file, found 'rates.xlsx'"
+        "rates.xlsx:1: (file): expected a .yaml, .csv or .scenario file, found 'rates.xlsx'"
     ]
 
 

@@ -12,6 +12,7 @@ from rating.catalogue.read_card import COLUMNS, OPTIONAL_COLUMNS
 from rating.catalogue.read_matrix import NAME_AND_PRICE
 from rating.dimensions import ATTRIBUTE, FIELDS
 from rating.explain import sentences
+from rating.scenario import run_folder
 from tests.rating_builders import Month, catalogue_of, charge_of, document_of, event
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -37,6 +38,16 @@ def test_the_blocks_of_the_reference_are_a_catalogue_without_errors():
         event("roaming", to="442079", s=60), origin="491512", service_class="premium"
     )
     assert month.rate(roamed).amount == Decimal("0.40")
+
+
+def test_the_scenario_of_the_reference_is_as_the_blocks_cost():
+    card, matrix = blocks(REFERENCE, "csv")
+    scenario = next(text for text in blocks(REFERENCE, "text") if "Scenario: " in text)
+    yaml = "".join(blocks(REFERENCE, "yaml"))
+    files = {"all.yaml": yaml, "cards/world.csv": card, "matrices/roaming.csv": matrix}
+    files["a.scenario"] = scenario
+    result = run_folder({name: text.encode() for name, text in files.items()})
+    assert result.passed, [*map(str, result.errors), *map(str, result.failures)]
 
 
 def test_the_example_of_pricing_is_a_catalogue_without_errors():

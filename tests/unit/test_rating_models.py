@@ -4,7 +4,7 @@ from decimal import Decimal as D
 
 import pytest
 
-from rating.closing import close_month
+from rating.closing import close_month, looked_at
 from rating.explain import sentences
 from schemas.refusal import RefusalReason
 from tests.rating_builders import (
@@ -248,15 +248,14 @@ def closing(price, *usage, days=31):
     for units in usage:
         month.rate(event(s=units))
     rule = month.catalogue.plans["p"].offers["voice"].entries[0].rules[0]
-    found = {name.partition(":")[0]: bucket for (name, _), bucket in month.counted.items()}
-    cap, tier = found.get("cap"), found.get("tier")
-    return close_month(
-        rule,
-        charged=cap.amount if cap else D(0),
-        units=tier.quantity if tier else D(0),
-        days=days,
-        days_of_month=31,
-    )
+    return closed(month, rule, days)
+
+
+def closed(month, rule, days=31):
+    """Return what the close of October asks for under a price."""
+    found = {key[0].partition(":")[0]: bucket for key, bucket in month.counted.items()}
+    counted = {each.kind: found.get(each.kind.value, Bucket()) for each in looked_at(rule)}
+    return close_month(rule, counted, days=days, days_of_month=31)
 
 
 LEAST = "{model: per_unit, amount: 1, per: 1 s, rounding: {places: 2}, least: {month: 10%s}}"
@@ -482,20 +481,6 @@ plans:
 """
 
 
-def closed(month, rule, days=31):
-    """Return what the close of October asks for under a price with a discount by usage."""
-    found = {key[0].partition(":")[0]: bucket for key, bucket in month.counted.items()}
-    return close_month(
-        rule,
-        charged=found["cap"].amount,
-        units=D(0),
-        days=days,
-        days_of_month=31,
-        used=found["product"],
-        listed=found["listed"],
-    )
-
-
 @pytest.mark.parametrize(("films", "total"), [(4, 50), (5, 45)])
 def test_five_films_take_ten_percent_off_all_calls_of_the_month(films, total):
     """TV-7: 30.00 of calls before the last film, 20.00 after it."""
@@ -516,9 +501,11 @@ def test_films_after_the_last_call_are_off_at_the_close():
         month.rate(event("message", record=1))
     rule = month.catalogue.plans["p"].offers["voice"].entries[0].rules[0]
     found = closed(month, rule)
-    assert (found.amount, found.comes_to, found.percent) == (D("-0.5"), D("4.5"), 10)
+    assert (found.amount, found.comes_to) == (D("-0.5"), D("4.5"))
+    assert found.changes == (("listed", 10, 0), ("cap", 0, D("-0.5")))
     with_least = Month(catalogue_of(FILMS % "least: {month: 4.80}"))
     with_least.counted = month.counted
     rule = with_least.catalogue.plans["p"].offers["voice"].entries[0].rules[0]
     found = closed(with_least, rule)
-    assert (found.amount, found.by_usage, found.comes_to) == (D("-0.2"), D("-0.5"), D("4.8"))
+    assert (found.amount, found.comes_to) == (D("-0.2"), D("4.8"))
+    assert found.changes == (("listed", 10, 0), ("cap", 0, D("-0.5")), ("closed", 0, D("4.8")))

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from rating.counting import Counter, CounterKind
 from rating.rate import RatedUsage
 from schemas.refusal import Refused
-from tests.conformance.engine import NOON, ZERO, Bucket, Engine
+from tests.conformance.engine import NOON, ZERO, Engine
 from tests.conformance.outcome import Adapter, NotExpressible
 from tests.conformance.vector import Vector
 
@@ -308,7 +308,7 @@ class Catalogue:
         counter = Counter(CounterKind.TIER, f"p/{code}")
         start_ms = self._engine.event(code, at=month).started_at_ms
         name = counter.name(subscription_id="s-1", unit="unit")
-        return self._engine.counters.get((name, start_ms), Bucket()).quantity
+        return self._engine.tallies.of(name, start_ms).quantity
 
 
 def _priced(

@@ -1,0 +1,109 @@
+"""What `ratemill rate` shows a reader: events, closes of months, totals."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from pipeline.cli.output import table
+from rating.units import plain, readable
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from pipeline.cli.rating import ShownCharge, ShownClosing, ShownEvent
+    from rating.trial import Sums
+
+_LEAST_PLACES = 2
+_AMOUNT_WIDTH = 22  # of 999,999,999.0123456789 EUR, nearly: longer ones stand out to the left
+
+
+def block_of(event: ShownEvent) -> str:
+    """Return an event with each step of its charges as a sentence."""
+    if event.errors:
+        return "\n".join(map(str, event.errors)) + "\n"
+    of_whom = f"subscription {event.subscription} of account {event.account}, plan {event.plan}"
+    lines = [f"{event.file}:{event.line}: {_what(event)}, {_when(event)}", f"  {of_whom}"]
+    if event.reason is not None:
+        lines.append(f"  Refused: {event.reason}: {event.detail}")
+    elif event.detail is not None:
+        lines.append(f"  Filtered: {event.detail}.")
+    for charge in event.charges:
+        if charge.kind != "usage":
+            lines.append("  Earlier charges have another price now:")
+        lines += _numbered(charge)
+    return "\n".join(lines) + "\n"
+
+
+def line_of(event: ShownEvent) -> str:
+    """Return an event in one line; its amounts stand below those of the events before it."""
+    if event.errors:
+        return "; ".join(map(str, event.errors))
+    came = event.outcome if event.reason is None else f"refused: {event.reason}"
+    amounts = _aligned([(Decimal(one.amount), one.currency) for one in event.charges], places=10)
+    shown = [
+        amount if charge.kind == "usage" else f"{amount} for earlier charges"
+        for charge, amount in zip(event.charges, amounts, strict=True)
+    ]
+    result = " and ".join(reversed(shown)) if shown else came.rjust(_AMOUNT_WIDTH)
+    return (
+        f"{result.rjust(_AMOUNT_WIDTH)}  {event.file}:{event.line}  {_when(event)}  {_what(event)}"
+    )
+
+
+def closing_block(closing: ShownClosing) -> str:
+    """Return what the close of a month asks for, with its steps as sentences."""
+    of_whom = f"subscription {closing.subscription} of account {closing.account}"
+    lines = [f"Close of {closing.month}: {of_whom}", *_numbered(closing.charge)]
+    return "\n".join(lines) + "\n"
+
+
+def totals_table(sums: Sums) -> Table:
+    """Return what all came to, by price, and the total of each currency."""
+    rows = [
+        (price, one.records, one.amount, currency)
+        for (price, currency), one in sums.by_price.items()
+    ]
+    rows += [
+        ("Total", one.records, one.amount, currency) for currency, one in sums.by_currency.items()
+    ]
+    amounts = _aligned([(amount, currency) for *_, amount, currency in rows])
+    cells = [
+        (price, records, amount) for (price, records, *_), amount in zip(rows, amounts, strict=True)
+    ]
+    return table("Charged", ["Price", ">Events", ">Amount"], cells)
+
+
+def _what(event: ShownEvent) -> str:
+    used = [one for one in event.charges if one.kind == "usage"]
+    quantity = f"{readable(Decimal(used[0].used), used[0].unit)} of " if used else ""
+    to = "" if event.destination is None else f" to {event.destination}"
+    return f"{quantity}{event.product}{to}"
+
+
+def _when(event: ShownEvent) -> str:
+    local = dt.datetime.fromisoformat(event.local_time)
+    places = "milliseconds" if local.microsecond else "seconds"
+    by_clock = local.replace(tzinfo=None).isoformat(" ", places)
+    if event.zone == "UTC":
+        return f"{by_clock} UTC"
+    in_utc = local.astimezone(dt.UTC).time().isoformat(places)
+    return f"{by_clock} {event.zone} ({in_utc} UTC)"
+
+
+def _numbered(charge: ShownCharge) -> Iterable[str]:
+    return [f"  {number:>2}. {text}" for number, text in enumerate(charge.sentences, start=1)]
+
+
+def _aligned(amounts: Sequence[tuple[Decimal, str]], *, places: int = 0) -> list[str]:
+    """Return amounts with their currency and with equally many places, so that their points are one
+    below the other; nothing is rounded."""
+    fractions = [plain(amount).partition(".")[2] for amount, _ in amounts]
+    most = max([_LEAST_PLACES, places, *map(len, fractions)])
+    shown = []
+    for (amount, currency), fraction in zip(amounts, fractions, strict=True):
+        whole = f"{int(amount):,}" if amount >= 0 or int(amount) else "-0"
+        shown.append(f"{whole}.{fraction.ljust(most, '0')} {currency}")
+    return shown

@@ -1,0 +1,171 @@
+"""Events one after the other, and the close of months, with everything kept in memory."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from rating.catalogue.compiled import Catalogue, Offer, Rule
+from rating.charging import charge_after
+from rating.closing import close_month, looked_at
+from rating.local_time import local_time
+from rating.selection import Filtered, Selected, select
+from rating.trial.records import adjustment_charge, closing_charge, usage_charge
+from rating.trial.tallies import Tallies
+from schemas.ledger import Charge
+from schemas.period import day_of, month_of, month_start_of
+from schemas.refusal import Refused
+from schemas.usage import UsageEvent
+
+NOT_PUBLISHED = 0
+"""The version of a catalogue that was never published: it has none."""
+
+
+class Member(NamedTuple):
+    """A subscription of an account, in [from, to); None: open."""
+
+    subscription_id: str
+    plan: str
+    from_ms: int | None = None
+    to_ms: int | None = None
+
+
+class Trial:
+    """One version of a catalogue, and what was charged and counted under it so far.
+
+    It decides nothing about money: prices are selected and applied by `rating.rate`, months are
+    closed by `rating.closing`, as in production; here they are only counted in memory.
+    """
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._tallies: defaultdict[str, Tallies] = defaultdict(Tallies)  # by rating key
+        self._sequences: dict[str, int] = {}
+        self._first_open_ms: dict[str, int] = {}
+
+    def rate(
+        self, event: UsageEvent, *, plan: str, currency: str
+    ) -> tuple[Charge, ...] | Filtered | Refused:
+        """Return the charge for an event, and before it what the event changes of earlier charges;
+        or why there is none. ``currency``: that of the account."""
+        selected = select(self._catalogue, event, plan, currency)
+        if not isinstance(selected, Selected):
+            return selected
+        tallies = self._tallies[event.rating_key]
+        before = tallies.before(event, selected)
+        names = selected.counters
+        priced = charge_after(selected, [before[name] for name in names])
+        counts = zip(names, priced.counts, strict=True)
+        counted = [(name, *count) for name, count in counts if count is not None]
+        tallies.add(event, selected, counted)
+        tallies.add_product(event, selected)
+        made: tuple[Charge, ...] = ()
+        month_ms = month_start_of(event.started_at_ms, zone=event.zone)
+        if priced.restated:
+            made = (
+                adjustment_charge(
+                    *(event, selected, priced),
+                    period_ms=month_ms,
+                    catalogue_version=self._catalogue.version,
+                    sequence=self._next(event.rating_key),
+                ),
+            )
+        return (
+            *made,
+            usage_charge(
+                *(event, selected, priced),
+                period_ms=month_ms,
+                catalogue_version=self._catalogue.version,
+                sequence=self._next(event.rating_key),
+            ),
+        )
+
+    def close(
+        self,
+        account_id: str,
+        at_ms: int,
+        *,
+        members: Sequence[Member],
+        currency: str,
+        zone: str,
+    ) -> tuple[Charge, ...]:
+        """Return what prices still ask for at the close of the account's month that ``at_ms`` lies
+        in, and of the months since the one that was closed last. A closed month asks for no more."""
+        start_ms, end_ms = month_of(at_ms, zone=zone)
+        start_ms = self._first_open_ms.get(account_id, start_ms)
+        made: list[Charge] = []
+        while start_ms < end_ms:
+            month_end_ms = month_of(start_ms, zone=zone)[1]
+            for member in members:
+                made += self._closed(account_id, member, start_ms, month_end_ms, currency, zone)
+            start_ms = month_end_ms
+        self._first_open_ms[account_id] = start_ms
+        return tuple(made)
+
+    def _closed(
+        self,
+        account_id: str,
+        member: Member,
+        start_ms: int,
+        end_ms: int,
+        currency: str,
+        zone: str,
+    ) -> Iterator[Charge]:
+        tallies = self._tallies[account_id]
+        days, of_month, last_day = _days(member, start_ms, end_ms, zone)
+        for offer, rule in self._closing_rules(member.plan, currency):
+            if not rule.from_day <= last_day < rule.to_day:
+                continue
+            keys = {
+                counter.kind: (
+                    counter.name(subscription_id=member.subscription_id, unit=offer.unit),
+                    start_ms,
+                )
+                for counter in looked_at(rule)
+            }
+            counted = {kind: tallies.of(*key) for kind, key in keys.items()}
+            closed = close_month(rule, counted, days=days, days_of_month=of_month)
+            if closed is None:
+                continue
+            for each in closed.changes:
+                tallies.change(keys[each.kind], each.quantity, each.amount)
+            yield closing_charge(
+                *(offer, rule, closed),
+                account_id=account_id,
+                subscription_id=member.subscription_id,
+                month_start_ms=start_ms,
+                month_end_ms=end_ms,
+                catalogue_version=self._catalogue.version,
+                sequence=self._next(account_id),
+            )
+
+    def _closing_rules(self, plan_code: str, currency: str) -> Iterator[tuple[Offer, Rule]]:
+        plan = self._catalogue.plans.get(plan_code)
+        if plan is None or plan.currency != currency:
+            return
+        for offer in plan.offers.values():
+            for entry in offer.entries:
+                for rule in entry.rules:
+                    if rule.asks_at_close:
+                        yield offer, rule
+
+    def _next(self, rating_key: str) -> int:
+        self._sequences[rating_key] = self._sequences.get(rating_key, 0) + 1
+        return self._sequences[rating_key]
+
+
+def _days(member: Member, start_ms: int, end_ms: int, zone: str) -> tuple[int, int, int]:
+    """Return on how many local days of a month a subscription was there, how many the month has, and
+    the last of those days, since 1970."""
+    days = of_month = last_day = 0
+    at_ms = start_ms
+    while at_ms < end_ms:
+        _, next_ms = day_of(at_ms, zone=zone)
+        of_month += 1
+        begun = member.from_ms is None or member.from_ms < next_ms
+        if begun and (member.to_ms is None or member.to_ms > at_ms):
+            days += 1
+            last_day, _ = local_time(at_ms, zone=zone)
+        at_ms = next_ms
+    return days, of_month, last_day

@@ -1,0 +1,333 @@
+"""`ratemill rate`: events priced and explained, counters from one to the next, errors with their line."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli.exits import Exit
+from pipeline.cli.output import messages, results
+from pipeline.cli.program import run
+
+PLAN = """
+products:
+  voice: {type: telephony, usage_kind: voice, unit: s, zero_usage: filter}
+  data: {type: data, usage_kind: data, unit: B}
+  message: {type: messaging, usage_kind: message, unit: record}
+bands:
+  hours: {peak: [Mon-Fri 08:00-18:00], off-peak: otherwise}
+plans:
+  basic:
+    currency: EUR
+    allowances: {minutes: {units: 2 min}}
+    prices:
+      calls: {product: voice, price: {model: per_unit, bands: hours, amounts: {peak: 0.10, off-peak: 0.05}, per: 1 min, increments: 60/60, allowance: minutes}}
+      traffic: {product: data, price: {model: volume, per: 1 GB, tiers: [{upto: 10 GB, amount: 1.00}, {amount: 0.50}]}}
+      messages: {product: message, price: {model: flat, amount: 0.09, least: {month: 1.00}}}
+"""
+OTHER = """
+  other:
+    currency: GBP
+    prices: {messages: {product: message, price: {model: flat, amount: 0.0455}}}
+"""
+AT = "2026-10-14T10:30:04"
+
+
+@pytest.fixture
+def rated(tmp_path, capsys, monkeypatch):
+    """Return what the command makes of events: exit code, results, messages."""
+    monkeypatch.chdir(tmp_path)
+
+    def rated(events, *options, plan=PLAN, stdin=False):
+        (tmp_path / "cat").mkdir(exist_ok=True)
+        (tmp_path / "cat" / "plan.yaml").write_text(plan)
+        content = events if isinstance(events, bytes) else _lines(events)
+        (tmp_path / "e.jsonl").write_bytes(content)
+        if stdin:
+            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+        results.cache_clear()
+        messages.cache_clear()
+        file = "-" if stdin else "e.jsonl"
+        code = run(["rate", "--catalogue", "cat", "--event", file, *options])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return rated
+
+
+def _lines(events):
+    return "".join(json.dumps(event) + "\n" for event in events).encode()
+
+
+def call(seconds=61, **fields):
+    return {"product": "voice", "started_at": AT, "quantities": {"s": seconds}, **fields}
+
+
+def data(gigabytes, **fields):
+    return {"product": "data", "started_at": AT, "quantities": {"GB": gigabytes}, **fields}
+
+
+def message(**fields):
+    return {"product": "message", "started_at": AT, **fields}
+
+
+def test_one_event_is_explained_in_sentences_with_its_time_in_its_zone(rated):
+    code, out, err = rated([call(181, destination="4930")], "--zone", "Europe/Berlin")
+    assert code == Exit.OK
+    assert out.splitlines() == [
+        "e.jsonl:1: 181 s of voice to 4930, 2026-10-14 10:30:04 Europe/Berlin (08:30:04 UTC)",
+        "  subscription s-1 of account account, plan basic",
+        "   1. Used: 181 s of voice.",
+        "   2. Price basic/calls of the catalogue at hand.",
+        "   3. It began on Wednesday at 10:30, local time: peak.",
+        "   4. Allowance basic/minutes of 2 min a month had 2 min left: 2 min is free.",
+        "   5. Billed in increments of 60/60, the first 1 min whole, then every started 1 min: 61 s is "
+        "billed as 2 min.",
+        "   6. 2 min at 0.10 EUR per min.",
+        "   7. Billed before in this month: 0 s.",
+        "   8. Rounded half up to 10 decimal places.",
+        "   9. Charge: 0.20 EUR.",
+        "",
+    ]
+    assert err == "1 event: 1 charged.\n"
+
+
+def test_counters_go_on_from_one_event_to_the_next_and_totals_stand_in_line(rated):
+    events = [call(120), call(60), data(8), data(4), message(plan="other")]
+    code, out, err = rated(events, "--plan", "basic", "--brief", plan=PLAN + OTHER)
+    assert code == Exit.OK
+    lines = out.splitlines()
+    assert [line[:22] for line in lines[:3]] == [
+        "      0.0000000000 EUR",
+        "      0.1000000000 EUR",
+        "      8.0000000000 EUR",
+    ]
+    assert lines[3].startswith("2.0000000000 EUR and -4.0000000000 EUR for earlier charges")
+    assert lines[4].startswith(
+        "      0.0455000000 GBP  e.jsonl:5  2026-10-14 10:30:04 UTC  1 record"
+    )
+    assert [line.split() for line in lines if " EUR  " in line and "jsonl" not in line] == [
+        ["basic/calls", "2", "0.1000", "EUR"],
+        ["basic/traffic", "2", "6.0000", "EUR"],
+        ["Total", "4", "6.1000", "EUR"],
+    ]
+    assert ["Total", "1", "0.0455", "GBP"] in [line.split() for line in lines]
+    assert len({line.index(" EUR") for line in lines if line.endswith(" EUR  ")}) == 1
+    assert err == "5 events: 5 charged.\n"
+
+
+def test_accounts_and_subscriptions_have_counters_of_their_own(rated):
+    events = [call(120), call(120, subscription="s-2"), call(120, account="b")]
+    code, out, _ = rated(events, "--json")
+    assert code == Exit.OK
+    assert json.loads(out)["totals"] == {"EUR": "0.0000000000"}
+
+
+def test_what_is_refused_or_filtered_says_why(rated):
+    events = [
+        call(0),
+        call(1, plan="gold"),
+        call(1, currency="GBP"),
+        call(-1),
+        {**call(), "product": "x"},
+    ]
+    code, out, err = rated(events)
+    assert code == Exit.FAILED
+    assert "  Filtered: voice: no usage." in out
+    for reason in ("unknown_plan", "currency_mismatch", "below_zero", "unknown_product"):
+        assert f"  Refused: rating.{reason}: " in out
+    assert err == "5 events: 1 filtered, 4 refused.\n"
+
+
+def test_the_close_of_a_month_asks_for_what_is_missing(rated):
+    code, out, _ = rated([message()], "--close", "2026-10")
+    assert code == Exit.OK
+    assert "Close of 2026-10: subscription s-1 of account account\n" in out
+    assert out.endswith("Charge: 0.91 EUR.\n\n")
+    _, out, _ = rated([message()], "--close", "2026-10", "--json")
+    document = json.loads(out)
+    assert document["totals"] == {"EUR": "1.0000000000"}
+    (closing,) = document["closings"]
+    assert (closing["month"], closing["charge"]["kind"]) == ("2026-10", "closing")
+    _, out, _ = rated([message()], "--close", "2026-10", "--json-lines")
+    assert [json.loads(line)["outcome"] for line in out.splitlines()] == ["charged", "closing"]
+
+
+def test_a_script_reads_one_document_or_one_line_for_each_event(rated):
+    events = [
+        call(181, attributes={"colour": "red", "size": 4}, ended_at="2026-10-14T10:40:00"),
+        data(8),
+    ]
+    code, out, _ = rated(events, "--json", "--zone", "Europe/Berlin")
+    document = json.loads(out)
+    assert code == Exit.OK
+    assert document["counts"] == {"charged": 2}
+    assert document["totals"] == {"EUR": "8.2000000000"}
+    first = document["events"][0]
+    charge = first["charges"][0]
+    assert (first["started_at"], first["local_time"], first["zone"]) == (
+        "2026-10-14T08:30:04Z",
+        "2026-10-14T10:30:04+02:00",
+        "Europe/Berlin",
+    )
+    assert (charge["used"], charge["free"], charge["billed"], charge["amount"]) == (
+        *("181", "120", "120"),
+        "0.2000000000",
+    )
+    assert charge["sentences"][-1] == "Charge: 0.20 EUR."
+    _, out, _ = rated(events, "--json-lines", "--zone", "Europe/Berlin")
+    assert [json.loads(line) for line in out.splitlines()] == document["events"]
+
+
+def test_standard_input_is_read(rated):
+    code, out, _ = rated([message()], "--brief", stdin=True)
+    assert code == Exit.OK
+    assert "(standard input):1" in out
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        json.dumps(message(), indent=2).encode(),
+        json.dumps([message()]).encode(),
+        json.dumps([message()], indent=2).encode(),
+        b"\xef\xbb\xbf" + json.dumps(message()).encode(),
+        b"\n\n" + json.dumps(message()).encode() + b"\n\n",
+    ],
+    ids=["over lines", "a list", "a list over lines", "a byte order mark", "empty lines"],
+)
+def test_json_may_be_written(rated, content):
+    code, _, err = rated(content)
+    assert (code, err) == (Exit.OK, "1 event: 1 charged.\n")
+
+
+def test_an_event_of_a_list_has_the_line_on_which_it_begins(rated):
+    _, out, _ = rated(json.dumps([message(), message(plan="x")], indent=2).encode(), "--json")
+    assert [event["line"] for event in json.loads(out)["events"]] == [2, 6]
+
+
+def test_numbers_are_exact_and_texts_are_numbers_too(rated):
+    content = b"".join(
+        b'{"product": "data", "started_at": "%b", "quantities": {"GB": %b}}\n'
+        % (AT.encode(), number)
+        for number in (b"0.1000000010", b'"0.1000000010"')
+    )
+    _, out, _ = rated(content, "--json")
+    events = json.loads(out)["events"]
+    assert [event["charges"][0]["used"] for event in events] == ["100000001.0000000000"] * 2
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (b'{"product": }', "e.jsonl:1: (event): expected JSON (Expecting value), found"),
+        (b'{\n "product": "message",\n "started_at" 1}', "e.jsonl:3: (event): expected JSON"),
+        (b'{"product": "a", "product": "b"}', "e.jsonl:1: (event): expected each field once"),
+        (b'{"product": NaN}', "e.jsonl:1: (event): expected a decimal, found NaN"),
+        (b'{"product": "\xff"}', "e.jsonl:1: (event): expected UTF-8, found the byte 0xff"),
+        (b'{"a": ' + b"[" * 100_000 + b"}", "e.jsonl:1: (event): expected flat fields"),
+        (b'{"account": "\\ud800"}', r"e.jsonl:1: (event): expected whole characters, found half of one: \ud800"),
+        (b'{} {}', "e.jsonl:1: (event): expected one object a line, found '{}'"),
+        (b"[{}\n {}]", "e.jsonl:2: (event): expected ',' or ']' after an event"),
+        (b"[{},\n", "e.jsonl:2: (event): expected ']' at the end of the list"),
+        (b'"x"', "e.jsonl:1: (event): expected an object of JSON"),
+    ],
+)  # fmt: skip
+def test_what_is_no_json_is_an_error_at_its_line(rated, content, error):
+    code, out, _ = rated(content)
+    assert code == Exit.FAILED
+    assert error in out
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"start": AT}, "start: expected one of the fields product, started_at"),
+        ({"product": None}, "product: expected the field product, found nothing"),
+        ({"product": 1}, "product: expected a text in quotation marks, found '1'"),
+        ({"started_at": None}, "started_at: expected the field started_at, found nothing"),
+        ({"started_at": "noon"}, "started_at: expected a time such as 2026-10-05T12:00:00"),
+        (
+            {"started_at": "2026-10-25T02:30:00"},
+            "started_at: expected a time that Europe/Berlin has once",
+        ),
+        (
+            {"ended_at": "2026-10-14T10:00:00"},
+            "ended_at: expected an instant not before started_at",
+        ),
+        ({"zone": "Mars"}, "zone: expected a zone such as Europe/Berlin, found 'Mars'"),
+        ({"currency": "EUX"}, "currency: expected a currency of ISO 4217, such as EUR"),
+        (
+            {"quantities": None},
+            'quantities: expected what was measured, by unit, such as {"s": 126}',
+        ),
+        ({"quantities": {"s": "a"}}, "quantities.s: expected a decimal such as 1.5, found 'a'"),
+        ({"quantities": {"s": 60, "min": 1}}, "quantities: expected one quantity that s measures"),
+        (
+            {"product": "message", "quantities": {"record": 2}},
+            "quantities.record: expected 1 record",
+        ),
+        ({"destination": "+49"}, "destination: expected a number of digits, without a plus"),
+        (
+            {"attributes": {"a": True}},
+            "attributes.a: expected a text in quotation marks, found 'true'",
+        ),
+        ({"attributes": "a"}, "attributes: expected texts by name"),
+    ],
+)
+def test_a_field_that_cannot_be_read_is_an_error_and_the_next_event_is_rated(rated, fields, error):
+    code, out, err = rated([call(), {**call(), **fields}, message()], "--zone", "Europe/Berlin")
+    assert code == Exit.FAILED
+    assert f"e.jsonl:2: {error}" in out
+    assert err == "3 events: 2 charged, 1 unreadable.\n"
+    _, out, _ = rated([{**call(), **fields}], "--zone", "Europe/Berlin", "--json")
+    (event,) = json.loads(out)["events"]
+    assert event["errors"][0].keys() == {"file", "line", "field", "expected", "found"}
+
+
+def test_a_plan_must_be_said_where_there_are_several(rated):
+    code, out, _ = rated([message()], plan=PLAN + OTHER)
+    assert code == Exit.FAILED
+    assert "plan: expected a plan, in the event or with --plan: basic, other" in out
+
+
+def test_no_event_and_a_broken_catalogue_are_failures(rated):
+    assert rated(b"\n") == (Exit.FAILED, "", "There is no event in e.jsonl.\n")
+    code, out, err = rated([message()], plan=PLAN.replace("0.09", "x"))
+    assert code == Exit.FAILED
+    assert out.startswith("plan.yaml:")
+    assert "nothing was rated" in err
+    _, out, _ = rated([message()], "--json", plan=PLAN.replace("0.09", "x"))
+    assert out == ""
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--zone", "Mars"), ("--currency", "EUX"), ("--close", "October"), ("--close", "2026-13")],
+)
+def test_a_wrong_option_is_wrong_usage(rated, options):
+    code, out, _ = rated([message()], *options)
+    assert (code, out) == (Exit.USAGE, "")
+
+
+def test_the_words_of_help_name_every_field():
+    from pipeline.cli.rate import rate
+    from rating.trial import FIELDS
+
+    assert all(field in rate.__doc__ for field in FIELDS)
+
+
+def test_the_call_of_the_sample_costs_what_the_readme_says(monkeypatch, capsys):
+    monkeypatch.chdir(Path(__file__).resolve().parents[2])
+    results.cache_clear()
+    files = ["--catalogue", "deploy/sample/catalogue", "--event", "deploy/sample/usage/call.json"]
+    assert run(["rate", *files]) == Exit.OK
+    said = [line.partition(". ")[2] for line in capsys.readouterr().out.splitlines()[2:]]
+    readme = Path("README.md").read_text().partition("<!-- explanation of line 1 -->")[2]
+    expected = [line.partition(". ")[2] for line in readme.split("```")[1].splitlines()[1:]]
+    version = "of catalogue version 2"
+    assert [line.replace("of the catalogue at hand", version) for line in said if line] == expected
