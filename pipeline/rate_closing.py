@@ -14,7 +14,7 @@ from pipeline.rate_running import RunningState
 from pipeline.rate_terms import PeriodCounter, holder_at
 from rating.catalogue import Catalogue, Offer
 from rating.catalogue.compiled import Rule
-from rating.closing import close_month, looked_at
+from rating.closing import asked_of_holder, close_month, looked_at, rules_at_close
 from rating.conditions.condition import Condition
 from rating.counting import CounterKind
 from rating.local_time import local_time
@@ -65,12 +65,12 @@ def closables(
                 continue
             for offer in plan.offers.values():
                 for entry in offer.entries:
-                    held = on_plan
-                    if entry.when is not None and any(rule.closing for rule in entry.rules):
-                        held = _days(account, entries, start_ms, end_ms, entry.when)
+                    held, condition = on_plan, asked_of_holder(entry)
+                    if condition is not None:
+                        held = _days(account, entries, start_ms, end_ms, condition)
                     days, of_month, last_day = held if held.days else on_plan
-                    for rule in map(_asking if held.days else _changing, entry.rules):
-                        if rule is not None and rule.from_day <= last_day < rule.to_day:
+                    for rule in rules_at_close(entry, held=held.days > 0):
+                        if rule.from_day <= last_day < rule.to_day:
                             found.append(
                                 Closable(
                                     *(offer, rule, subscription_id, start_ms, end_ms),
@@ -80,19 +80,6 @@ def closables(
                                 )
                             )  # fmt: skip
     return tuple(found)
-
-
-def _asking(rule: Rule) -> Rule | None:
-    """Return a rule that asks for something at the close of a month, else None."""
-    return rule if rule.asks_at_close else None
-
-
-def _changing(rule: Rule) -> Rule | None:
-    """Return what is left of a rule whose condition held on no day: it asks for nothing new, but
-    what it charged within a day may change by usage of another product."""
-    if rule.usage_discount is None:
-        return None
-    return msgspec.structs.replace(rule, closing=None)
 
 
 def _closing_rules(catalogue: Catalogue, account: Account) -> Iterator[Rule]:
