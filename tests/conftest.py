@@ -15,12 +15,16 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from pipeline.embedded import Endpoints, ensure_services
 
 # The same source gives the same result, also where tests run slowly.
 settings.register_profile("check", derandomize=True, deadline=None)
+# For a failure that nobody reads: not made smaller.
+settings.register_profile(
+    "found", parent=settings.get_profile("check"), phases=(Phase.explicit, Phase.generate)
+)
 settings.load_profile("check")
 
 

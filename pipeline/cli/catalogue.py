@@ -216,12 +216,21 @@ def _tell_asked(document: CatalogueDocument) -> None:
 
 def _contents(document: CatalogueDocument) -> str:
     rows = sum(len(card.rows) for card in document.cards)
-    matrices = ""
+    cells = sum(len(matrix.rows) for matrix in document.matrices)
+    found = [
+        _counted(len(document.plans), "plan"),
+        _counted(len(document.products), "product"),
+    ]
+    if document.cards:
+        found.append(f"{_counted(len(document.cards), 'rate card')} with {_counted(rows, 'row')}")
     if document.matrices:
-        cells = sum(len(matrix.rows) for matrix in document.matrices)
-        matrices = f"{len(document.matrices):,} matrices with {cells:,} rows, "
-    return (
-        f"{len(document.plans):,} plans, {len(document.products):,} products, "
-        f"{len(document.cards):,} rate cards with {rows:,} rows, {matrices}"
-        f"{len(document.limits):,} limits"
-    )
+        matrices = _counted(len(document.matrices), "matrix", "matrices")
+        found.append(f"{matrices} with {_counted(cells, 'row')}")
+    if document.limits:
+        found.append(_counted(len(document.limits), "limit"))
+    return ", ".join(found)
+
+
+def _counted(number: int, one: str, many: str | None = None) -> str:
+    """Return how many there are: 1 plan, 2 plans."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

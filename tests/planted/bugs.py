@@ -389,7 +389,23 @@ BUGS = (
     _bug(
         "close_asks_for_nothing",
         "the least of a month is not charged at its close",
-        ("rating/closing.py", "    if missing <= ZERO:\n", "    if missing <= due:\n"),
+        ("rating/closing.py", "    if not missing:\n", "    if missing <= due:\n"),
+        suites=_MONTHS,
+    ),
+    _bug(
+        "discount_by_usage_looks_ahead_only",
+        "what a month was charged before another product's usage reached a discount stays as it was",
+        (
+            "rating/usage_discount.py",
+            "    was = left(discount, listed, percent_before)\n",
+            "    was = left(discount, listed, percent)\n",
+        ),
+        suites=_MONTHS,
+    ),
+    _bug(
+        "late_usage_is_charged_beside_its_close",
+        "usage of a closed month is charged although the close asked for the month's least",
+        ("rating/charging.py", "        if least:\n", "        if least is None:\n"),
         suites=_MONTHS,
     ),
     _bug(

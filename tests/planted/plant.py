@@ -92,6 +92,7 @@ def _failure(suite: str, tree: Path, services: Mapping[str, str]) -> str | None:
             "-x",
             "--no-header",
             "--tb=no",
+            "--hypothesis-profile=found",
             "-p",
             "no:cacheprovider",
             suite,
