@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -10,10 +11,11 @@ from counters.count import adjust_running, bill_period, count_running, product_c
 from counters.running import RunningHead
 from counters.state import bucket_key
 from pipeline.rate_running import RunningState
-from pipeline.rate_terms import PeriodCounter
+from pipeline.rate_terms import PeriodCounter, holder_at
 from rating.catalogue import Catalogue, Offer
 from rating.catalogue.compiled import Rule
-from rating.closing import close_month, looked_at
+from rating.closing import asked_of_holder, close_month, looked_at, rules_at_close
+from rating.conditions.condition import Condition
 from rating.counting import CounterKind
 from rating.local_time import local_time
 from schemas import ledger
@@ -57,14 +59,18 @@ def closables(
     found = []
     for start_ms, end_ms in _months(close.period_end_ms, account.zone):
         for (subscription_id, plan_code), entries in _by_plan(account).items():
-            days, of_month, last_day = _days(entries, start_ms, end_ms, account.zone)
+            on_plan = _days(account, entries, start_ms, end_ms)
             plan = catalogue.plans.get(plan_code)
-            if not days or plan is None or plan.currency != account.currency:
+            if not on_plan.days or plan is None or plan.currency != account.currency:
                 continue
             for offer in plan.offers.values():
                 for entry in offer.entries:
-                    for rule in entry.rules:
-                        if rule.asks_at_close and rule.from_day <= last_day < rule.to_day:
+                    held, condition = on_plan, asked_of_holder(entry)
+                    if condition is not None:
+                        held = _days(account, entries, start_ms, end_ms, condition)
+                    days, of_month, last_day = held if held.days else on_plan
+                    for rule in rules_at_close(entry, held=held.days > 0):
+                        if rule.from_day <= last_day < rule.to_day:
                             found.append(
                                 Closable(
                                     *(offer, rule, subscription_id, start_ms, end_ms),
@@ -103,25 +109,41 @@ def _by_plan(account: Account) -> dict[tuple[str, str], list[Subscription]]:
     return found
 
 
+class _Days(NamedTuple):
+    """The local days of a month on which a subscription had a price."""
+
+    days: int
+    of_month: int
+    last: int  # of those days, since 1970
+
+
 def _days(
-    entries: list[Subscription], start_ms: int, end_ms: int, zone: str
-) -> tuple[int, int, int]:
-    """Return on how many local days of a month a subscription was there, how many the month has, and
-    the last of those days, since 1970."""
+    account: Account,
+    entries: list[Subscription],
+    start_ms: int,
+    end_ms: int,
+    condition: Condition | None = None,
+) -> _Days:
+    """Return on how many days of a month a subscription was there and the condition held: at the
+    beginning of the day, or of the entry where that is later."""
     days = of_month = last_day = 0
     at_ms = start_ms
     while at_ms < end_ms:
-        _, next_ms = day_of(at_ms, zone=zone)
+        _, next_ms = day_of(at_ms, zone=account.zone)
         of_month += 1
         if any(
             entry.valid_from_ms < next_ms
             and (entry.valid_to_ms is None or entry.valid_to_ms > at_ms)
+            and (
+                condition is None
+                or condition.holds_of(holder_at(account, entry, max(at_ms, entry.valid_from_ms)))
+            )
             for entry in entries
         ):
             days += 1
-            last_day, _ = local_time(at_ms, zone=zone)
+            last_day, _ = local_time(at_ms, zone=account.zone)
         at_ms = next_ms
-    return days, of_month, last_day
+    return _Days(days, of_month, last_day)
 
 
 def _counters(

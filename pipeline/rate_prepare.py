@@ -121,7 +121,9 @@ def _item(
     member = terms.digests.member(event.identity, event.content_hash)
     read.add(event.provenance.partition, event.batch, member)
     offer = terms.offer
-    selected = offer if isinstance(offer, Refused) else select_price(offer, event, terms.plan)
+    if isinstance(offer, Refused):
+        return Item(record, event, offer)
+    selected = select_price(offer, event, terms.plan, terms.holder)
     if not isinstance(selected, Selected):
         return Item(record, event, selected)
     counters = terms.counters(event.started_at_ms, selected.counting)

@@ -17,7 +17,7 @@ from counters.state import bucket_key, head_key
 from pipeline.generations import Generations
 from rating.catalogue import Catalogue, Offer
 from rating.counting import CounterPeriod, Counting
-from rating.rate import counter_names, find_offer
+from rating.rate import Holder, counter_names, find_offer
 from schemas.event_digests import EventDigests
 from schemas.ledger_parts import head_json
 from schemas.period import day_of, month_of
@@ -59,10 +59,11 @@ class Terms(msgspec.Struct, gc=False):
     run: str
     zone: str
     subscription_id: str
-    from_ms: int  # the subscription's entry holds in [from, to)
+    from_ms: int  # the subscription's entry, and what conditions ask of it, hold in [from, to)
     to_ms: int
     plan: str
     offer: Offer | Refused
+    holder: Holder | None  # None: nothing that the plan has for the product asks for one
     limits: tuple[LimitInForce, ...]  # those that the product counts towards
     digests: EventDigests
     ledger_head: bytes  # `ledger_parts.head_json`
@@ -167,17 +168,26 @@ class TermsInForce:
             limits = _counting_limits(
                 in_force(self.catalogue.limits, account.limits), offered.offer
             )
-        to_ms = subscription.valid_to_ms
+        from_ms, to_ms = subscription.valid_from_ms, subscription.valid_to_ms
+        to_ms = _NEVER_MS if to_ms is None else to_ms
+        holder = None
+        if isinstance(offered.offer, Offer) and offered.offer.has_conditions:
+            at_ms = event.started_at_ms
+            holder = holder_at(account, subscription, at_ms)
+            same = account.attributes_at(at_ms)
+            from_ms = from_ms if same.from_ms is None else max(from_ms, same.from_ms)
+            to_ms = to_ms if same.to_ms is None else min(to_ms, same.to_ms)
         return Terms(
             self._shared(event.tenant),
             event.rating_key,
             self._shared(event.run),
             self._shared(event.zone),
             event.subscription_id,
-            subscription.valid_from_ms,
-            _NEVER_MS if to_ms is None else to_ms,
+            from_ms,
+            to_ms,
             subscription.plan,
             offered.offer,
+            holder,
             limits,
             EventDigests(event.run, event.rating_key),
             head_json(event.tenant, event.rating_key),
@@ -202,6 +212,16 @@ class TermsInForce:
                 self._offers.clear()
             offered = self._offers[key] = _Offered(offer, limits)
         return offered
+
+
+def holder_at(account: Account, subscription: Subscription, at_ms: int) -> Holder:
+    """Return what conditions ask of an account and one of its subscriptions at an instant."""
+    return Holder(
+        account.account_id,
+        subscription.subscription_id,
+        account.attributes_at(at_ms).values,
+        subscription.attributes or {},
+    )
 
 
 def _counting_limits(limits: tuple[LimitInForce, ...], offer: Offer) -> tuple[LimitInForce, ...]:

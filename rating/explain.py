@@ -105,6 +105,23 @@ def _price(charge: Charge, fields: list[str]) -> str:
     return f"Price {price_id} {of_which}{since}."
 
 
+def _condition(_charge: Charge, fields: list[str]) -> str:
+    _price_id, condition, *values = fields
+    return f"Its condition holds: {condition}{_with(values)}."
+
+
+def _discount_condition(_charge: Charge, fields: list[str]) -> str:
+    percent, condition, *values = fields
+    return f"{plain(Decimal(percent))} % off is given: {condition}{_with(values)}."
+
+
+def _with(values: list[str]) -> str:
+    """Return what the attributes of a condition are: names and values by turns."""
+    pairs = zip(values[::2], values[1::2], strict=True)
+    said = ", ".join(f"{name} is {value or 'not stated'}" for name, value in pairs)
+    return f"; {said}" if said else ""
+
+
 def _prefix(_charge: Charge, fields: list[str]) -> str:
     prefix, destination, card = fields
     return f"The number begins with {prefix}: {destination}, on rate card {card}."
@@ -403,6 +420,8 @@ def _round(_charge: Charge, fields: list[str]) -> str:
 
 _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "price": _price,
+    "condition": _condition,
+    "discount_condition": _discount_condition,
     "cards_without": _cards_without,
     "longest_of": _longest_of,
     "prefix": _prefix,

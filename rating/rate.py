@@ -7,6 +7,7 @@ that has found the two quantities.
 """
 
 from rating.charging import Priced, RatedUsage, charge, charge_after
+from rating.conditions.names import Holder
 from rating.selection import (
     Filtered,
     Selected,
@@ -18,6 +19,7 @@ from rating.selection import (
 
 __all__ = [
     "Filtered",
+    "Holder",
     "Priced",
     "RatedUsage",
     "Selected",

@@ -18,6 +18,8 @@ from rating.catalogue.compiled import (
     Price,
     Rule,
 )
+from rating.conditions.choose import Steps, choose_entry, with_chosen_discounts
+from rating.conditions.names import Holder
 from rating.counting import NO_COUNTING, Counter, CounterKind, Counting
 from rating.local_time import local_time
 from rating.looking_up import (
@@ -76,11 +78,16 @@ def counter_names(counting: Counting, *, subscription_id: str, unit: str) -> tup
 
 
 def select(
-    catalogue: Catalogue, event: UsageEvent, plan_code: str, account_currency: str
+    catalogue: Catalogue,
+    event: UsageEvent,
+    plan_code: str,
+    account_currency: str,
+    holder: Holder | None = None,
 ) -> Selected | Filtered | Refused:
-    """Return the price in force for an event at its own time, or why there is none."""
+    """Return the price in force for an event at its own time, or why there is none. ``holder``: as
+    for `select_price`."""
     offer = find_offer(catalogue, event.product, plan_code, account_currency)
-    return offer if isinstance(offer, Refused) else select_price(offer, event, plan_code)
+    return offer if isinstance(offer, Refused) else select_price(offer, event, plan_code, holder)
 
 
 def find_offer(
@@ -111,8 +118,14 @@ def find_offer(
     return offer
 
 
-def select_price(offer: Offer, event: UsageEvent, plan_code: str) -> Selected | Filtered | Refused:
-    """Return the price of an offer for an event, or why there is none."""
+def select_price(
+    offer: Offer, event: UsageEvent, plan_code: str, holder: Holder | None = None
+) -> Selected | Filtered | Refused:
+    """Return the price of an offer for an event, or why there is none.
+
+    ``holder``: whose usage it is at the time of the event, for prices with conditions; None:
+    account and subscription have no attributes but their ids.
+    """
     used = _ONE if offer.counts_records else event.quantities.get(offer.unit)
     if used is None:
         measured = ", ".join(sorted(event.quantities)) or "nothing"
@@ -129,23 +142,39 @@ def select_price(offer: Offer, event: UsageEvent, plan_code: str) -> Selected | 
         )
     if not used and offer.filters_zero:
         return Filtered(f"{event.product}: no usage")
-    entry = _entry(offer, event.destination)
+    steps: Steps = ()
+    if offer.has_conditions:
+        holder = holder or Holder(event.account_id, event.subscription_id)
+        chosen = choose_entry(offer, event, used, holder, plan_code)
+        if isinstance(chosen, Refused):
+            return chosen
+        entry, steps = chosen
+    else:
+        entry = _entry(offer, event.destination)
     if entry is None:
         return unknown_destination(f"plan {plan_code} has no price", event.destination)
     rule = entry.always
     if rule is None:
-        selected = _selected_by_time(offer, entry, event, used)
-        if isinstance(selected, Refused) or not selected.rule.unique_by:
+        selected = _selected_by_time(offer, entry, event, used, steps)
+        if isinstance(selected, Refused):
             return selected
-        return _counting_values(selected, event)
+        if holder is not None and selected.rule.discounts_when is not None:
+            selected = _with_discounts(selected, event, holder)
+        return _counting_values(selected, event) if selected.rule.unique_by else selected
     price = rule.model
     assert not isinstance(price, ByEvent)
     counting = rule.counting if used or _counts_zero(offer, rule) else NO_COUNTING
     selected = Selected(
-        *(offer, rule, price, used, (rule.price_step,), event.subscription_id, counting),
+        *(offer, rule, price, used, (rule.price_step, *steps), event.subscription_id, counting),
         event.started_at_ms,
     )
     return _counting_values(selected, event) if rule.unique_by else selected
+
+
+def _with_discounts(selected: Selected, event: UsageEvent, holder: Holder) -> Selected:
+    rule, steps = with_chosen_discounts(selected.rule, event, selected.used, holder)
+    explanation = (*selected.explanation, *steps)
+    return msgspec.structs.replace(selected, rule=rule, explanation=explanation)
 
 
 def _counts_zero(offer: Offer, rule: Rule) -> bool:
@@ -182,9 +211,10 @@ def _entry(offer: Offer, destination: str | None) -> Entry | None:
 
 
 def _selected_by_time(
-    offer: Offer, entry: Entry, event: UsageEvent, used: Decimal
+    offer: Offer, entry: Entry, event: UsageEvent, used: Decimal, conditions: Steps
 ) -> Selected | Refused:
-    """Return the price of the version in force, of the row and of the band."""
+    """Return the price of the version in force, of the row and of the band; ``conditions`` are the
+    steps that say why the event has the price."""
     day, minute = local_time(event.started_at_ms, zone=event.zone)
     rule = entry.rule_on(day)
     if rule is None:
@@ -196,17 +226,18 @@ def _selected_by_time(
     model = rule.model
     price: Price
     counting = rule.counting
-    steps: tuple[ExplanationStep, ...]
+    lead = (rule.price_step, *conditions)
+    steps: Steps
     if isinstance(model, CardPrice):
         found = of_card(model, event, used, day, minute)
         if isinstance(found, Refused):
             return found
         price, named = found
-        steps = (rule.price_step, *named)
+        steps = (*lead, *named)
     elif isinstance(model, BandedPrice):
         band, at_ms = deciding_band(model.bands, model.choice, event, day, minute)
         price = model.prices[band]
-        steps = (rule.price_step, band_step(model.choice, band, at_ms, event.zone))
+        steps = (*lead, band_step(model.choice, band, at_ms, event.zone))
         counting = rule.counting_of_band[band]
     elif isinstance(model, BandedCall):
         if model.choice is BandChoice.SPLIT:
@@ -215,11 +246,11 @@ def _selected_by_time(
                 event=event,
                 used_units=used.copy_abs(),
             )
-            steps = (rule.price_step,)
+            steps = lead
         else:
             band, at_ms = deciding_band(model.bands, model.choice, event, day, minute)
             price = CallPrice(model.rates[band], model.connect_fees[band])
-            steps = (rule.price_step, band_step(model.choice, band, at_ms, event.zone))
+            steps = (*lead, band_step(model.choice, band, at_ms, event.zone))
     elif isinstance(model, CardsPrice | MatrixPrice):
         if isinstance(model, CardsPrice):
             found = of_cards(model, event, used, day, minute)
@@ -228,10 +259,10 @@ def _selected_by_time(
         if isinstance(found, Refused):
             return found
         price, named = found
-        steps = (rule.price_step, *named)
+        steps = (*lead, *named)
     else:
         price = model
-        steps = (rule.price_step,)
+        steps = lead
     if not used and not _counts_zero(offer, rule):
         counting = NO_COUNTING
     return Selected(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import force_setattr
@@ -19,12 +20,32 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     plan: str
     valid_from_ms: int
     valid_to_ms: int | None = None  # exclusive; None: open-ended
+    attributes: dict[str, str] | None = None  # what conditions of prices ask for
 
     def covers(self, at_ms: int) -> bool:
         """Return whether the entry holds at an instant."""
         return self.valid_from_ms <= at_ms and (
             self.valid_to_ms is None or at_ms < self.valid_to_ms
         )
+
+
+class AccountAttributes(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account is like from an instant on, until the next of its entries."""
+
+    valid_from_ms: int | None = None  # None: it always was
+    values: dict[str, str]
+
+
+class AttributesInForce(NamedTuple):
+    """The attributes of an account in [from_ms, to_ms); None: without a bound."""
+
+    from_ms: int | None
+    to_ms: int | None
+    values: Mapping[str, str]
+
+
+_NONE: Mapping[str, str] = {}
+_ALWAYS = AttributesInForce(None, None, _NONE)
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,11 +58,21 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     currency: str  # ISO 4217
     subscriptions: tuple[Subscription, ...] = ()
     limits: tuple[ChargeLimit, ...] = ()  # each replaces the catalogue's limit of the same id
+    attributes: tuple[AccountAttributes, ...] = ()  # rising in time; each replaces the one before
 
     @property
     def rating_key(self) -> str:
         """Return the key that its events and its state have: the account."""
         return self.account_id
+
+    def attributes_at(self, at_ms: int) -> AttributesInForce:
+        """Return the attributes at an instant, and how long before and after it they are the same."""
+        found = _ALWAYS
+        for entry in self.attributes:
+            if entry.valid_from_ms is not None and at_ms < entry.valid_from_ms:
+                return found._replace(to_ms=entry.valid_from_ms)
+            found = AttributesInForce(entry.valid_from_ms, None, entry.values)
+        return found
 
 
 Held = tuple[Account, Subscription]
@@ -110,6 +141,7 @@ class ReferenceData:
             lambda account, entry: (account.account_id, entry.subscription_id)
         )
         self._texts: dict[str, str] = {}  # one copy of what most accounts say alike
+        self._attributes: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
 
     def apply(self, accounts: Iterable[Account], *, version: int) -> None:
         """Add or replace accounts whole; the data is then of ``version``."""
@@ -132,6 +164,12 @@ class ReferenceData:
         force_setattr(account, "currency", share(account.currency, account.currency))
         for entry in account.subscriptions:
             force_setattr(entry, "plan", share(entry.plan, entry.plan))
+            if entry.attributes is not None:
+                force_setattr(entry, "attributes", self._shared(entry.attributes))
+
+    def _shared(self, attributes: dict[str, str]) -> dict[str, str]:
+        """Return the one copy of attributes that many subscriptions have alike."""
+        return self._attributes.setdefault(tuple(sorted(attributes.items())), attributes)
 
     def holders(self, *, tenant: str, identifier: str) -> Sequence[Held]:
         """Return whose an identifier is at one time or another, in the order that `find` tries."""

@@ -38,6 +38,7 @@ class RefusalReason(StrEnum):
     NO_TARIFF_IN_FORCE = "rating.no_tariff_in_force"
     UNKNOWN_PRODUCT = "rating.unknown_product"
     UNKNOWN_DESTINATION = "rating.unknown_destination"
+    NO_CONDITION_HOLDS = "rating.no_condition_holds"
     NO_MATCHING_ROW = "rating.no_matching_row"
     MISSING_QUANTITY = "rating.missing_quantity"
     MISSING_ATTRIBUTE = "rating.missing_attribute"

@@ -76,6 +76,7 @@ def event(
     local="2026-10-05T12:00",
     zone="Europe/Berlin",
     subscription="s-1",
+    attributes=None,
     **quantities,
 ):
     """Return an event; quantities by unit, as text or number."""
@@ -98,7 +99,7 @@ def event(
         origin=None,
         destination=to,
         service_class=None,
-        attributes={},
+        attributes=attributes or {},
         provenance=Provenance(0, 0, 0, "test@1", 0),
         batch=1,
     )
@@ -115,14 +116,15 @@ class Bucket(NamedTuple):
 class Month:
     """Rates events one after the other and counts what their prices ask for, as counters do."""
 
-    def __init__(self, catalogue, plan="p", currency="EUR"):
+    def __init__(self, catalogue, plan="p", currency="EUR", holder=None):
         self.catalogue, self.plan, self.currency = catalogue, plan, currency
+        self.holder = holder
         self.counted = {}
         self.restated = Decimal(0)
 
     def rate(self, usage):
         """Return the charge for an event, or why there is none."""
-        selected = select(self.catalogue, usage, self.plan, self.currency)
+        selected = select(self.catalogue, usage, self.plan, self.currency, self.holder)
         if not isinstance(selected, Selected):
             return selected
         month = month_start_of(usage.started_at_ms, zone=usage.zone)

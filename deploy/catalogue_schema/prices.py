@@ -173,6 +173,11 @@ def _step(name: str, key: str) -> Schema:
     return _STEPS[key]
 
 
+_DISCOUNTS: list[Schema] = [
+    {"$ref": "#/$defs/percent_off"},
+    {"$ref": "#/$defs/discount_when"},
+]
+
 _MODEL_KEYS: Schema = {
     "per": of("quantity", "The units that amounts are for; one where it is left out.", "1 min"),
     "bands": of("code", "The code of a set of bands, each of which has its own price.", "hours"),
@@ -275,17 +280,18 @@ _STEPS: Schema = {
     ),
     "unique_by": of("text", "The attribute of `aggregate: unique`.", "device"),
     "discount": {
-        "description": "Percent off, such as 10; a list: each of what the one before it left.",
+        "description": "Percent off, such as 10; a list: each of what the one before it left. One "
+        "with a condition is given where that holds; not of prices of the month.",
         "anyOf": [
-            {"$ref": "#/$defs/percent_off"},
+            *_DISCOUNTS,
             {
                 "type": "array",
-                "items": {"$ref": "#/$defs/percent_off"},
+                "items": {"anyOf": _DISCOUNTS},
                 "minItems": 1,
                 "maxItems": read_steps._MOST_DISCOUNTS,
             },
         ],
-        "examples": [10, [10, 2.5]],
+        "examples": [10, [10, 2.5], [{"percent": 10, "when": 'account.vip == "gold"'}]],
     },
     "discount_by_usage": of(
         "discount_by_usage",
@@ -381,6 +387,14 @@ _PARTS: Schema = {
             "rule": choice("Which way.", UnitRounding),
         },
         required=("to", "rule"),
+    ),
+    "discount_when": record(
+        "A discount that is given where a condition holds.",
+        {
+            "percent": of("percent", "Percent off.", 10, maximum=100),
+            "when": of("condition", "What must hold.", 'account.vip == "gold"'),
+        },
+        required=("percent", "when"),
     ),
     "percent_off": of("percent", "Percent off: 10 is ten percent.", 10, maximum=100),
     "discount_by_usage": record(

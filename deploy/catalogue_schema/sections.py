@@ -222,6 +222,11 @@ THINGS: Schema = {
         "the order of the file.",
         {
             "name": of("text", "For people; the code where it is left out.", "Business"),
+            "extends": of(
+                "code",
+                "A plan whose prices and allowances come after its own; the currency is that one's.",
+                "business",
+            ),
             "currency": of("currency", "An account in another one is refused.", "EUR"),
             "allowances": by_code(
                 "What is free in a period; prices that name the same allowance share it.",
@@ -232,7 +237,7 @@ THINGS: Schema = {
                 "What the products cost, by code.", {"$ref": "#/$defs/plan_price"}, minProperties=1
             ),
         },
-        required=("currency", "prices"),
+        anyOf=[{"required": ["extends"]}, {"required": ["currency", "prices"]}],
     ),
     "allowance": record(
         "What is free in a period: units, or an amount of money.",
@@ -271,9 +276,25 @@ THINGS: Schema = {
         },
     ),
     "plan_price": record(
-        "What a product costs in the plan, perhaps only for some destinations.",
+        "What products cost in the plan, perhaps only for some destinations, or where a condition "
+        "holds.",
         {
             "product": of("code", "The code of a product.", "voice"),
+            "products": {
+                "description": "Codes of several: the price is written out for each, with the code "
+                "<price>.<product>.",
+                "type": "array",
+                "items": {"$ref": "#/$defs/code"},
+                "minItems": 1,
+                "uniqueItems": True,
+                "examples": [["voice", "fax"]],
+            },
+            "product_type": of("text", "The same for all products of a type.", "telephony"),
+            "when": of(
+                "condition",
+                "What must hold of usage, account and subscription; left out: always.",
+                'account.vip == "gold"',
+            ),
             "destinations": {
                 "description": "Prefixes that the number begins with; left out: whatever the "
                 "number, also none.",
@@ -291,8 +312,10 @@ THINGS: Schema = {
                 "minItems": 1,
             },
         },
-        required=("product",),
-        oneOf=[{"required": ["price"]}, {"required": ["versions"]}],
+        allOf=[
+            {"oneOf": [{"required": ["price"]}, {"required": ["versions"]}]},
+            {"oneOf": [{"required": [key]} for key in ("product", "products", "product_type")]},
+        ],
     ),
     "version": record(
         "A price in force for [valid_from, valid_to), from midnight to midnight.",

@@ -6,6 +6,7 @@ An editor reads YAML as JSON, the reader reads each value as the text that stand
 from deploy.catalogue_schema.forms import Schema
 from rating.catalogue import reader
 from rating.catalogue.currencies import CURRENCIES
+from rating.conditions import words
 
 # Patterns of the reader itself; that of a number has no anchors there.
 _CODE = rf"^{reader.CODE.pattern}$"
@@ -22,6 +23,14 @@ VALUES: Schema = {
         "pattern": _CODE,
     },
     "text": {"description": "A text.", "type": ["string", "number", "boolean"], "pattern": r"\S"},
+    "condition": {
+        "description": "What must hold, in names (event.<attribute>, account.<attribute>, "
+        "subscription.<attribute>, quantity, destination, origin, service_class, usage_kind), texts "
+        "and numbers: == != < <= > >=, in [...], and, or, not. The check reads it; this does not.",
+        "type": "string",
+        "pattern": r"\S",
+        "maxLength": words.MAX_LENGTH,
+    },
     "amount": {
         "description": "Money in the plan's currency, zero or more, read to the last digit as it is "
         "written. No exponent, no comma.",

@@ -54,6 +54,7 @@ def check(folder: Folder, as_json: Json = False) -> None:
         _show_errors(checked.errors)
         if checked.document is not None:
             tell(_contents(checked.document) + ". Nothing is wrong.")
+            _tell_asked(checked.document)
     if checked.errors:
         raise typer.Exit(Exit.FAILED)
 
@@ -219,6 +220,15 @@ def difference_fields(difference: Difference) -> dict[str, object]:
 def _show_errors(errors: tuple[CatalogueError, ...]) -> None:
     for error in errors:
         results().print(str(error), markup=False)
+
+
+def _tell_asked(document: CatalogueDocument) -> None:
+    """Say which attributes conditions ask for: one that is misspelt is among them."""
+    from rating.catalogue import asked_attributes
+
+    asked = asked_attributes(document)
+    if asked:
+        tell(f"Conditions ask for {', '.join(asked)}.")
 
 
 def _contents(document: CatalogueDocument) -> str:

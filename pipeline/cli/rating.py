@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -125,9 +125,13 @@ class Rating:
             charges = self._trial.close(
                 account_id,
                 month_start_ms(account.zone, year, month),
-                members=[Member(*each) for each in account.subscriptions],
+                members=[
+                    Member(*each, attributes=attributes)
+                    for each, attributes in account.subscriptions.items()
+                ],
                 currency=account.currency,
                 zone=account.zone,
+                attributes=account.attributes,
             )
             for charge in charges:
                 self.sums.add(charge)
@@ -172,9 +176,10 @@ class Rating:
 
     def _rated(self, line: int, read: TrialEvent) -> ShownEvent:
         event = read.event
-        came = self._trial.rate(event, plan=read.plan, currency=read.currency)
+        came = self._trial.rate(event, plan=read.plan, currency=read.currency, holder=read.holder)
         account = self._accounts.setdefault(event.account_id, _Account(event.zone, read.currency))
-        account.subscriptions[event.subscription_id, read.plan] = None
+        account.attributes = read.holder.account
+        account.subscriptions[event.subscription_id, read.plan] = read.holder.subscription
         charges: tuple[Charge, ...] = ()
         outcome, reason, detail = CHARGED, None, None
         if isinstance(came, Refused):
@@ -209,7 +214,8 @@ class _Account:
 
     def __init__(self, zone: str, currency: str) -> None:
         self.zone, self.currency = zone, currency
-        self.subscriptions: dict[tuple[str, str], None] = {}  # a set that keeps its order
+        self.attributes: Mapping[str, str] = {}  # as the newest event has them
+        self.subscriptions: dict[tuple[str, str], Mapping[str, str]] = {}  # the same of each
 
 
 def _shown(charge: Charge) -> ShownCharge:

@@ -1,5 +1,6 @@
 """The catalogue: checked from files, carried as a document, compiled for rating."""
 
+from rating.catalogue.asked import asked_attributes
 from rating.catalogue.check_files import Checked, check
 from rating.catalogue.compile_document import compile, compile_parts
 from rating.catalogue.compiled import Catalogue, Offer
@@ -23,6 +24,7 @@ __all__ = [
     "Difference",
     "MissingChunk",
     "Offer",
+    "asked_attributes",
     "check",
     "chunk_names",
     "compile",

@@ -21,6 +21,7 @@ from rating.catalogue.read_exchange import read_exchange_rates
 from rating.catalogue.read_files_of_rows import RowFiles
 from rating.catalogue.read_limits import read_limits
 from rating.catalogue.read_plan import PlanReader
+from rating.catalogue.read_plans import read_plans
 from rating.catalogue.read_products import read_products
 from rating.catalogue.reader import Entry, Reader
 from rating.catalogue.yaml_tree import parse_yaml, under
@@ -75,11 +76,7 @@ def check(files: Mapping[str, bytes]) -> Checked:
     if all_read:  # else what names them may stand in what could not be read
         row_files.complain_about_unnamed()
     plan_reader = PlanReader(products, bands, cards, matrices, exchange)
-    plans = {}
-    for entry in sections["plans"]:
-        plan = plan_reader.read(entry.reader, entry.code, entry.node, entry.field)
-        if plan is not None:
-            plans[entry.code] = plan
+    plans = read_plans(sections["plans"], plan_reader)
     limits = read_limits(sections["limits"], products)
     if not sections["plans"] and not errors:
         errors.append(CatalogueError("(folder)", 1, "plans", "at least one plan", "none"))

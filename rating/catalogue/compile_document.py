@@ -21,6 +21,7 @@ from rating.catalogue.compiled import (
     Catalogue,
     Closing,
     CompiledPlan,
+    ConditionalDiscounts,
     Entry,
     Free,
     MatrixPrice,
@@ -29,6 +30,7 @@ from rating.catalogue.compiled import (
     Rule,
 )
 from rating.catalogue.document_parts import STATED_ROWS, RowsOf, document_with_rows
+from rating.conditions.condition import Condition
 from rating.counting import Counter, CounterKind, CounterPeriod, Counting
 from rating.month_cost import month_cost
 from rating.price.aggregate import Aggregation
@@ -74,10 +76,12 @@ def _compile(document: doc.CatalogueDocument, version: int, rows_of: RowsOf) -> 
     }
     products = {product.code: product for product in document.products}
     exchange = {table.code: table for table in document.exchange_rates}
+    conditions = _Conditions()
+    compile_model = CompileModel(bands, cards, matrices)
     return Catalogue(
         version=version,
         plans={
-            plan.code: _plan(plan, products, exchange, CompileModel(bands, cards, matrices))
+            plan.code: _plan(plan, products, exchange, compile_model, conditions)
             for plan in document.plans
         },
         product_types={code: product.product_type for code, product in products.items()},
@@ -85,11 +89,26 @@ def _compile(document: doc.CatalogueDocument, version: int, rows_of: RowsOf) -> 
     )
 
 
+class _Conditions(dict[str, Condition]):
+    """The conditions of a catalogue by their texts: those of plans that extend one are one object,
+    and keep their answers together."""
+
+    def of(self, text: str) -> Condition | None:
+        """Return the condition of a text; None of an empty one, which always holds."""
+        if not text:
+            return None
+        found = self.get(text)
+        if found is None:
+            found = self[text] = Condition(text)
+        return found
+
+
 def _plan(
     plan: doc.Plan,
     products: dict[str, doc.Product],
     exchange: dict[str, doc.ExchangeTable],
     compile_model: CompileModel,
+    conditions: _Conditions,
 ) -> CompiledPlan:
     allowances = {allowance.code: allowance for allowance in plan.allowances}
     entries: dict[str, list[Entry]] = {}
@@ -114,11 +133,13 @@ def _plan(
                 products,
                 model,
                 _Adjusted(adjusting, closing, _counting_month(caps, counts_month), counts_closed),
+                _conditional_discounts(version, conditions),
             )
             rules += exchanged(rule, exchange.get(version.exchange or ""))
         entry = Entry(
             price_id=price_id,
             destinations=price.destinations,
+            when=conditions.of(price.when or ""),
             rules=tuple(rules),
             from_days=tuple(rule.from_day for rule in rules),
             always=_always(rules),
@@ -141,7 +162,7 @@ def _always(rules: Sequence[Rule]) -> Rule | None:
     first = rules[0]
     in_force = (first.from_day, first.to_day) == (FIRST_DAY, LAST_DAY)
     timeless = not isinstance(first.model, ByEvent)
-    return first if in_force and timeless else None
+    return first if in_force and timeless and first.discounts_when is None else None
 
 
 def _offer(product: doc.Product, currency: str, entries: tuple[Entry, ...]) -> Offer:
@@ -155,6 +176,10 @@ def _offer(product: doc.Product, currency: str, entries: tuple[Entry, ...]) -> O
         prices_zero=product.zero_usage is doc.ZeroUsage.PRICE,
         mirrors=product.below_zero is doc.BelowZero.MIRROR,
         tax_code=product.tax_code,
+        has_conditions=any(
+            entry.when is not None or any(rule.discounts_when for rule in entry.rules)
+            for entry in entries
+        ),
         entries=entries,
     )
 
@@ -182,6 +207,7 @@ def _rule(
     products: dict[str, doc.Product],
     model: Model,
     adjusted: _Adjusted,
+    discounts_when: ConditionalDiscounts | None,
 ) -> Rule:
     adjusting, closing, caps, counts_closed = adjusted
     units = tuple(allowance_of(plan.code, each) for each in allowances.values() if not each.money)
@@ -231,6 +257,7 @@ def _rule(
         usage_discount=discount,
         caps=caps,
         credits=credits,
+        discounts_when=discounts_when,
         from_day=first_day(version.valid_from),
         to_day=last_day(version.valid_to),
     )
@@ -297,6 +324,16 @@ def _adjusting(
         version.most_month if of_month else version.most_event,
     )
     return (None if adjusting == Adjusting() else adjusting), closing, tuple(caps)
+
+
+def _conditional_discounts(
+    version: doc.PriceVersion, conditions: _Conditions
+) -> ConditionalDiscounts | None:
+    """Return the discounts of a price and what each asks for; None where all are always given."""
+    if not version.discounts_when:
+        return None
+    asked = tuple(conditions.of(text) for text in version.discounts_when)
+    return ConditionalDiscounts(version.discounts, asked)
 
 
 def _kept(rounding: RoundingRule, amount: Decimal) -> Decimal:

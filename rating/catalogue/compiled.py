@@ -8,6 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from rating.amount import Adjusting
+from rating.conditions.condition import Condition
 from rating.counting import NO_COUNTING, CounterKind, CounterPeriod, Counting
 from rating.dimensions import Reading, reading_of
 from rating.price.aggregate import Aggregation
@@ -127,6 +128,13 @@ class Closing(msgspec.Struct, frozen=True, gc=False):
     first_fee: bool = False  # the fee of the first tier is due also where nothing was used
 
 
+class ConditionalDiscounts(msgspec.Struct, frozen=True, gc=False):
+    """The discounts of a price, of which some need a condition."""
+
+    percents: tuple[Decimal, ...]
+    conditions: tuple[Condition | None, ...]  # one for each; None: always
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One version of one price of a plan, and the steps around it."""
 
@@ -153,6 +161,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     usage_discount: UsageDiscount | None = None
     caps: tuple[Cap, ...] = ()
     credits: tuple[Allowance, ...] = ()  # allowances in money: they pay the charge
+    discounts_when: ConditionalDiscounts | None = None
     from_day: int = FIRST_DAY  # local days since 1 January 1970
     to_day: int = LAST_DAY  # exclusive
 
@@ -191,6 +200,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     price_id: str
     destinations: tuple[str, ...]  # empty: whatever the destination
+    when: Condition | None = None  # None: always
     rules: tuple[Rule, ...]  # rising, not overlapping
     from_days: tuple[int, ...]  # of the rules
     always: Rule | None = None  # the one that holds at every time, whose price has no time in it
@@ -216,6 +226,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     prices_zero: bool = False  # an event without usage has its fees and its flat price
     mirrors: bool = False  # an event below zero gives back what it would cost
     tax_code: str | None
+    has_conditions: bool = False  # some of its prices or discounts ask for attributes
     entries: tuple[Entry, ...]
 
 

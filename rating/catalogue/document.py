@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from rating.counting import CounterPeriod
 from rating.price.aggregate import Aggregation
@@ -344,6 +345,7 @@ class PriceVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     fee_when_free: bool = False  # the connect fee is due also where everything else is free
     minimum_units: Decimal = ZERO  # that a record is billed as, before increments
     discounts: tuple[Decimal, ...] = ()  # percent off, each of what the one before it left
+    discounts_when: tuple[str, ...] = ()  # a condition for each, empty: always; none: all always
     discount_by_usage: DiscountByUsage | None = None
     aggregation: Aggregation = Aggregation.SUM
     unique_by: str = ""  # an attribute of the event
@@ -360,11 +362,13 @@ class PriceVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class PlanPrice(msgspec.Struct, frozen=True, kw_only=True):
-    """What a product costs in a plan, where the destination begins with one of a list."""
+    """What a product costs in a plan, where the destination begins with one of a list and the
+    condition holds."""
 
     code: str
     product: str
     destinations: tuple[str, ...] = ()  # empty: whatever the destination
+    when: str | UnsetType = UNSET  # a condition; unset: always, and no key in the JSON
     versions: tuple[PriceVersion, ...]
 
 

@@ -25,6 +25,12 @@ from schemas.limit import ChargeLimit
 FORMAT = 3
 """Of the head and the chunks; a reader of another format must not guess."""
 
+FORMAT_WITH_CONDITIONS = 4
+"""Of a head in which prices or discounts have conditions. A build that knows none would price as if
+all of them held, so it must refuse it; a catalogue without conditions is read by it as ever."""
+
+_READ = (FORMAT, FORMAT_WITH_CONDITIONS)
+
 MAX_CHUNK_BYTES = 500_000  # below the size at which the broker refuses a record
 
 
@@ -104,7 +110,7 @@ def document_to_parts(document: CatalogueDocument) -> tuple[bytes, dict[str, byt
         for matrix in document.matrices
     ]
     head = _Head(
-        format=FORMAT,
+        format=FORMAT_WITH_CONDITIONS if _has_conditions(document) else FORMAT,
         products=document.products,
         calendars=document.calendars,
         bands=document.bands,
@@ -137,15 +143,23 @@ def chunk_names(head_json: bytes) -> list[str]:
 
 def is_of_this_format(head_json: bytes) -> bool:
     """Return whether this build reads a published catalogue."""
-    return _format_decoder.decode(head_json).format == FORMAT
+    return _format_decoder.decode(head_json).format in _READ
+
+
+def _has_conditions(document: CatalogueDocument) -> bool:
+    return any(
+        price.when or any(version.discounts_when for version in price.versions)
+        for plan in document.plans
+        for price in plan.prices
+    )
 
 
 def _head_of(head_json: bytes) -> _Head:
     """Return the head; of another format nothing but that is read."""
     found = _format_decoder.decode(head_json).format
-    if found != FORMAT:
+    if found not in _READ:
         raise msgspec.ValidationError(
-            f"the catalogue is of format {found}, this build reads {FORMAT}. "
+            f"the catalogue is of format {found}, this build reads {' and '.join(map(str, _READ))}. "
             "Operator action: publish it again with this build."
         )
     return _head_decoder.decode(head_json)

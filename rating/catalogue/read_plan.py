@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from rating.catalogue.check_price import restates
 from rating.catalogue.document import (
@@ -19,11 +20,20 @@ from rating.catalogue.document import (
     Sharing,
 )
 from rating.catalogue.errors import quoted
+from rating.catalogue.extending import (
+    Extended,
+    inherited_prices,
+    same_currency,
+    with_inherited,
+)
 from rating.catalogue.reachable import Reach
+from rating.catalogue.reached import hiding, refuse_close_of_events, what_of
+from rating.catalogue.read_condition import read_condition
 from rating.catalogue.read_price import read_price
+from rating.catalogue.read_priced import SEVERAL, read_priced
 from rating.catalogue.reader import Reader
 from rating.catalogue.surroundings import Surroundings
-from rating.catalogue.yaml_tree import Node
+from rating.catalogue.yaml_tree import Node, Scalar
 from rating.counting import CounterPeriod
 from rating.units import unit_of
 
@@ -46,39 +56,55 @@ class PlanReader:
         self._matrices = matrices
         self._reach = Reach(cards, bands)
 
-    def read(self, reader: Reader, code: str, node: Node, field: str) -> Plan | None:
-        """Return the plan, or None where it is no mapping."""
-        values = reader.record(
-            node, field, required=("currency", "prices"), optional=("name", "allowances")
-        )
+    def read(
+        self, reader: Reader, code: str, node: Node, field: str, extended: Extended
+    ) -> Plan | None:
+        """Return the plan with all that it has of the one that it extends, which ``extended`` finds;
+        None where it is no mapping, or that plan is refused."""
+        keys = ("currency", "prices", "name", "extends", "allowances")
+        values = reader.record(node, field, optional=keys)
         if values is None:
             return None
+        if "extends" not in values:
+            reader.require(node, field, values, ("currency", "prices"))
+        base = None
+        if "extends" in values:
+            base = extended(reader, values["extends"], f"{field}.extends")
+            if base is None:
+                return None
         currency = reader.currency(values.get("currency"), f"{field}.currency")
+        if base is not None:
+            currency = same_currency(reader, values.get("currency"), field, currency, base)
         allowances = self._read_allowances(
             reader, values.get("allowances"), f"{field}.allowances", currency
         )
-        prices = []
-        always: dict[str, str] = {}  # product -> the price that takes all that is left
+        if base is not None:
+            allowances = with_inherited(
+                reader, values.get("allowances"), f"{field}.allowances", allowances, base
+            )
+        prices: list[PlanPrice] = []
         entries = reader.entries(values["prices"], f"{field}.prices") if "prices" in values else ()
         for key, value in entries:
             price_field = f"{field}.prices.{key.text}"
-            price = self._read_price(reader, key.text, value, price_field, currency, allowances)
-            if price is None:
-                continue
-            if price.product in always:
-                reader.complain(
-                    key,
-                    price_field,
-                    expected="a price that some usage reaches",
-                    found=f"{always[price.product]} before it, which takes all of {price.product}",
-                )
-            if not price.destinations:
-                always[price.product] = key.text
-            prices.append(price)
+            for price in self._read_prices(reader, key, value, price_field, currency, allowances):
+                if any(price.code == other.code for other in prices):
+                    found = f"{price.code} again"
+                    reader.complain(key, price_field, expected="each code once", found=found)
+                before = hiding(prices, price)
+                if before is not None:
+                    reader.complain(
+                        key,
+                        price_field,
+                        expected="a price that some usage reaches",
+                        found=f"{before.code} before it, which takes all of {what_of(before)}",
+                    )
+                prices.append(price)
         if "prices" in values and not prices and not reader.errors:
             reader.complain(
                 values["prices"], f"{field}.prices", expected="at least one price", found="none"
             )
+        if base is not None:
+            prices += inherited_prices(prices, base)
         name = values.get("name")
         return Plan(
             code=code,
@@ -102,23 +128,23 @@ class PlanReader:
                 allowances[key.text] = allowance
         return allowances
 
-    def _read_price(
+    def _read_prices(
         self,
         reader: Reader,
-        code: str,
+        key: Scalar,
         node: Node,
         field: str,
         currency: str,
         allowances: dict[str, PlanAllowance],
-    ) -> PlanPrice | None:
-        values = reader.record(
-            node, field, required=("product",), optional=("destinations", "price", "versions")
-        )
+    ) -> list[PlanPrice]:
+        """Return the price of each product that an entry names."""
+        keys = ("product", *SEVERAL, "destinations", "when", "price", "versions")
+        values = reader.record(node, field, optional=keys)
         if values is None:
-            return None
-        product_code = reader.known(
-            values.get("product"), f"{field}.product", among=self._products, what="a product code"
-        )
+            return []
+        if not any(name in values for name in SEVERAL):
+            reader.require(node, field, values, ("product",))
+        codes = read_priced(reader, key, values, field, self._products)
         if ("price" in values) == ("versions" in values):
             reader.complain(
                 node,
@@ -126,33 +152,51 @@ class PlanReader:
                 expected="either price, or versions",
                 found="both" if "price" in values else "neither",
             )
-            return None
-        if not product_code:
-            return None
-        around = Surroundings(
-            self._products[product_code],
-            currency,
-            self._bands,
-            self._cards,
-            self._matrices,
-            allowances,
-            self._reach,
-            self._products,
-            self._exchange,
-        )
-        if "price" in values:
-            price = read_price(reader, values["price"], f"{field}.price", around)
-            versions = [] if price is None else [price]
-        else:
-            versions = _read_versions(reader, values["versions"], f"{field}.versions", around)
-        destinations = _read_destinations(
-            reader, values.get("destinations"), f"{field}.destinations"
-        )
-        if not versions:
-            return None
-        return PlanPrice(
-            code=code, product=product_code, destinations=destinations, versions=tuple(versions)
-        )
+            return []
+        prices = []
+        for code, product_code in codes.items():
+            around = Surroundings(
+                self._products[product_code],
+                currency,
+                self._bands,
+                self._cards,
+                self._matrices,
+                allowances,
+                self._reach,
+                self._products,
+                self._exchange,
+            )
+            price = _read_price(reader, code, values, field, around)
+            if price is not None:
+                prices.append(price)
+        return prices
+
+
+def _read_price(
+    reader: Reader, code: str, values: dict[str, Node], field: str, around: Surroundings
+) -> PlanPrice | None:
+    if "price" in values:
+        price = read_price(reader, values["price"], f"{field}.price", around)
+        versions = [] if price is None else [price]
+    else:
+        versions = _read_versions(reader, values["versions"], f"{field}.versions", around)
+    destinations = _read_destinations(reader, values.get("destinations"), f"{field}.destinations")
+    condition = read_condition(reader, values.get("when"), f"{field}.when")
+    if not versions:
+        return None
+    when: str | UnsetType = UNSET
+    if "when" in values:
+        # One that is refused is still a condition: the price takes not all there is.
+        when = f"({field})" if condition is None else condition.text
+    if condition is not None:
+        refuse_close_of_events(reader, values["when"], f"{field}.when", condition, versions)
+    return PlanPrice(
+        code=code,
+        product=around.product.code,
+        destinations=destinations,
+        when=when,
+        versions=tuple(versions),
+    )
 
 
 def _read_allowance(

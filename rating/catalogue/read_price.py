@@ -100,6 +100,14 @@ def read_price(
         or any(not around.allowances[code].money for code in allowances if name == "per_unit")
     )
     bounds = read_all_bounds(reader, values, field, of_month=of_month, name=name)
+    discounts = read_discounts(reader, values.get("discount"), f"{field}.discount")
+    if discounts.conditions and of_month:
+        reader.complain(
+            values["discount"],
+            f"{field}.discount",
+            expected="two prices with a condition each: usage of the month is priced as a whole",
+            found="a discount that only some of it has",
+        )
     version = PriceVersion(
         model=model,
         allowances=allowances,
@@ -120,7 +128,8 @@ def read_price(
         )
         is YesNo.YES,
         minimum_units=_units(reader, values, field, "minimum_units", unit),
-        discounts=read_discounts(reader, values.get("discount"), f"{field}.discount"),
+        discounts=discounts.percents,
+        discounts_when=discounts.conditions,
         discount_by_usage=read_usage_discount(
             reader,
             values.get("discount_by_usage"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import NamedTuple
 
+from rating.catalogue.read_condition import read_condition
 from rating.catalogue.reader import Reader, YesNo
-from rating.catalogue.yaml_tree import Node, Sequence
+from rating.catalogue.yaml_tree import Mapping, Node, Sequence
 from rating.price.units import RoundUnits, UnitRounding
 from rating.rounding import RoundingRule
 from schemas.money import MAX_DECIMAL_PLACES, RATED_DECIMAL_PLACES, Rounding
@@ -131,14 +132,26 @@ def _amounts(reader: Reader, values: dict[str, Node], field: str) -> dict[str, D
     }
 
 
-def read_discounts(reader: Reader, node: Node | None, field: str) -> tuple[Decimal, ...]:
-    """Return the percentages that are taken off, each of what the one before it left."""
+class Discounts(NamedTuple):
+    """What is taken off, in percent, each of what the one before it left."""
+
+    percents: tuple[Decimal, ...] = ()
+    conditions: tuple[str, ...] = ()  # one for each, empty: always; none where all are always given
+
+
+def read_discounts(reader: Reader, node: Node | None, field: str) -> Discounts:
+    """Return what `discount:` says: a percentage, or a list of them, some with a condition."""
     if node is None:
-        return ()
+        return Discounts()
     items = reader.items(node, field) if isinstance(node, Sequence) else (node,)
     found: list[Decimal] = []
+    conditions: list[str] = []
     for item in items:
-        percent = reader.percent(item, field)
+        values: dict[str, Node] = {"percent": item}
+        if isinstance(item, Mapping):
+            values = reader.record(item, field, required=("percent", "when")) or {}
+        percent = reader.percent(values.get("percent"), field)
+        condition = read_condition(reader, values.get("when"), f"{field}.when")
         if percent > _HUNDRED:
             reader.complain(item, field, expected="a percentage of at most 100", found=str(percent))
         elif len(found) >= _MOST_DISCOUNTS:
@@ -147,4 +160,5 @@ def read_discounts(reader: Reader, node: Node | None, field: str) -> tuple[Decim
             )
         else:
             found.append(percent)
-    return tuple(found)
+            conditions.append("" if condition is None else condition.text)
+    return Discounts(tuple(found), tuple(conditions) if any(conditions) else ())

@@ -106,6 +106,13 @@ class Reader:
                     expected=f"one of the keys {_listed(known)}",
                     found=f"the unknown key {quoted(key.text)}{suggestion(key.text, known)}",
                 )
+        self.require(node, field, values, required)
+        return values
+
+    def require(
+        self, node: Node, field: str, values: Collection[str], required: Collection[str]
+    ) -> None:
+        """Note each key that is needed and is not among those of a mapping."""
         for key_name in required:
             if key_name not in values:
                 self.complain(
@@ -114,7 +121,6 @@ class Reader:
                     expected=f"the key {key_name}",
                     found="no such key",
                 )
-        return values
 
     def _complain_twice(self, key: Scalar, field: str, first_line: int) -> None:
         self.complain(

@@ -4,8 +4,8 @@ Prose up to the first heading; then, each with its lines indented below it:
 
     Catalogue                     the YAML of the catalogue, where the text brings its own
     Card <name>, Matrix <name>    the CSV of a rate card or a matrix of it
-    Account on plan <plan> in <currency>, zone <zone>
-    Subscription <name> [on plan <plan>] [from <date>] [to <date>]
+    Account on plan <plan> in <currency>, zone <zone>[, with <attribute>=<value> and ...]
+    Subscription <name> [on plan <plan>] [from <date>] [to <date>] [with ...]
     Scenario: <title>             usage lines, closes of months, a total
 
 A line that cannot be read is an error, so that nothing is ever passed over; docs/catalogue.md has
@@ -21,7 +21,7 @@ from typing import NamedTuple
 from rating.catalogue.currencies import CURRENCIES
 from rating.catalogue.errors import CatalogueError, quoted
 from rating.scenario import sections as headings
-from rating.scenario.read_line import read_line
+from rating.scenario.read_line import attributes_of, read_line
 from rating.scenario.read_values import Unread, date_of, day_start
 from rating.scenario.sections import Line, Section, sections_of
 from rating.scenario.statements import Scenario, ScenarioAccount, TotalLine
@@ -30,10 +30,10 @@ from schemas.period import zone_info
 
 CATALOGUE_FILE = "plans.yaml"
 
-_ACCOUNT = re.compile(r"Account on plan (\S+) in ([A-Z]{3}), zone (\S+)")
+_ACCOUNT = re.compile(r"Account on plan (\S+) in ([A-Z]{3}), zone ([^\s,]+)(?:, with (.+))?")
 _SUBSCRIPTION = re.compile(
     r"Subscription (?P<name>\S+)(?: on plan (?P<plan>\S+))?(?: from (?P<since>\S+))?"
-    r"(?: to (?P<to>\S+))?"
+    r"(?: to (?P<to>\S+))?(?: with (?P<attributes>.+))?"
 )
 _ONLY_SUBSCRIPTION = "s-1"
 
@@ -119,7 +119,7 @@ class _Reading:
             expected = "'Account on plan <plan> in <currency>, zone <zone>'"
             self._complain(heading.number, "Account", expected, heading.text)
             return
-        plan, currency, zone = match.groups()
+        plan, currency, zone, stated = match.groups()
         if currency not in CURRENCIES:
             expected = "a currency of ISO 4217, such as EUR"
             self._complain(heading.number, "Account", expected, currency)
@@ -129,8 +129,15 @@ class _Reading:
             expected = "a zone such as Europe/Berlin"
             self._complain(heading.number, "Account", expected, zone)
             return
+        try:
+            attributes = {} if stated is None else attributes_of(stated)
+        except Unread as error:
+            self._complain_unread(heading, error)
+            return
         members = (Member(_ONLY_SUBSCRIPTION, plan),)
-        self._account = ScenarioAccount(plan=plan, currency=currency, zone=zone, members=members)
+        self._account = ScenarioAccount(
+            plan=plan, currency=currency, zone=zone, members=members, attributes=attributes
+        )
 
     def _read_subscription(self, section: Section) -> None:
         heading, account = section.heading, self._account
@@ -148,14 +155,14 @@ class _Reading:
             return
         before = account.members if self._declared else ()
         try:
-            member = Member(
-                match["name"],
-                match["plan"] or account.plan,
-                *(
-                    None if day is None else day_start(date_of(day), zone=account.zone)
-                    for day in (match["since"], match["to"])
-                ),
+            since, until = (
+                None if day is None else day_start(date_of(day), zone=account.zone)
+                for day in (match["since"], match["to"])
             )
+            stated = match["attributes"]
+            attributes = None if stated is None else attributes_of(stated)
+            plan = match["plan"] or account.plan
+            member = Member(match["name"], plan, since, until, attributes)
         except Unread as error:
             self._complain_unread(heading, error)
             return
@@ -168,6 +175,7 @@ class _Reading:
             currency=account.currency,
             zone=account.zone,
             members=(*before, member),
+            attributes=account.attributes,
         )
 
     def _no_lines(self, section: Section) -> None:

@@ -45,6 +45,7 @@ _ABOUT = re.compile(
     r'(?P<value>[^\s="]+(?:=(?:"[^"]*"|[^\s"]+)(?: and [^\s="]+=(?:"[^"]*"|[^\s"]+))*)?)'
 )
 _ATTRIBUTE = re.compile(r'([^\s="]+)=(?:"([^"]*)"|([^\s"]+))')
+_ATTRIBUTES = re.compile(rf"{_ATTRIBUTE.pattern}(?: and {_ATTRIBUTE.pattern})*")
 _DIGITS = re.compile(r"[0-9]+")
 _TOTAL = re.compile(r"total(?: by (\S+))? (.+)")
 _CLOSE = re.compile(r"close of (\S+), charge (.+)")
@@ -171,8 +172,13 @@ def _word(text: str, _account: ScenarioAccount) -> str:
 
 
 def _attributes(text: str, _account: ScenarioAccount) -> dict[str, str]:
+    return attributes_of(text)
+
+
+def attributes_of(text: str) -> dict[str, str]:
+    """Return attributes by name: those of usage, of an account or of a subscription."""
     pairs = _ATTRIBUTE.findall(text)
-    if not pairs:
+    if not _ATTRIBUTES.fullmatch(text):
         raise Unread("attributes such as 'colour=red and name=\"a b\"'", text)
     if len({name for name, *_ in pairs}) < len(pairs):
         raise Unread("each attribute once", text)

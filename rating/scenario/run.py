@@ -28,7 +28,6 @@ from schemas.money import round_amount
 from schemas.refusal import Refused
 from schemas.usage import UsageEvent
 
-_ACCOUNT_ID = "account"
 _ONE = Decimal(1)
 
 
@@ -120,11 +119,12 @@ class _Running:
     def _close(self, stated: CloseLine) -> Failure | None:
         account = self._account
         charges = self._trial.close(
-            _ACCOUNT_ID,
+            account.account_id,
             stated.at_ms,
             members=account.members,
             currency=account.currency,
             zone=account.zone,
+            attributes=account.attributes,
         )
         self._charges += [(stated.line, charge) for charge in charges]
         wrong = _amounts("charge", stated.charge, _sum(charges), account.currency)
@@ -141,10 +141,12 @@ class _Running:
             expected = f"one quantity that {unit} measures"
             return self._failure(stated, [Mismatch(expected, _as_written(usage.used))], ())
         plan = self._account.plan_of(usage.subscription_id)
+        holder = self._account.holder_of(usage.subscription_id)
         came: list[_Came] = []
         for _ in range(usage.times):
             event = self._event(stated, quantities)
-            came.append(self._trial.rate(event, plan=plan, currency=self._account.currency))
+            currency = self._account.currency
+            came.append(self._trial.rate(event, plan=plan, currency=currency, holder=holder))
         charges = [charge for one in came if isinstance(one, tuple) for charge in one]
         self._charges += [(stated.line, charge) for charge in charges]
         wrong = _mismatches(stated.expected, came, charges)
@@ -160,7 +162,7 @@ class _Running:
             ended_at_ms=stated.ended_at_ms,
             zone=self._account.zone,
             quantities=quantities,
-            account_id=_ACCOUNT_ID,
+            account_id=self._account.account_id,
             subscription_id=usage.subscription_id,
             source="scenario",
             record_id=str(self._events),

@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from rating.conditions.names import ID, Holder
 from rating.trial import Member
+
+_ACCOUNT_ID = "account"
 
 
 class StatedAmount(NamedTuple):
@@ -89,6 +92,17 @@ class ScenarioAccount(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     zone: str
     members: tuple[Member, ...]
+    attributes: dict[str, str] = {}  # that conditions ask for; `id` is the account's
+
+    def holder_of(self, subscription_id: str) -> Holder:
+        """Return whose usage it is, as conditions ask."""
+        member = next(m for m in self.members if m.subscription_id == subscription_id)
+        return Holder(self.account_id, subscription_id, self.attributes, member.attributes or {})
+
+    @property
+    def account_id(self) -> str:
+        """Return the id, where the text states one."""
+        return self.attributes.get(ID, _ACCOUNT_ID)
 
     def plan_of(self, subscription_id: str) -> str:
         """Return the plan of a subscription that the account has."""

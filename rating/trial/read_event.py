@@ -12,6 +12,7 @@ from rating.catalogue.compiled import Catalogue
 from rating.catalogue.currencies import CURRENCIES
 from rating.catalogue.document import Product
 from rating.catalogue.errors import CatalogueError, quoted
+from rating.conditions.names import Holder
 from rating.trial.usage import YEARS, local_instant_ms, measured, usage_event
 from rating.units import RECORD
 from schemas.decimals import parse_decimal
@@ -21,7 +22,7 @@ from schemas.usage import UsageEvent
 FIELDS = (
     *("product", "started_at", "quantities", "ended_at", "plan", "currency", "zone", "account"),
     *("subscription", "origin", "destination", "service_class", "attributes", "usage_kind"),
-    *("source", "record_id"),
+    *("source", "record_id", "account_attributes", "subscription_attributes"),
 )
 """All that an event may say; the first two it must."""
 
@@ -53,6 +54,7 @@ class TrialEvent(NamedTuple):
     event: UsageEvent
     plan: str
     currency: str
+    holder: Holder
 
 
 class EventReader:
@@ -104,9 +106,15 @@ class EventReader:
             origin=reading.digits("origin"),
             destination=reading.digits("destination"),
             service_class=reading.text("service_class") or None,
-            attributes=reading.attributes(),
+            attributes=reading.attributes("attributes"),
         )
-        return TrialEvent(event, plan, currency)
+        holder = Holder(
+            event.account_id,
+            event.subscription_id,
+            reading.attributes("account_attributes"),
+            reading.attributes("subscription_attributes"),
+        )
+        return TrialEvent(event, plan, currency, holder)
 
     def _plan(self, reading: _Reading) -> str:
         plans = sorted(self._catalogue.plans)
@@ -230,17 +238,17 @@ class _Reading:
             self.complain("quantities.record", expected, str(found[RECORD]))
         return found or {}
 
-    def attributes(self) -> dict[str, str]:
-        """Return the attributes; a number is its digits."""
-        value = self._fields.get("attributes")
+    def attributes(self, field: str) -> dict[str, str]:
+        """Return attributes by name; a number is its digits."""
+        value = self._fields.get(field)
         if value is None:
             return {}
         if not isinstance(value, dict):
-            self.complain("attributes", 'texts by name, such as {"colour": "red"}', _shown(value))
+            self.complain(field, 'texts by name, such as {"colour": "red"}', _shown(value))
             return {}
         for name, text in value.items():
             if not isinstance(text, str):
-                self.complain(f"attributes.{name}", "a text in quotation marks", _shown(text))
+                self.complain(f"{field}.{name}", "a text in quotation marks", _shown(text))
         return {name: str(text) for name, text in value.items()}
 
 

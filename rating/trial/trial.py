@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rating.catalogue.compiled import Catalogue, Offer, Rule
 from rating.charging import charge_after
-from rating.closing import close_month, looked_at
+from rating.closing import asked_of_holder, close_month, looked_at, rules_at_close
+from rating.conditions.names import Holder
 from rating.local_time import local_time
 from rating.selection import Filtered, Selected, select
 from rating.trial.records import adjustment_charge, closing_charge, usage_charge
@@ -29,6 +30,7 @@ class Member(NamedTuple):
     plan: str
     from_ms: int | None = None
     to_ms: int | None = None
+    attributes: Mapping[str, str] | None = None  # that conditions ask for
 
 
 class Trial:
@@ -45,11 +47,11 @@ class Trial:
         self._first_open_ms: dict[str, int] = {}
 
     def rate(
-        self, event: UsageEvent, *, plan: str, currency: str
+        self, event: UsageEvent, *, plan: str, currency: str, holder: Holder | None = None
     ) -> tuple[Charge, ...] | Filtered | Refused:
         """Return the charge for an event, and before it what the event changes of earlier charges;
-        or why there is none. ``currency``: that of the account."""
-        selected = select(self._catalogue, event, plan, currency)
+        or why there is none. ``currency``: that of the account; ``holder``: as for `select`."""
+        selected = select(self._catalogue, event, plan, currency, holder)
         if not isinstance(selected, Selected):
             return selected
         tallies = self._tallies[event.rating_key]
@@ -89,32 +91,38 @@ class Trial:
         members: Sequence[Member],
         currency: str,
         zone: str,
+        attributes: Mapping[str, str] | None = None,
     ) -> tuple[Charge, ...]:
         """Return what prices still ask for at the close of the account's month that ``at_ms`` lies
-        in, and of the months since the one that was closed last. A closed month asks for no more."""
+        in, and of the months since the one that was closed last. A closed month asks for no more.
+        ``attributes``: those of the account; here they do not change within a month."""
         start_ms, end_ms = month_of(at_ms, zone=zone)
         start_ms = self._first_open_ms.get(account_id, start_ms)
         made: list[Charge] = []
         while start_ms < end_ms:
             month_end_ms = month_of(start_ms, zone=zone)[1]
             for member in members:
-                made += self._closed(account_id, member, start_ms, month_end_ms, currency, zone)
+                holder = Holder(
+                    account_id, member.subscription_id, attributes or {}, member.attributes or {}
+                )
+                made += self._closed(holder, member, start_ms, month_end_ms, currency, zone)
             start_ms = month_end_ms
         self._first_open_ms[account_id] = start_ms
         return tuple(made)
 
     def _closed(
         self,
-        account_id: str,
+        holder: Holder,
         member: Member,
         start_ms: int,
         end_ms: int,
         currency: str,
         zone: str,
     ) -> Iterator[Charge]:
+        account_id = holder.account_id
         tallies = self._tallies[account_id]
         days, of_month, last_day = _days(member, start_ms, end_ms, zone)
-        for offer, rule in self._closing_rules(member.plan, currency):
+        for offer, rule in self._closing_rules(member.plan, currency, holder):
             if not rule.from_day <= last_day < rule.to_day:
                 continue
             keys = {
@@ -140,15 +148,18 @@ class Trial:
                 sequence=self._next(account_id),
             )
 
-    def _closing_rules(self, plan_code: str, currency: str) -> Iterator[tuple[Offer, Rule]]:
+    def _closing_rules(
+        self, plan_code: str, currency: str, holder: Holder
+    ) -> Iterator[tuple[Offer, Rule]]:
         plan = self._catalogue.plans.get(plan_code)
         if plan is None or plan.currency != currency:
             return
         for offer in plan.offers.values():
             for entry in offer.entries:
-                for rule in entry.rules:
-                    if rule.asks_at_close:
-                        yield offer, rule
+                condition = asked_of_holder(entry)
+                held = condition is None or condition.holds_of(holder)
+                for rule in rules_at_close(entry, held=held):
+                    yield offer, rule
 
     def _next(self, rating_key: str) -> int:
         self._sequences[rating_key] = self._sequences.get(rating_key, 0) + 1

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from schemas.reference import Account
+from sources.reference.attributes import read_account_attributes
 from sources.reference.fields import currency_of, name_of, zone_of
 from sources.reference.limits import read_limits
 from sources.reference.parse import parse
@@ -60,7 +61,7 @@ class _Reading:
             value,
             "account",
             required=("id", "zone", "currency"),
-            optional=("name", "tenant", "subscriptions", "limits"),
+            optional=("name", "tenant", "subscriptions", "limits", "attributes"),
         )
         if fields is None:
             return
@@ -86,6 +87,9 @@ class _Reading:
                 currency=currency,
                 subscriptions=tuple(entries),
                 limits=read_limits(reader, fields.get("limits"), f"{at}.limits", currency=currency),
+                attributes=read_account_attributes(
+                    reader, fields.get("attributes"), f"{at}.attributes", zone=zone
+                ),
             )
         )
 

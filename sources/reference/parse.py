@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from sources.reference.attributes import is_attribute
 from sources.reference.problem import quoted
 from sources.reference.tree import Reader, Value
 
@@ -26,6 +27,8 @@ ENTRY_COLUMNS = {
 }
 OPTIONAL_COLUMNS = ("name", "valid_to", "tenant")
 COLUMNS = (*ACCOUNT_COLUMNS, *ENTRY_COLUMNS, "tenant")
+ACCOUNT_ATTRIBUTE, ENTRY_ATTRIBUTE = "account.", "subscription."
+"""What the columns of attributes begin with; the rest is the attribute's name."""
 
 _NULL_TAG = "tag:yaml.org,2002:null"
 
@@ -148,12 +151,24 @@ def _of_csv(reader: Reader, text: str) -> list[Value]:
 def _columns(reader: Reader, cells: list[str]) -> list[str] | None:
     names = [cell.strip() for cell in cells]
     missing = [name for name in COLUMNS if name not in names and name not in OPTIONAL_COLUMNS]
-    wrong = [name for name in names if name not in COLUMNS or names.count(name) > 1]
+    wrong = [
+        name for name in names if not (name in COLUMNS or _attribute(name)) or names.count(name) > 1
+    ]
     if missing:
         reader.complain(1, "(header)", f"the columns {','.join(COLUMNS)}", f"no {missing[0]}")
     if wrong:
-        reader.complain(1, "(header)", f"the columns {','.join(COLUMNS)}", quoted(wrong[0]))
+        expected = f"the columns {','.join(COLUMNS)}, account.<attribute>, subscription.<attribute>"
+        reader.complain(1, "(header)", expected, quoted(wrong[0]))
     return None if missing or wrong else names
+
+
+def _attribute(column: str) -> str:
+    """Return the attribute that a column states, or an empty text."""
+    for beginning in (ACCOUNT_ATTRIBUTE, ENTRY_ATTRIBUTE):
+        name = column.removeprefix(beginning)
+        if name != column and is_attribute(name):
+            return name
+    return ""
 
 
 def _take_row(
@@ -173,14 +188,34 @@ def _take_row(
         {"id": Value(row["account_id"], line), "subscriptions": Value(entries, line)},
     )
     for column, name in {**ACCOUNT_COLUMNS, "tenant": "tenant"}.items():
-        text = row.get(column, "")
-        if not text:
-            continue
-        stated = account.setdefault(name, Value(text, line))
-        if stated.data != text:
-            expected = f"{stated.shown()}, as on line {stated.line}, or nothing"
-            reader.complain(line, column, expected, quoted(text))
+        _state(reader, account, column, name, row.get(column, ""), line)
     entry = {
         name: Value(row[column], line) for column, name in ENTRY_COLUMNS.items() if row.get(column)
     }
+    of_account, of_entry = _attributes_of(account, line), dict[str, Value]()
+    for column, text in row.items():
+        if column.startswith(ACCOUNT_ATTRIBUTE):
+            _state(reader, of_account, column, _attribute(column), text, line)
+        elif column.startswith(ENTRY_ATTRIBUTE) and text:
+            of_entry[_attribute(column)] = Value(text, line)
+    if of_entry:
+        entry["attributes"] = Value(of_entry, line)
     cast("list[Value]", account["subscriptions"].data).append(Value(entry, line))
+
+
+def _attributes_of(account: dict[str, Value], line: int) -> dict[str, Value]:
+    """Return the table of the account's attributes, to be filled."""
+    value = account.setdefault("attributes", Value({}, line))
+    return cast("dict[str, Value]", value.data)
+
+
+def _state(
+    reader: Reader, account: dict[str, Value], column: str, name: str, text: str, line: int
+) -> None:
+    """Note what a row says of its account; rows after the first one may not say otherwise."""
+    if not text:
+        return
+    stated = account.setdefault(name, Value(text, line))
+    if stated.data != text:
+        expected = f"{stated.shown()}, as on line {stated.line}, or nothing"
+        reader.complain(line, column, expected, quoted(text))

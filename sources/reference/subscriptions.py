@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from schemas.period import from_ms
 from schemas.reference import Subscription
+from sources.reference.attributes import read_attributes
 from sources.reference.fields import instant_of, name_of
 from sources.reference.problem import Problem, quoted
 from sources.reference.tree import Reader, Value
@@ -20,13 +21,14 @@ def read_subscription(
         value,
         field,
         required=("id", "identifier", "plan", "valid_from"),
-        optional=("valid_to",),
+        optional=("valid_to", "attributes"),
     )
     if fields is None:
         return None
     subscription_id = name_of(reader, fields.get("id"), f"{field}.id")
     identifier = name_of(reader, fields.get("identifier"), f"{field}.identifier")
     plan = name_of(reader, fields.get("plan"), f"{field}.plan")
+    attributes = read_attributes(reader, fields.get("attributes"), f"{field}.attributes")
     valid_from_ms = instant_of(reader, fields.get("valid_from"), f"{field}.valid_from", zone=zone)
     end = fields.get("valid_to")
     is_open = end is None or end.data == ""
@@ -44,6 +46,7 @@ def read_subscription(
         plan=plan,
         valid_from_ms=valid_from_ms,
         valid_to_ms=valid_to_ms,
+        attributes=attributes,
     )
 
 
@@ -72,7 +75,8 @@ class Holdings:
         self._by_subscription.setdefault((held.account_id, subscription_id), []).append(held)
 
     def problems(self) -> Iterator[Problem]:
-        """Yield identifiers that two entries hold at once, and subscriptions on two plans."""
+        """Yield identifiers that two entries hold at once, and subscriptions on two plans or with two
+        sets of attributes."""
         for (_, identifier), entries in self._by_identifier.items():
             for first, second in _overlaps(entries):
                 found = f"{quoted(identifier)}, which account {first.account_id} has"
@@ -82,6 +86,9 @@ class Holdings:
                 if first.entry.plan != second.entry.plan:
                     found = f"{quoted(subscription_id)} on {quoted(first.entry.plan)}"
                     yield _problem(second, "plan", "one plan at a time", f"{found} {_until(first)}")
+                elif first.entry.attributes != second.entry.attributes:
+                    found = f"others of {quoted(subscription_id)} {_until(first)}"
+                    yield _problem(second, "attributes", "the same at one time", found)
 
 
 def _overlaps(entries: list[Held]) -> Iterator[tuple[Held, Held]]:

@@ -116,6 +116,8 @@ def is_sayable(thing):
     match thing:
         case Special():
             return (thing.season is None) != (thing.calendar is None)
+        case PriceVersion() if thing.discounts_when:
+            return len(thing.discounts_when) == len(thing.discounts)
         case Committed():
             return (thing.amount is None) != (thing.units is None)
         case PerUnit():

@@ -248,6 +248,7 @@ MAPPINGS = {
     rf"{PRICE}\.tiers\[\d\]": "tier",
     rf"{PRICE}\.rates(\.[\w-]+)?\[\d\]": "rate",
     rf"{PRICE}\.round_units": "round_units",
+    rf"{PRICE}\.discount": "discount_when",
     rf"{PRICE}\.discount_by_usage": "discount_by_usage",
     rf"{PRICE}\.discount_by_usage\.reached\[\d\]": "usage_reached",
     rf"{PRICE}\.commitment": "commitment",
@@ -260,6 +261,8 @@ OTHERS = rf"{PRICE}(\.(amounts|rates|connect_fee))?"  # by model, which is above
 
 def test_every_mapping_has_the_keys_that_the_reader_takes_of_it():
     texts = [price_text(with_key(model, key)) for model in MODELS for key in VALUES]
+    given = {"percent": 5, "when": "account.a == 'b'"}
+    texts.append(price_text({**with_key("flat", "discount"), "discount": [given]}))
     sections = json.loads(texts[0])
     sections["limits"] = {"l": {"scope": "account", "records": 1}}
     (price,) = sections["plans"]["p"]["prices"].values()

@@ -374,3 +374,25 @@ def test_the_call_of_the_sample_costs_what_the_readme_says(monkeypatch, capsys):
     expected = [line.partition(". ")[2] for line in readme.split("```")[1].splitlines()[1:]]
     version = "of catalogue version 2"
     assert [line.replace("of the catalogue at hand", version) for line in said if line] == expected
+
+
+def test_an_event_says_which_attributes_its_account_and_subscription_have(rated):
+    plan = PLAN + (
+        "  own:\n    currency: EUR\n    prices:\n"
+        "      gold: {product: message, when: account.vip == 'gold' and subscription.zone == 'B', "
+        "price: {model: flat, amount: 1, least: {month: 5}}}\n"
+        "      other: {product: message, price: {model: flat, amount: 2}}\n"
+    )
+    event = {"product": "message", "started_at": AT, "quantities": {"record": 1}, "plan": "own"}
+    gold = {"account_attributes": {"vip": "gold"}, "subscription_attributes": {"zone": "B"}}
+    code, out, _ = rated([event], "--json", "--close", "2026-10", plan=plan)
+    plain = json.loads(out)
+    assert (code, [one["charge"]["amount"] for one in plain["closings"]]) == (0, [])
+    assert plain["events"][0]["charges"][0]["price"] == "own/other"
+    code, out, _ = rated([{**event, **gold}], "--json", "--close", "2026-10", plan=plan)
+    held = json.loads(out)
+    assert held["events"][0]["charges"][0]["price"] == "own/gold"
+    assert [one["charge"]["amount"] for one in held["closings"]] == ["4.0000000000"]
+    code, out, _ = rated([{**event, "account_attributes": "gold"}], plan=plan)
+    assert code == Exit.FAILED
+    assert "account_attributes: expected texts by name" in out

@@ -32,13 +32,23 @@ def test_the_three_examples_say_the_same() -> None:
 
 
 def test_the_limits_of_the_example_are_read() -> None:
-    account, limits = shown("yaml")
+    account, _, limits = shown("yaml")
     found = read_accounts({"a.yaml": (account + limits).encode()}, tenant="main")
     assert found.problems == ()
     assert [limit.limit_id for limit in found.accounts[0].limits] == [
         "unbilled-eur",
         "three-videos",
     ]
+
+
+def test_the_attributes_of_the_example_are_read() -> None:
+    account, attributes, _ = shown("yaml")
+    found = read_accounts({"a.yaml": (account + attributes).encode()}, tenant="main")
+    assert found.problems == ()
+    _, zeta = found.accounts
+    assert [entry.values.get("vip") for entry in zeta.attributes] == ["silver", "gold"]
+    zones = [entry.attributes for entry in zeta.subscriptions]
+    assert zones == [{"tariff_zone": "A"}, {"tariff_zone": "B"}]
 
 
 def test_the_problems_are_told_in_the_words_that_are_shown() -> None:

@@ -171,7 +171,7 @@ def test_a_number_may_move_between_accounts_of_two_files() -> None:
             "    name: Acme GmbH",
             "    colour: red",
             "a.yaml:3: account.colour: expected one of id, zone, currency, name, tenant, "
-            "subscriptions, limits, found 'colour'",
+            "subscriptions, limits, attributes, found 'colour'",
         ),
         (
             "    name: Acme GmbH",

@@ -128,7 +128,8 @@ class _Prices:
     ) -> Iterator[Difference]:
         """Yield a price that is new or gone: a difference for each of its versions."""
         where = f" to {', '.join(price.destinations)}" if price.destinations else ""
-        of = f"of {self._products.get(price.product, price.product)}{where}"
+        when = f" when {price.when}" if price.when else ""
+        of = f"of {self._products.get(price.product, price.product)}{where}{when}"
         before_it = _next_of_product(plan, price)
         if kind is Kind.ADDED and before_it:
             of += f", tried before {before_it}"
@@ -153,6 +154,11 @@ class _Prices:
             was, is_now = (self._products.get(each.product, each.product) for each in (old, new))
             yield Difference(
                 kind=Kind.CHANGED, at=at, thing=thing, what="product", before=was, after=is_now
+            )
+        if old.when != new.when:
+            was, is_now = (each.when or "always" for each in (old, new))
+            yield Difference(
+                kind=Kind.CHANGED, at=at, thing=thing, what="condition", before=was, after=is_now
             )
         if old.destinations == new.destinations:
             return

@@ -81,7 +81,7 @@ def _steps(version: PriceVersion, currency: str, unit: str) -> list[Part]:
         _yes_or_no("connect fee also where all is free", version.fee_when_free),
         words("billed as at least", readable(least, unit) if least else ""),
         words("priced of the month's records", _aggregate(version), default="the sum"),
-        words("discount", ", then ".join(f"{to_text(each)} %" for each in version.discounts)),
+        words("discount", ", then ".join(_discounts(version))),
         words("discount by usage", _by_usage(version.discount_by_usage)),
         *_commitment(version.commitment, currency, unit),
         _yes_or_no("first fee also without usage", version.first_fee_without_usage),
@@ -94,6 +94,12 @@ def _steps(version: PriceVersion, currency: str, unit: str) -> list[Part]:
         words("exchanged by", version.exchange or ""),
         words("rounding", rounding_said(version.rounding), default=rounding_said(RoundingRule())),
     ]
+
+
+def _discounts(version: PriceVersion) -> Iterator[str]:
+    conditions = version.discounts_when or ("",) * len(version.discounts)
+    for percent, condition in zip(version.discounts, conditions, strict=True):
+        yield f"{to_text(percent)} %" + (f" when {condition}" if condition else "")
 
 
 def _yes_or_no(key: str, value: bool) -> Part:

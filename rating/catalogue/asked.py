@@ -1,0 +1,30 @@
+"""Which attributes the conditions of a catalogue ask for: no check knows whether anything has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rating.catalogue.document import CatalogueDocument
+from rating.conditions.names import ID, NameOf
+from rating.conditions.words import words_of
+
+
+def asked_attributes(document: CatalogueDocument) -> tuple[str, ...]:
+    """Return the attributes of events, accounts and subscriptions as conditions name them, sorted;
+    not the ids, which all have."""
+    found = {
+        word.name.written
+        for text in set(_conditions(document))
+        for word in words_of(text)
+        if word.name is not None and word.name.of is not NameOf.USAGE and word.name.name != ID
+    }
+    return tuple(sorted(found))
+
+
+def _conditions(document: CatalogueDocument) -> Iterator[str]:
+    for plan in document.plans:
+        for price in plan.prices:
+            if price.when:
+                yield price.when
+            for version in price.versions:
+                yield from (text for text in version.discounts_when if text)
