@@ -67,7 +67,7 @@ def correct(
         return _invalid("a figure is none")
     if not correction.charges:
         return _invalid("it has no charges")
-    if [_same(state.bucket(key)) for key in asked.keys] != expected:
+    if [_figures_of(state.bucket(key)) for key in asked.keys] != expected:
         return _CHANGED
     places = {each.counter: place for place, each in enumerate(correction.counters)}
     after: dict[int, RunningBucket] = {}
@@ -88,7 +88,7 @@ def correct(
     others: list[CounterAfter] = []
     for place, (counter, figures_after) in enumerate(zip(correction.counters, found, strict=True)):
         if counter.counter.startswith(_PRODUCT):
-            if _same(after.get(place) or state.bucket(asked.keys[place])) != figures_after:
+            if _figures_of(after.get(place) or state.bucket(asked.keys[place])) != figures_after:
                 return _invalid(f"its charges do not come to what it says of {counter.counter}")
         else:
             records, quantity, amount = figures_after
@@ -198,7 +198,7 @@ def _charge(
 _Figures = tuple[int, Decimal, Decimal]  # records, quantity, amount
 
 
-def _same(bucket: RunningBucket) -> _Figures:
+def _figures_of(bucket: RunningBucket) -> _Figures:
     return bucket.records, bucket.quantity, bucket.amount
 
 
