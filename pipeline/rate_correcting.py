@@ -3,6 +3,7 @@ those that it was worked out from."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
@@ -21,7 +22,9 @@ from schemas.ledger import CORRECTION, REVERSAL, Charge, CounterAfter, records_o
 from schemas.refusal import RefusalReason, Refused
 from schemas.usage import MonthCorrection
 
-_KINDS = (CORRECTION, REVERSAL)
+_CHARGE_ID = re.compile(r"[0-9a-f]{32}")
+_KINDS = ((CORRECTION, False, True), (REVERSAL, True, False))  # does it name a charge, or none?
+_NEVER_MS = 1 << 53
 _PRODUCT = "product:"
 _MOST_DIGITS = 80  # of what is added up; twenty less than sums are exact to
 
@@ -39,8 +42,18 @@ class Correctable(NamedTuple):
     keys: tuple[bytes, ...]
 
 
-def correctable(command: MonthCorrection) -> Correctable:
-    """Return the correction with what the state must be asked for."""
+def correctable(command: MonthCorrection) -> Correctable | Refused:
+    """Return the correction with what the state must be asked for; refused where it cannot be one of
+    ours."""
+    correction = command.correction
+    instants = [each.period_start_ms for each in correction.counters]
+    instants += [correction.usage_period_ms, *(each.started_at_ms for each in correction.charges)]
+    if not all(0 <= at_ms < _NEVER_MS for at_ms in instants):
+        return _invalid("an instant is none")
+    for charge in correction.charges:
+        is_id = charge.corrects is not None and _CHARGE_ID.fullmatch(charge.corrects) is not None
+        if (charge.kind, is_id, charge.corrects is None) not in _KINDS:
+            return _invalid("a charge neither takes another one back nor corrects a price")
     return Correctable(
         command,
         tuple(
@@ -75,7 +88,7 @@ def correct(
     for charge, (used, amount) in zip(correction.charges, figures, strict=True):
         name = product_counter(charge.product, unit=charge.unit, currency=charge.currency)
         place = places.get(name)
-        if place is None or not any(expected[place]) or charge.kind not in _KINDS:
+        if place is None or not any(expected[place]):
             return _invalid(f"a charge for {charge.product}, which the month was not charged for")
         counted = _counted(head, charge, amount, correction.usage_period_ms)
         if isinstance(counted, Refused):
@@ -144,7 +157,7 @@ def _charge(
     record: SourceRecord,
 ) -> Charge:
     job_id = command.correction.job_id
-    if charge.kind == REVERSAL and charge.corrects:
+    if charge.corrects is not None:
         identifier = reversal_id(corrects=charge.corrects, job_id=job_id)
     else:
         identifier = correction_id(

@@ -119,7 +119,8 @@ def _item(
         read.add_record(event)
         keys[head_key(event.rating_key)] = None
         asked = correctable(event)
-        keys.update(dict.fromkeys(asked.keys))
+        if isinstance(asked, Correctable):
+            keys.update(dict.fromkeys(asked.keys))
         return Item(record, event, asked)
     terms = in_force.of(event)
     if isinstance(terms, Refused):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _CHARGE_ID = re.compile(r"[0-9a-f]{32}")
 _MOST_REASON = 200
+_TOLD_EVERY = 50  # accounts
 
 Reason = Annotated[
     str, typer.Option(help="Why, for the explanation of the charges: a few words.", metavar="TEXT")
@@ -161,7 +162,10 @@ async def _rerate(
         if unknown:
             raise _refused(f"Account {unknown[0]} has no charges in {month}; nothing was changed.")
         corrections, unchanged = [], []
-        for account_id in wanted or sorted(charged):
+        names = wanted or sorted(charged)
+        for number, account_id in enumerate(names):
+            if number and number % _TOLD_EVERY == 0:
+                tell(f"{number:,} of {len(names):,} accounts are worked out")
             worked_out = await jobs.rerating(account_id, charged[account_id], reason)
             if worked_out is None:
                 unchanged.append(account_id)
