@@ -68,6 +68,13 @@ def convertible(name: str, *, to: str) -> bool:
     return ours.kind == theirs.kind and ours.size % theirs.size == 0
 
 
+def names_into(unit: str | None) -> tuple[str, ...]:
+    """Return the names of units that can be written in ``unit``, itself first; None: all names."""
+    if unit is None:
+        return tuple(_UNITS)
+    return (unit, *(name for name in _UNITS if name != unit and convertible(name, to=unit)))
+
+
 def convert(quantity: Decimal, unit: str, *, to: str) -> Decimal:
     """Return ``quantity`` in the smaller unit ``to``; exact."""
     assert convertible(unit, to=to)

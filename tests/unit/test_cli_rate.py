@@ -352,6 +352,50 @@ def test_a_field_that_cannot_be_read_is_an_error_and_the_next_event_is_rated(rat
     assert event["errors"][0].keys() == {"file", "line", "field", "expected", "found"}
 
 
+@pytest.mark.parametrize(
+    ("event", "meant"),
+    [
+        (call(product="voise"), "Did you mean voice?"),
+        (call(plan="basik"), "Did you mean basic?"),
+        ({**data(1), "quantities": {"gb": 1}}, "Did you mean GB?"),
+        ({**call(), "quantities": {"secs": 1}}, None),
+        (call(plan="premium"), None),
+        (message(product="fax", quantities={"s": 1}), None),
+        ({**message(product="data", plan="other", quantities={"B": 1})}, None),
+    ],
+    ids=["product", "plan", "unit", "another unit", "another plan", "another product", "not of it"],
+)
+def test_a_refusal_says_which_name_was_meant_where_one_is_near(rated, event, meant):
+    code, out, _ = rated([event], "--plan", "basic", "--json", plan=PLAN + OTHER)
+    assert code == Exit.FAILED
+    (shown,) = json.loads(out)["events"]
+    assert shown["outcome"] == "refused"
+    if meant:
+        assert shown["detail"].endswith(f"stays in suspense. {meant}")
+    else:
+        assert "Did you mean" not in shown["detail"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({"destinaton": "49"}, "found 'destinaton' (did you mean destination?)"),
+        ({"quantities": {"s": "90 s"}}, "found '90 s' (did you mean \"s\": 90?)"),
+        ({"quantities": {"s": "5minutes"}}, "found '5minutes' (did you mean \"minutes\": 5?)"),
+        ({"quantities": "2 Min"}, "found '2 Min' (did you mean {\"min\": 2}?)"),
+        (
+            {"product": "voise", "quantities": None},
+            "product: expected a product of the catalogue: data, message, voice, "
+            "found 'voise' (did you mean voice?)",
+        ),
+    ],
+)
+def test_what_was_meant_stands_behind_what_was_found(rated, fields, found):
+    code, out, _ = rated([{**call(), **fields}])
+    assert code == Exit.FAILED
+    assert out.endswith(f"{found}\n\n")
+
+
 def test_a_plan_must_be_said_where_there_are_several(rated):
     code, out, _ = rated([message()], plan=PLAN + OTHER)
     assert code == Exit.FAILED
