@@ -11,7 +11,8 @@ from rating.charging import charge_after
 from rating.closing import asked_of_holder, close_month, looked_at, rules_at_close
 from rating.conditions.names import Holder
 from rating.local_time import local_time
-from rating.selection import Filtered, Selected, select
+from rating.selection import Filtered, select
+from rating.trial.hints import with_hint
 from rating.trial.records import adjustment_charge, closing_charge, usage_charge
 from rating.trial.tallies import Tallies
 from schemas.ledger import Charge
@@ -52,7 +53,9 @@ class Trial:
         """Return the charge for an event, and before it what the event changes of earlier charges;
         or why there is none. ``currency``: that of the account; ``holder``: as for `select`."""
         selected = select(self._catalogue, event, plan, currency, holder)
-        if not isinstance(selected, Selected):
+        if isinstance(selected, Refused):
+            return with_hint(selected, self._catalogue, event, plan)
+        if isinstance(selected, Filtered):
             return selected
         tallies = self._tallies[event.rating_key]
         before = tallies.before(event, selected)
