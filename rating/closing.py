@@ -71,7 +71,8 @@ def looked_at(rule: Rule) -> tuple[Counter, ...]:
 def close_month(
     rule: Rule, counted: Mapping[CounterKind, Totals], *, days: int, days_of_month: int
 ) -> Closed | None:
-    """Return what is missing of a price's month, or None.
+    """Return what is missing of a price's month, or None. Where nothing is, but late usage might take
+    the month below what it is closed at, that is nothing to pay: it is remembered.
 
     ``counted``: the counters that `looked_at` names, in the month; ``days``: those of it on which
     the subscription had the price.
@@ -97,7 +98,9 @@ def close_month(
         due = _due(rule, rule.closing, due, units, days, days_of_month, steps)
     missing = EXACT.subtract(due, charged)
     if not missing:
-        return None
+        if not (due and rule.keeps_closed):
+            return None
+        steps.append(("closed_at", to_text(due)))
     if rule.counts_closed:
         more = EXACT.subtract(due, counted[CounterKind.CLOSED].amount)
         changes.append(Change(CounterKind.CLOSED, ZERO, more))

@@ -389,6 +389,13 @@ def _month_least(charge: Charge, fields: list[str]) -> str:
     return f"At least {least} for the month, which came to {due}."
 
 
+def _closed_at(charge: Charge, fields: list[str]) -> str:
+    return (
+        f"The month is closed at {_money(fields[0], charge.currency)}: usage of it that comes later "
+        "takes it no lower."
+    )
+
+
 def _closed(charge: Charge, fields: list[str]) -> str:
     least, before, paid = (_money(amount, charge.currency) for amount in fields)
     return (
@@ -477,6 +484,7 @@ _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "first_fee": _first_fee,
     "month_least": _month_least,
     "closed": _closed,
+    "closed_at": _closed_at,
     "mirrored": _mirrored,
     "restated": _restated,
     "reversed": _reversed,

@@ -18,7 +18,8 @@ record where records are counted."""
 
 CLOSING = "closing"
 """The ``usage_kind`` of a charge for no usage that the close of a month asks for: what its price lacks
-of a least amount, a fee that is due without usage. It precedes the ``period_closed`` record."""
+of a least amount, a fee that is due without usage; zero where it asks for nothing and only says what the
+month was closed at. It precedes the ``period_closed`` record."""
 
 CORRECTION = "correction"
 """The ``usage_kind`` of a charge for no usage that corrects a month: what a price comes to since charges

@@ -120,7 +120,9 @@ def _plan(
         counts_month = any(
             cap.period is CounterPeriod.MONTH for _, _, caps in found for cap in caps
         ) or any(version.discount_by_usage is not None for version in price.versions)
-        counts_closed = any(closing is not None for _, closing, _ in found)
+        counts_closed = any(closing is not None for _, closing, _ in found) or any(
+            version.discount_by_usage is not None for version in price.versions
+        )
         rules: list[Rule] = []
         for version, model, (adjusting, closing, caps) in zip(
             price.versions, models, found, strict=True
@@ -190,7 +192,7 @@ class _Adjusted(NamedTuple):
     adjusting: Adjusting | None
     closing: Closing | None
     caps: tuple[Cap, ...]
-    counts_closed: bool  # a close may have asked for something, by this version or another
+    counts_closed: bool  # the close of a month may say what it came to, by this version or another
 
 
 def _counting_month(caps: tuple[Cap, ...], counts_month: bool) -> tuple[Cap, ...]:

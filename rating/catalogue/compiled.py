@@ -157,7 +157,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     unique_by: str = ""  # the attribute, where it is `Aggregation.UNIQUE`
     adjusting: Adjusting | None = None
     closing: Closing | None = None
-    counts_closed: bool = False  # a close of its month may have asked for something
+    counts_closed: bool = False  # what its month was closed at is counted, if the close says so
     usage_discount: UsageDiscount | None = None
     caps: tuple[Cap, ...] = ()
     credits: tuple[Allowance, ...] = ()  # allowances in money: they pay the charge
@@ -182,6 +182,19 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     def asks_at_close(self) -> bool:
         """Return whether the close of a month may change what the price came to in it."""
         return self.closing is not None or self.usage_discount is not None
+
+    @property
+    def restates(self) -> bool:
+        """Return whether usage may change what earlier usage of its month came to."""
+        by_level = self.aggregation is Aggregation.LATEST
+        return isinstance(self.model, VolumePrice) or by_level or self.usage_discount is not None
+
+    @property
+    def keeps_closed(self) -> bool:
+        """Return whether a close has to say what the month came to also where it asks for nothing:
+        late usage may restate what came before it, and must not take the month below that."""
+        has_least = self.closing is not None and self.closing.least is not None
+        return self.restates and (has_least or self.usage_discount is not None)
 
     def restating_place(self, counting: Counting) -> int:
         """Return where among the counters that by which earlier charges are restated is."""

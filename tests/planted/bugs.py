@@ -394,6 +394,16 @@ BUGS = (
         suites=_MONTHS,
     ),
     _bug(
+        "close_that_asks_for_nothing_is_forgotten",
+        "late usage takes a month below what it was closed at, where the close asked for nothing",
+        (
+            "rating/closing.py",
+            "        if not (due and rule.keeps_closed):\n",
+            "        if due or not rule.keeps_closed:\n",
+        ),
+        suites=_MONTHS,
+    ),
+    _bug(
         "discount_by_usage_looks_ahead_only",
         "what a month was charged before another product's usage reached a discount stays as it was",
         (

@@ -27,6 +27,8 @@ products:
   voice: {type: call, usage_kind: voice, unit: s}
   film: {type: film, usage_kind: event, unit: record}
   abroad: {type: call, usage_kind: voice, unit: min}
+  pool: {type: data, usage_kind: data, unit: MB}
+  hotline: {type: call, usage_kind: voice, unit: min}
 plans:
   basic:
     currency: EUR
@@ -68,6 +70,21 @@ plans:
           per: 1 min
           tiers: [{upto: 30 min, amount: 0.09}, {amount: 0.07}]
           discount_by_usage: {product: film, reached: [{from: 2, percent: 10}, {from: 4, percent: 25}]}
+      pool:
+        product: pool
+        price:
+          model: volume
+          per: 1 MB
+          tiers: [{upto: 9 MB, amount: 1}, {amount: 0.1}]
+          commitment: {amount: 4, true_up: yes}
+      hotline:
+        product: hotline
+        price:
+          model: per_unit
+          per: 1 min
+          amount: 1
+          least: {month: 3.00}
+          discount_by_usage: {product: film, reached: [{from: 1, percent: 10}]}
 """
 
 
@@ -87,18 +104,21 @@ UNITS = {
     "voice": "s",
     "film": "record",
     "abroad": "min",
+    "pool": "MB",
+    "hotline": "min",
 }
 ENDS = {SEPTEMBER: OCTOBER, OCTOBER: NOVEMBER}
 
 
 @st.composite
-def months(draw, *products):
-    """Records in order: usage of two months in any order of time, and closes."""
+def months(draw, *products, usage_of_close=9):
+    """Records in order: usage of two months in any order of time, and closes, one for so many of
+    usage."""
     records = []
     for number in range(draw(st.integers(1, 25))):
         who = draw(st.sampled_from(["a-1", "a-1", "a-2"]))
         month_ms = draw(st.sampled_from([SEPTEMBER, OCTOBER]))
-        if draw(st.integers(0, 9)) == 0:
+        if draw(st.integers(0, usage_of_close)) == 0:
             close = period_close(month_ms, ENDS[month_ms], account=who, offset=number)
             records.append(close)
             continue
@@ -207,31 +227,49 @@ def test_a_closed_month_comes_to_its_least_and_no_more_before_usage_does(records
     )
 
 
-@given(months("film", "abroad"))
-def test_usage_of_one_product_is_off_all_of_the_month_of_another(records):
-    """At its close; until then at each charge of the other product, whatever came in which order."""
-    films, minutes, charged = defaultdict(int), defaultdict(Decimal), defaultdict(Decimal)
-    closed_until = defaultdict(int)
+def cost_of(product, units, films):
+    """Return what usage of a month costs, with so many films in it."""
+    match product:
+        case "abroad":
+            percent = 25 if films >= 4 else 10 if films >= 2 else 0
+            price = Decimal("0.09") if units <= 30 else Decimal("0.07")
+        case "hotline":
+            percent, price = 10 if films else 0, 1
+        case "pool":
+            percent, price = 0, 1 if units <= 9 else Decimal("0.1")
+    return units * price * (100 - percent) / 100
+
+
+LEAST = {"abroad": 0, "pool": 4, "hotline": 3}
+
+
+@given(months("film", *LEAST, usage_of_close=4))
+def test_a_closed_month_comes_to_what_it_was_closed_at_or_to_what_its_usage_costs(records):
+    """To the larger of the two, also where late usage makes what came before it cheaper: by the next
+    tier, or a discount by usage of another product. An open one comes to what its usage costs; usage of
+    the other product counts from the next charge, or the close, on."""
+    films, units, charged = defaultdict(int), defaultdict(Decimal), defaultdict(Decimal)
+    due, closed_at = defaultdict(Decimal), defaultdict(Decimal)
     for record in run(world(), records, ()).ledger():
         if isinstance(record, PeriodClosed):
-            closed_until[record.account_id] = record.period_end_ms
-            keys = [key for key in minutes if key[0] == record.account_id]
-            now = [key for key in keys if key[1] < record.period_end_ms]
+            month = record.account_id, record.period_start_ms
+            for product, least in LEAST.items():
+                key = *month, product
+                cost = cost_of(product, units[key], films[month])
+                closed_at[key] = due[key] = max(cost, least)
+                assert charged[key] == due[key]
         elif isinstance(record, Charge):
-            key = record.account_id, record.usage_period_ms
-            films[key] += record.product == "film"
-            if record.product != "abroad":
+            month = record.account_id, record.usage_period_ms
+            films[month] += record.product == "film"
+            key = *month, record.product
+            if record.product not in LEAST:
                 continue
-            minutes[key] += Decimal(record.used)
             charged[key] += Decimal(record.amount)
-            of_event = record.usage_kind not in ledger.WITHOUT_USAGE and Decimal(record.used)
-            now = [key] if of_event else []
-        else:
-            continue
-        for each in now:
-            price = Decimal("0.09") if minutes[each] <= 30 else Decimal("0.07")
-            percent = 25 if films[each] >= 4 else 10 if films[each] >= 2 else 0
-            assert charged[each] == minutes[each] * price * (100 - percent) / 100
+            if record.usage_kind not in ledger.WITHOUT_USAGE and Decimal(record.used):
+                units[key] += Decimal(record.used)
+                due[key] = max(cost_of(record.product, units[key], films[month]), closed_at[key])
+                assert charged[key] == due[key]
+    assert all(charged[key] == due[key] for key in {*charged, *due})
 
 
 @given(months())

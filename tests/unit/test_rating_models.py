@@ -295,6 +295,29 @@ def test_what_a_close_asked_for_pays_late_usage():
     assert 4 + 6 + 2 == 4 + 5 + 3
 
 
+RESTATED = "{model: volume, per: 1 s, tiers: [{upto: 9 s, amount: 1}, {amount: 0.1}], rounding: {places: 2}, "
+
+
+@pytest.mark.parametrize("least", ["least: {month: 8}", "commitment: {amount: 8, true_up: yes}"])
+def test_a_close_that_asks_for_nothing_says_what_the_month_came_to(least):
+    """9 s at 1.00 are above the least of 8; a late second takes all of them to 0.10."""
+    price = RESTATED + least + "}"
+    found = closing(price, 9)
+    assert (found.amount, found.comes_to) == (0, 9)
+    assert found.changes == (("closed", 0, 9),)
+    assert ("closed_at", "9.00") in found.explanation
+    month = month_of(price)
+    month.rate(event(s=9))
+    (key,) = [key for key in month.counted if key[0].startswith("cap:")]
+    month.counted["closed:" + key[0].removeprefix("cap:"), key[1]] = Bucket(0, D(0), D(9))
+    assert amounts(month, 1, 79, 11) == [0, 0, 1]  # 100 s are 10.00
+
+
+@pytest.mark.parametrize("price", [RESTATED + "discount: 0}", LEAST % "", LEAST % ", by_days: yes"])
+def test_a_close_says_nothing_where_it_asks_for_nothing_or_usage_takes_the_month_no_lower(price):
+    assert closing(price, 30) is None
+
+
 def test_the_first_tier_s_fee_may_be_due_without_usage():
     price = (
         "{model: graduated, per: 1 s, first_fee_without_usage: yes, "
@@ -492,7 +515,8 @@ def test_five_films_take_ten_percent_off_all_calls_of_the_month(films, total):
     calls += [month.rate(event(s=60)) for _ in range(4)]
     assert sum(call.amount + call.restated for call in calls) == total
     assert [call.restated for call in calls if call.restated] == ([-3] if films == 5 else [])
-    assert closed(month, month.catalogue.plans["p"].offers["voice"].entries[0].rules[0]) is None
+    found = closed(month, month.catalogue.plans["p"].offers["voice"].entries[0].rules[0])
+    assert (found.amount, found.changes) == (0, (("closed", 0, total),))
 
 
 def test_films_after_the_last_call_are_off_at_the_close():
@@ -503,7 +527,7 @@ def test_films_after_the_last_call_are_off_at_the_close():
     rule = month.catalogue.plans["p"].offers["voice"].entries[0].rules[0]
     found = closed(month, rule)
     assert (found.amount, found.comes_to) == (D("-0.5"), D("4.5"))
-    assert found.changes == (("listed", 10, 0), ("cap", 0, D("-0.5")))
+    assert found.changes == (("listed", 10, 0), ("cap", 0, D("-0.5")), ("closed", 0, D("4.5")))
     with_least = Month(catalogue_of(FILMS % "least: {month: 4.80}"))
     with_least.counted = month.counted
     rule = with_least.catalogue.plans["p"].offers["voice"].entries[0].rules[0]
