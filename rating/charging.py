@@ -15,7 +15,7 @@ from rating.catalogue.compiled import Rule
 from rating.counting import Count, Totals
 from rating.event_amount import event_amount, fee_alone
 from rating.free import incremented, often, without_free
-from rating.growing import grow, month_growth, restates
+from rating.growing import grow, month_growth, uncounted_amount
 from rating.month_cost import MonthPrice
 from rating.price import per_unit
 from rating.price.aggregate import Aggregation
@@ -214,7 +214,8 @@ def _unwound(selected: Selected, price: MonthPrice, before: Sequence[Totals]) ->
     steps += (("month_before", to_text(done)), ("mirrored",), rule.rounding_step)
     amount = month_growth(rule, price, done, EXACT.subtract(done, billed))
     billed = billed.copy_negate()
-    counts: list[Count] = [(billed, amount if restates(rule, price) else None)]
+    charged = EXACT.add(amount, uncounted_amount(rule, price, before[0]))
+    counts: list[Count] = [(billed, charged)]
     amount, _, _ = _after_price(rule, units, amount, ZERO, _NOTHING, before, counts, steps)
     return Priced(billed, ZERO, amount, tuple(steps), tuple(counts))
 

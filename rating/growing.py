@@ -60,19 +60,24 @@ def grow(
     if isinstance(price, PerUnitPrice):
         steps += price.explanation
     steps.append(("month_before", to_text(done)))
-    found = _growth(rule, price, done, billed, before[0].amount, steps)
+    uncounted = uncounted_amount(rule, price, before[0])
+    charged = EXACT.add(before[0].amount, uncounted)
+    found = _growth(rule, price, done, billed, charged, steps)
     added = EXACT.add(billed, free) if rule.free_counts else billed
-    charged = EXACT.add(found.amount, found.restated) if restates(rule, price) else None
+    # Of every price, for a catalogue may make one of it that restates: what the units came to is not
+    # what the price in force by then makes of them.
+    charged = EXACT.add(EXACT.add(found.amount, found.restated), uncounted)
     counted = added or charged or rule.aggregation is Aggregation.SUM
     counts = ((added, charged) if counted else None, *others)
     return Growth(found.billed, found.amount, found.restated, counts, found.earlier)
 
 
-def restates(rule: Rule, price: MonthPrice) -> bool:
-    """Return whether an event may change what earlier charges of its month came to. Then those are
-    counted, beside the units: what they came to is not what the price in force now makes of them,
-    where the catalogue was changed within the month."""
-    return isinstance(price, VolumePrice) or rule.aggregation is Aggregation.LATEST
+def uncounted_amount(rule: Rule, price: MonthPrice, before: Totals) -> Decimal:
+    """Return what the month was charged for units that were counted without their money, as older
+    builds did: what the price makes of them."""
+    if before.amount or not before.quantity:
+        return ZERO
+    return _month_amount(rule, price, before.quantity)
 
 
 def _growth(

@@ -398,6 +398,32 @@ def test_a_volume_price_restates_what_was_charged_whatever_the_catalogue_says_by
     assert amounts(month, 2) == [D(12) / 2 - 10]
 
 
+def test_a_price_that_restates_the_month_follows_one_that_did_not():
+    """The whole month comes to the price in force, of which what came before it has been charged."""
+    tiers = "tiers: [{upto: 10 s, amount: 1, per: 1 s}, {amount: 0.5, per: 1 s}]"
+    month = month_of("{model: graduated, tiers: [{amount: 1, per: 1 s}]}")
+    assert amounts(month, 10) == [10]
+    month.catalogue = price_of("{model: volume, %s}" % tiers)
+    assert sum(amounts(month, 1)) == D("5.5") - 10
+    level = "{model: graduated, aggregate: %s, tiers: [{amount: 1, per: 1 s}]}"
+    month = month_of(level % "max")
+    assert amounts(month, 10) == [10]
+    month.catalogue = price_of(level % "latest")
+    assert amounts(month, 4) == [4 - 10]
+
+
+@pytest.mark.parametrize("usage", [(2,), (1, 1), (0, 2)])
+def test_units_that_were_counted_without_their_money_were_charged_what_they_cost(usage):
+    """As older builds counted them: 9 s at 1.00, and all at 0.50 above 10 s."""
+    month = month_of(
+        "{model: volume, tiers: [{upto: 10 s, amount: 1, per: 1 s}, {amount: 0.5, per: 1 s}]}"
+    )
+    assert amounts(month, 9) == [9]
+    (key,) = [key for key in month.counted if key[0].startswith("tier:")]
+    month.counted[key] = month.counted[key]._replace(amount=D(0))
+    assert sum(amounts(month, *usage)) == D("5.5") - 9
+
+
 def test_a_level_gives_back_what_was_charged_whatever_the_catalogue_says_by_then():
     level = "{model: per_unit, amount: %s, per: 1 s, aggregate: latest}"
     month = month_of(level % 1)

@@ -176,7 +176,7 @@ def test_an_allowance_is_taken_by_what_was_used_and_the_rest_by_increments():
     assert (rated.free, rated.billed, rated.amount) == (90, 60, D("0.60"))
     assert rated.counted == (
         ("allowance:s-1:p/a:s", D(90), None),
-        ("tier:s-1:p/x:s", D(60), None),
+        ("tier:s-1:p/x:s", D(60), D("0.60")),
     )
 
 
@@ -357,8 +357,8 @@ def test_a_band_above_an_allowance_has_a_tier_of_its_own():
     month = Month(catalogue)
     rated = month.rate(event(s=61)), month.rate(event(s=60, local="2026-10-04T12:00"))
     assert [one.counted[-1] for one in rated] == [
-        ("tier:s-1:p/x/peak:s", 60, None),
-        ("tier:s-1:p/x/off-peak:s", 60, None),
+        ("tier:s-1:p/x/peak:s", 60, 2),
+        ("tier:s-1:p/x/off-peak:s", 60, 1),
     ]
     assert [one.amount for one in rated] == [2, 1]
 
