@@ -400,10 +400,11 @@ def test_a_volume_price_restates_what_was_charged_whatever_the_catalogue_says_by
 
 def test_a_price_that_restates_the_month_follows_one_that_did_not():
     """The whole month comes to the price in force, of which what came before it has been charged."""
-    tiers = "tiers: [{upto: 10 s, amount: 1, per: 1 s}, {amount: 0.5, per: 1 s}]"
     month = month_of("{model: graduated, tiers: [{amount: 1, per: 1 s}]}")
     assert amounts(month, 10) == [10]
-    month.catalogue = price_of("{model: volume, %s}" % tiers)
+    month.catalogue = price_of(
+        "{model: volume, tiers: [{upto: 10 s, amount: 1, per: 1 s}, {amount: 0.5, per: 1 s}]}"
+    )
     assert sum(amounts(month, 1)) == D("5.5") - 10
     level = "{model: graduated, aggregate: %s, tiers: [{amount: 1, per: 1 s}]}"
     month = month_of(level % "max")
