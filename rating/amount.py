@@ -74,7 +74,9 @@ def amount_of(
 def explain(
     adjusting: Adjusting, rounding: RoundingRule, dividend: Decimal, divide_by: Decimal
 ) -> list[ExplanationStep]:
-    """Return the steps that changed the cost of an event."""
+    """Return the steps that changed the cost of an event; their amounts are those before an
+    exchange, for it follows them."""
+    rounding = _without_times(rounding)
     steps: list[ExplanationStep] = []
     for place, percent in enumerate(adjusting.discounts):
         so_far = adjusted(Adjusting(adjusting.discounts[:place]), dividend, divide_by)
@@ -89,3 +91,8 @@ def explain(
         assert bound is not None
         steps.append((code, to_text(bound), to_text(before)))
     return steps
+
+
+def _without_times(rounding: RoundingRule) -> RoundingRule:
+    then = None if rounding.then is None else _without_times(rounding.then)
+    return msgspec.structs.replace(rounding, times=None, then=then)

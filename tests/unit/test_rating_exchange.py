@@ -74,6 +74,21 @@ def test_the_explanation_says_which_rate_and_each_amount_in_its_currency():
     assert said[-1] == "Charge: 9.25 EUR."
 
 
+@pytest.mark.parametrize(
+    "price",
+    [
+        "{model: flat, amount: 10, exchange: usd, discount: 10, most: {event: 8}}",
+        "{model: flat, amount: 10, discount: 10, rounding: [{places: 2}, {times: 0.9}]}",
+    ],
+)
+def test_what_comes_before_the_exchange_is_said_without_it(price):
+    said = sentences(charge_of(month(price).rate(event(s=1))))
+    assert any(line.startswith("10 % off 10.00 ") for line in said)
+    if "most" in price:
+        assert "At most 8.00 USD for each event: it came to 9.00 USD." in said
+        assert said[-1] == "Charge: 7.36 EUR."
+
+
 def test_rates_may_stand_in_a_file():
     table = "valid_from,rate\n2026-10-01,0.92\n2026-10-15,0.9\n"
     inline, filed = (
