@@ -10,6 +10,7 @@ from rating.catalogue.document import (
     BelowZero,
     Call,
     Consume,
+    Graduated,
     MatrixPrice,
     PerUnit,
     PlanAllowance,
@@ -66,6 +67,12 @@ def check_together(
     if version.first_fee_without_usage and version.above_allowance is AboveAllowance.GOES_ON:
         expected = "tiers that begin above what is free: above_allowance: from_start"
         refuse("first_fee_without_usage", expected, "goes_on")
+    if version.above_allowance is AboveAllowance.GOES_ON and _has_tier_fees(version):
+        expected = (
+            "from_start, or tiers without a fee: that of a tier which begins with free units would "
+            "never be charged"
+        )
+        refuse("above_allowance", expected, "goes_on, and a tier with a fee")
     _check_commitment(refuse, version)
     if version.exchange is not None:
         _check_exchange(refuse, values, version, units_allowed=not allowances)
@@ -85,6 +92,10 @@ def check_together(
                    "consume: increments")  # fmt: skip
         if "minimum_units" in values:
             refuse("minimum_units", "an allowance that takes exact units", "consume: increments")
+
+
+def _has_tier_fees(version: PriceVersion) -> bool:
+    return isinstance(version.model, Graduated) and any(tier.flat for tier in version.model.tiers)
 
 
 def _check_commitment(refuse: _Refuse, version: PriceVersion) -> None:

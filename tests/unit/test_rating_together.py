@@ -53,6 +53,14 @@ TIERS = "tiers: [{upto: 10 s, amount: 1, per: 1 s}, {amount: 1, per: 1 s}]"
             "tiers that begin above what is free: above_allowance: from_start",
         ),
         (
+            "{model: graduated, tiers: [{upto: 10 s, fee: 5}, {amount: 1, per: 1 s}], "
+            "allowance: a, above_allowance: goes_on}",
+            "{a: {units: 1 s}}",
+            "above_allowance",
+            "from_start, or tiers without a fee: that of a tier which begins with free units would "
+            "never be charged",
+        ),
+        (
             PER_UNIT % "commitment: {amount: 5, true_up: yes}, least: {month: 7}",
             "",
             "least",
