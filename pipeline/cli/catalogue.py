@@ -13,6 +13,7 @@ from pipeline.cli.help_text import examples
 from pipeline.cli.output import results, tell, write_json
 from pipeline.cli.running import run_to_end
 from pipeline.cli.session import connect, session_of
+from pipeline.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from pipeline.cli.versions import Published
@@ -115,16 +116,32 @@ def diff(
 
 
 @catalogue.command(epilog=examples("ratemill catalogue publish tariffs/"))
-def publish(context: typer.Context, folder: Folder, as_json: Json = False) -> None:
+def publish(
+    context: typer.Context,
+    folder: Folder,
+    within_a_month: Annotated[
+        bool,
+        typer.Option(
+            "--within-a-month",
+            help="Publish also what changes a least, a true-up, a first fee, a discount by usage, a "
+            "volume price or a latest level of months that have begun: it is meant so.",
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Publish a catalogue as a new version; workers use it from their next batch on.
 
-    Refused with exit code 4 while anything is wrong with it. Publishing what is published already
-    makes no new version. Charges name the version that they were made with.
+    Refused with exit code 4 while anything is wrong with it, and where it changes what looks at a
+    month as a whole in months that have begun. Publishing what is published already makes no new
+    version. Charges name the version that they were made with.
     """
     undone = "nothing was published"
     document = _document_or_exit(folder, undone, code=Exit.REFUSED, as_json=as_json)
+    old = run_to_end(_published(session_of(context).settings))
+    if old is not None and not within_a_month:
+        refuse_within_a_month(old, document, clock=SystemClock(), as_json=as_json)
     if not as_json:
-        _show_changes(run_to_end(_published(session_of(context).settings)), document)
+        _show_changes(old, document)
     published = run_to_end(_publish(session_of(context).settings, document))
     if as_json:
         write_json({"version": published.version, "new": published.new})
@@ -132,6 +149,29 @@ def publish(context: typer.Context, folder: Folder, as_json: Json = False) -> No
         tell(f"Published {_contents(document)} as version {published.version}.")
     else:
         tell(f"This is what version {published.version} says already: nothing to publish.")
+
+
+def refuse_within_a_month(
+    old: CatalogueDocument, new: CatalogueDocument, *, clock: Clock, as_json: bool
+) -> None:
+    """Say what a catalogue would change within months that have begun, and end the command; return
+    where there is nothing of it."""
+    from rating.catalogue import changed_within_months
+
+    found = changed_within_months(old, new, at=clock.now())
+    if not found:
+        return
+    if as_json:
+        fields = [{"at": each.at, "thing": each.thing, "text": str(each)} for each in found]
+        write_json({"within_a_month": fields})
+    else:
+        for each in found:
+            results().print(str(each), markup=False)
+    tell(
+        f"{len(found):,} changes within months that have begun, nothing was published. Where it is "
+        "meant, publish with --within-a-month."
+    )
+    raise typer.Exit(Exit.REFUSED)
 
 
 def _show_changes(old: CatalogueDocument | None, new: CatalogueDocument) -> None:

@@ -15,6 +15,7 @@ from rating.catalogue.document_parts import (
     is_of_this_format,
 )
 from rating.catalogue.errors import CatalogueError
+from rating.catalogue.running_months import WithinAMonth, changed_within_months
 
 __all__ = [
     "Catalogue",
@@ -24,7 +25,9 @@ __all__ = [
     "Difference",
     "MissingChunk",
     "Offer",
+    "WithinAMonth",
     "asked_attributes",
+    "changed_within_months",
     "check",
     "chunk_names",
     "compile",

@@ -83,6 +83,30 @@ def test_a_database_of_another_genesis_is_refused(installation, services, ask):
     assert "belongs to installation" in told
 
 
+def test_what_changes_running_months_is_published_only_where_it_is_meant(
+    installation, tmp_path, ask
+):
+    ask("topics", "apply")
+    plain = (
+        "products: {sms: {type: message, usage_kind: message, unit: record}}\n"
+        "plans: {p: {currency: EUR, prices: {x: {product: sms, price: {model: flat, amount: 1}}}}}\n"
+    )
+    folder = tmp_path / "tariffs"
+    folder.mkdir()
+    old_file(folder / "plans.yaml", plain)
+    _, first, _ = ask("catalogue", "publish", folder, "--json")
+    least = plain.replace("amount: 1", "amount: 1, least: {month: 10}")
+    old_file(folder / "plans.yaml", least)
+    code, refused, told = ask("catalogue", "publish", folder, "--json")
+    assert (code, refused["within_a_month"][0]["thing"]) == (Exit.REFUSED, "least of the month")
+    assert "--within-a-month" in told
+    _, meant, _ = ask("catalogue", "publish", folder, "--within-a-month", "--json")
+    assert meant["new"]
+    assert meant["version"] > first["version"]
+    _, again, _ = ask("catalogue", "publish", folder, "--json")
+    assert again == {"version": meant["version"], "new": False}
+
+
 def test_publishing_twice_makes_one_version(installation, tmp_path, ask):
     ask("topics", "apply")
     code, first, _ = ask("catalogue", "publish", sample_catalogue(), "--json")

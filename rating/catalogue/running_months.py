@@ -1,0 +1,134 @@
+"""What a catalogue changes within months that are running, of the things that are a month's as a whole.
+
+Rating counts of a month what the catalogue in force asks for. What begins to look at the whole of a
+month in the middle of it has not seen what was charged before.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from rating.catalogue.differences.dates import Dated, Span, said_span, spans
+from rating.catalogue.document import CatalogueDocument, PlanPrice, PriceVersion, Volume
+from rating.price.aggregate import Aggregation
+
+_EARLIEST_ZONE = dt.timedelta(hours=14)  # ahead of UTC: nowhere does a day begin earlier
+
+
+class _Would(NamedTuple):
+    """What would become of a month that is running."""
+
+    new: str
+    gone: str
+    changed: str
+
+
+_AT_CLOSE = _Would(
+    "the close of a month that is running would ask for it beside what was charged before",
+    "the close of a month that is running would not ask for it any more",
+    "the close of a month that is running would ask for the new one",
+)
+_AT_CHARGES = _Would(
+    "the next charge would bring to it what was counted of a month that is running, not the rest",
+    "what was charged in a month that is running would stay, and what comes be priced by itself",
+    "the next charge, or the close, would bring all of a month that is running to the new one",
+)
+_THINGS: Mapping[str, _Would] = {
+    "least of the month": _AT_CLOSE,
+    "true_up of the commitment": _AT_CLOSE,
+    "first_fee_without_usage": _AT_CLOSE,
+    "discount_by_usage": _AT_CHARGES,
+    "model volume": _AT_CHARGES,
+    "aggregate latest": _AT_CHARGES,
+}
+
+
+class WithinAMonth(NamedTuple):
+    """A thing that appears, disappears or changes in months that are not all in the future."""
+
+    at: str  # plans.<plan>.prices.<price>
+    thing: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.at}: {self.text}"
+
+
+def changed_within_months(
+    old: CatalogueDocument, new: CatalogueDocument, *, at: dt.datetime
+) -> list[WithinAMonth]:
+    """Return what of the prices of ``old`` another one than it would change in a month that at an
+    instant has begun somewhere, or is over: it may still be open. ``at``: with a zone.
+
+    A price with a new code is none of it: it begins to count with its first usage.
+    """
+    first = _first_future_month((at.astimezone(dt.UTC) + _EARLIEST_ZONE).date())
+    is_now = {
+        (plan.code, price.code): price.versions for plan in new.plans for price in plan.prices
+    }
+    return [
+        found
+        for plan in old.plans
+        for price in plan.prices
+        for found in _changed(plan.code, price, is_now.get((plan.code, price.code), ()), first)
+    ]
+
+
+def _first_future_month(day: dt.date) -> dt.date:
+    return (day.replace(day=1) + dt.timedelta(days=31)).replace(day=1)
+
+
+def _changed(
+    plan: str, old: PlanPrice, new: Sequence[PriceVersion], first: dt.date
+) -> Iterator[WithinAMonth]:
+    before, after = _dated(old.versions), _dated(new)
+    for thing, would in _THINGS.items():
+        for span in spans(before[thing], after[thing]):
+            if span.since is not None and span.since >= first:
+                continue
+            days = said_span(span.since, span.until)
+            yield WithinAMonth(
+                f"plans.{plan}.prices.{old.code}",
+                thing,
+                f"{thing} {_said(span, would, days, first)}",
+            )
+            break  # one is enough to act
+
+
+def _said(span: Span[object], would: _Would, days: str, first: dt.date) -> str:
+    """Return what happens to a thing, what would come of it, and what to do."""
+    when = f" {days}" if days else ""
+    until = f"{first}, the first day of a month that has begun nowhere"
+    write = f"write a version with valid_from: {until}, or a price with a new code."
+    if span.after is None:
+        keep = f"keep it until {until}: as the valid_from of a version without it, or its valid_to."
+        return f"is gone{when}: {would.gone}. Operator action: {keep}"
+    if span.before is None:
+        return f"is new{when}: {would.new}. Operator action: {write}"
+    return f"changes{when}: {would.changed}. Operator action: {write}"
+
+
+def _dated(versions: Sequence[PriceVersion]) -> dict[str, list[Dated[object]]]:
+    """Return each thing by the days on which a price has it."""
+    found: dict[str, list[Dated[object]]] = {thing: [] for thing in _THINGS}
+    for version in versions:
+        for thing, value in _looked_at(version).items():
+            if value:
+                found[thing].append(Dated(version.valid_from, version.valid_to, value))
+    return found
+
+
+def _looked_at(version: PriceVersion) -> dict[str, object]:
+    """Return what a version says of a month as a whole, by the thing; nothing where it has none."""
+    commitment, is_latest = version.commitment, version.aggregation is Aggregation.LATEST
+    of_month = version.least_month is not None
+    return {
+        "least of the month": of_month and (version.least_month, version.least_by_days),
+        "true_up of the commitment": commitment if commitment and commitment.true_up else None,
+        "first_fee_without_usage": version.first_fee_without_usage,
+        "discount_by_usage": version.discount_by_usage,
+        "model volume": version.model if isinstance(version.model, Volume) else None,
+        "aggregate latest": version.model if is_latest else None,
+    }
