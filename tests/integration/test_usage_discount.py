@@ -101,8 +101,10 @@ async def _run(services, folder: Path) -> Run:
             )
         }
         ran.told["verify"] = await here.command("verify", "--json")
-        closing = next(r for r in ran.ledger if isinstance(r, Charge) and r.usage_kind == CLOSING)
-        ran.told["explain"] = await here.command("explain", closing.charge_id)
+        for closing in ran.ledger:
+            if isinstance(closing, Charge) and closing.usage_kind == CLOSING:
+                told = await here.command("explain", closing.charge_id)
+                ran.told[f"explain {closing.account_id}"] = told
     return ran
 
 
@@ -111,6 +113,7 @@ def test_calls_already_rated_are_adjusted_by_one_record(ran):
         *[("message", 10)] * 3,
         (ADJUSTMENT, -3),
         *[("message", 9)] * 2,
+        (CLOSING, 0),
     ]
 
 
@@ -127,8 +130,16 @@ def test_it_reconciles(ran):
 
 
 def test_the_close_explains_what_it_gives_back(ran):
-    said = ran.told["explain"].out
-    assert "The account used 5 record of video in the month: 10 % off all of the month." in said, (
+    said = ran.told["explain farm"].out
+    assert "The account used 5 records of video in the month: 10 % off all of the month." in said, (
         said
     )
     assert "came to 30.00 EUR, and comes to 27.00 EUR" in said, said
+
+
+def test_a_close_that_asks_for_nothing_says_what_the_month_is_closed_at(ran):
+    said = ran.told["explain fleet"].out
+    assert (
+        "The month is closed at 45.00 EUR: usage of it that comes later takes it no lower." in said
+    )
+    assert "Charge: 0.00 EUR." in said
