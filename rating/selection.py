@@ -145,7 +145,8 @@ def select_price(
     steps: Steps = ()
     if offer.has_conditions:
         holder = holder or Holder(event.account_id, event.subscription_id)
-        chosen = choose_entry(offer, event, used, holder, plan_code)
+        # What an event below zero takes back has the price that the usage had.
+        chosen = choose_entry(offer, event, used.copy_abs(), holder, plan_code)
         if isinstance(chosen, Refused):
             return chosen
         entry, steps = chosen
@@ -172,7 +173,7 @@ def select_price(
 
 
 def _with_discounts(selected: Selected, event: UsageEvent, holder: Holder) -> Selected:
-    rule, steps = with_chosen_discounts(selected.rule, event, selected.used, holder)
+    rule, steps = with_chosen_discounts(selected.rule, event, selected.used.copy_abs(), holder)
     explanation = (*selected.explanation, *steps)
     return msgspec.structs.replace(selected, rule=rule, explanation=explanation)
 
