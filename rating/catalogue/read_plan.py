@@ -22,9 +22,9 @@ from rating.catalogue.document import (
 from rating.catalogue.errors import quoted
 from rating.catalogue.extending import (
     Extended,
-    inherited_prices,
     same_currency,
     with_inherited,
+    with_inherited_prices,
 )
 from rating.catalogue.reachable import Reach
 from rating.catalogue.reached import hiding, refuse_close_of_events, what_of
@@ -105,7 +105,7 @@ class PlanReader:
                 values["prices"], f"{field}.prices", expected="at least one price", found="none"
             )
         if base is not None:
-            prices += inherited_prices(prices, base)
+            prices = with_inherited_prices(prices, base)
         name = values.get("name")
         return Plan(
             code=code,
