@@ -6,12 +6,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from rating.catalogue.compiled import Catalogue, Offer, Rule
 from rating.charging import charge_after
 from rating.closing import asked_of_holder, close_month, looked_at, rules_at_close
 from rating.conditions.names import Holder
 from rating.local_time import local_time
 from rating.selection import Filtered, Selected, select
+from rating.trial.presence import Presence, Stay
 from rating.trial.records import adjustment_charge, closing_charge, usage_charge
 from rating.trial.tallies import Tallies
 from schemas.ledger import Charge
@@ -32,6 +35,11 @@ class Member(NamedTuple):
     to_ms: int | None = None
     attributes: Mapping[str, str] | None = None  # that conditions ask for
 
+    @property
+    def stay(self) -> Stay:
+        """Return when it is on its plan."""
+        return Stay(self.subscription_id, self.plan, self.from_ms, self.to_ms)
+
 
 class Trial:
     """One version of a catalogue, and what was charged and counted under it so far.
@@ -43,24 +51,35 @@ class Trial:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._tallies: defaultdict[str, Tallies] = defaultdict(Tallies)  # by rating key
+        self._presence = Presence()
         self._sequences: dict[str, int] = {}
         self._first_open_ms: dict[str, int] = {}
 
     def rate(
-        self, event: UsageEvent, *, plan: str, currency: str, holder: Holder | None = None
+        self,
+        event: UsageEvent,
+        *,
+        plan: str,
+        currency: str,
+        holder: Holder | None = None,
+        members: Sequence[Member] = (),
     ) -> tuple[Charge, ...] | Filtered | Refused:
         """Return the charge for an event, and before it what the event changes of earlier charges;
-        or why there is none. ``currency``: that of the account; ``holder``: as for `select`."""
+        or why there is none. ``currency``: that of the account; ``holder``: as for `select`;
+        ``members``: its subscriptions as far as they are known, for allowances that roll over."""
         selected = select(self._catalogue, event, plan, currency, holder)
         if not isinstance(selected, Selected):
             return selected
         tallies = self._tallies[event.rating_key]
+        self._presence.meet(event, plan)
+        if selected.rule.months_rolled:
+            earlier = self._presence.earlier_months(
+                event, plan, [member.stay for member in members], selected.rule.months_rolled
+            )
+            selected = msgspec.structs.replace(selected, earlier=earlier)
         before = tallies.before(event, selected)
-        names = selected.counters
-        priced = charge_after(selected, [before[name] for name in names])
-        counts = zip(names, priced.counts, strict=True)
-        counted = [(name, *count) for name, count in counts if count is not None]
-        tallies.add(event, selected, counted)
+        priced = charge_after(selected, before)
+        tallies.add(event, selected, priced.counts)
         tallies.add_product(event, selected)
         made: tuple[Charge, ...] = ()
         month_ms = month_start_of(event.started_at_ms, zone=event.zone)
