@@ -7,8 +7,8 @@ from rating.catalogue import read_bands, read_limits
 from rating.catalogue.document import BelowZero, Consume, Sharing, ZeroUsage
 from rating.catalogue.read_matrix import MAX_DIMENSIONS
 from rating.counting import CounterPeriod
-from rating.price.allowance import MOST_MONTHS, TakenFirst
 from rating.dimensions import ATTRIBUTE, FIELDS
+from rating.price.allowance import MOST_MONTHS, TakenFirst
 
 SECTIONS: Schema = {
     "products": by_code(
