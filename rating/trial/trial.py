@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -62,7 +62,7 @@ class Trial:
         plan: str,
         currency: str,
         holder: Holder | None = None,
-        members: Sequence[Member] = (),
+        members: Collection[Member] = (),
     ) -> tuple[Charge, ...] | Filtered | Refused:
         """Return the charge for an event, and before it what the event changes of earlier charges;
         or why there is none. ``currency``: that of the account; ``holder``: as for `select`;
