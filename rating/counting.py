@@ -75,7 +75,8 @@ class Counter(msgspec.Struct, frozen=True, gc=False):
 
 
 Counting = tuple[Counter, ...]
-"""The counters of a price, in the order in which `charge_after` takes and gives their figures."""
+"""The counters of a price, in the order in which `charge_after` takes and gives their figures. Those of
+several months have one name: their place tells them apart."""
 
 NO_COUNTING: Counting = ()
 

@@ -192,7 +192,7 @@ def _credit(charge: Charge, fields: list[str]) -> str:
 def _rolled(charge: Charge, fields: list[str]) -> str:
     allowance_id, month, left, free = fields
     return (
-        f"Of {month} {_units(charge, left)} of allowance {allowance_id} were left: "
+        f"Of {month} {_units(charge, left)} of allowance {allowance_id} were left to later months: "
         f"{_units(charge, free)} is free."
     )
 
@@ -200,7 +200,8 @@ def _rolled(charge: Charge, fields: list[str]) -> str:
 def _rolled_credit(charge: Charge, fields: list[str]) -> str:
     allowance_id, month, left, paid = fields
     return (
-        f"Of {month} {_money(left, charge.currency)} of allowance {allowance_id} were left: "
+        f"Of {month} {_money(left, charge.currency)} of allowance {allowance_id} were left to later "
+        "months: "
         f"{_money(paid, charge.currency)} is paid by it."
     )
 

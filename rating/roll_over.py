@@ -68,7 +68,7 @@ def give(
     of_own, of_earlier = codes
     free, rest = ZERO, wanted
     for back, name in _in_order(allowance, earlier):
-        if back and not rest:
+        if not rest and (back or free):
             continue
         place = _place(back)
         taken_before = before[place].quantity
@@ -79,7 +79,7 @@ def give(
         if back and given.free:
             step = (of_earlier, allowance.allowance_id, name, to_text(left), to_text(given.free))
             steps.append(step)
-        elif not back and (rest or not free):
+        elif not back:
             said = (to_text(allowance.size), to_text(taken_before), to_text(given.free))
             steps.append((of_own, allowance.allowance_id, *said))
         if given.taken:

@@ -126,6 +126,8 @@ def test_it_reconciles(ran):
 
 def test_charges_explain_what_they_took_of_which_month(ran):
     said = ran.told["explain"].out
-    assert "Of 2026-01 50 B of allowance traffic/data were left: 50 B is free." in said, said
+    assert (
+        "Of 2026-01 50 B of allowance traffic/data were left to later months: 50 B is free." in said
+    ), said
     assert "Allowance traffic/data of 100 B a month had 100 B left: 70 B is free." in said, said
     assert "Allowance traffic/data of 100 B a month had 10 B left" in ran.told["late"].out

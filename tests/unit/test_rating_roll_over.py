@@ -15,6 +15,8 @@ from rating.explain import sentences
 from rating.price.allowance import Allowance, RollOver, TakenFirst
 from rating.roll_over import EarlierMonths, counters_of, give
 from rating.scenario import run_folder
+from schemas.ids import adjustment_id
+from schemas.ledger import ADJUSTMENT
 from schemas.period import month_start_ms
 from tests.ledger_builders import OCTOBER
 from tests.rate_world import MemoryStage, account, event
@@ -246,12 +248,12 @@ Scenario: x
 """
 
 
-def played(lines, *subscriptions, data="{units: 10 GB, rolls_over: {months: 1}}"):
+def played(lines, *subscriptions, data="{units: 10 GB, rolls_over: {months: 1}}", extra=""):
     text = SCENARIO.format(
         subscriptions="".join(f"\nSubscription {each}\n" for each in subscriptions),
         lines="\n".join(f"    {each}" for each in lines),
     )
-    result = run_folder({**files_of(plan(data)), "a.scenario": text.encode()})
+    result = run_folder({**files_of(plan(data, extra)), "a.scenario": text.encode()})
     assert not result.errors, result.errors
     return [str(failure) for failure in result.failures]
 
@@ -287,9 +289,32 @@ def test_what_is_shared_counts_the_months_of_every_subscription():
     assert not played(lines, *subscriptions, data=data)
 
 
+def test_subscriptions_on_another_plan_share_nothing():
+    lines = ["on 2026-10-05, 25 GB of data by b, 10 GB free, charge 15.00 EUR", "total 15.00 EUR"]
+    data = "{units: 10 GB, shared_by: account, rolls_over: {months: 1}}"
+    subscriptions = ("a on plan other from 2026-09-01", "b from 2026-10-01")
+    assert not played(lines, *subscriptions, data=data, extra="  other: {extends: p}")
+
+
+def test_records_that_take_nothing_of_it_leave_the_others_counters_where_they_are():
+    """Those behind the free records of the month; the tier counts on."""
+    data = "{units: 10 GB, rolls_over: {months: 2}}"
+    tiers = "{model: graduated, per: 1 GB, tiers: [{upto: 5 GB, amount: 1}, {amount: 2}], free_records: 1"
+    text = plan(data).replace("{model: per_unit, amount: 1, per: 1 GB", tiers)
+    lines = ["5 GB of data, charge 0.00 EUR", "5 GB of data, charge 5.00 EUR"]
+    lines += ["5 GB of data, charge 10.00 EUR"]
+    lines += ["on 2026-09-05, 5 GB of data, 5 GB free, charge 0.00 EUR", "total 15.00 EUR"]
+    since = "\nSubscription a from 2026-09-01\n"
+    scenario = SCENARIO.format(
+        subscriptions=since, lines="\n".join(f"    {each}" for each in lines)
+    )
+    result = run_folder({**files_of(text), "a.scenario": scenario.encode()})
+    assert result.passed, [*map(str, result.errors), *map(str, result.failures)]
+
+
 # --- the rate step ---
 
-ROLLS = check(
+ROLLS = document_of(
     files_of(
         """
         plans:
@@ -298,12 +323,20 @@ ROLLS = check(
             allowances:
               data: {units: 10 B, rolls_over: {months: 1}}
               budget: {amount: 1.00, rolls_over: {months: 1}}
+              seconds: {units: 1 s, rolls_over: {months: 2}}
             prices:
               x: {product: data, price: {model: per_unit, amount: 1, per: 1 B, allowance: data}}
               m: {product: message, price: {model: flat, amount: 1.50, allowance: budget}}
+              v:
+                product: voice
+                price:
+                  model: volume
+                  per: 1 s
+                  allowance: seconds
+                  tiers: [{upto: 10 s, amount: 2}, {amount: 1}]
         """
     )
-).document
+)
 
 
 def stage_of(*entries):
@@ -359,13 +392,26 @@ def test_the_charge_explains_itself():
     stage = stage_of((0, None, "basic"))
     stage.batch(used(1, 12), event(2, "message", quantities={"record": D(1)}))
     data, message = map(sentences, stage.ledger())
-    assert "Of 2026-09 10 B of allowance basic/data were left: 10 B is free." in data
+    assert (
+        "Of 2026-09 10 B of allowance basic/data were left to later months: 10 B is free." in data
+    )
     assert "Allowance basic/data of 10 B a month had 10 B left: 2 B is free." in data
     assert (
-        "Of 2026-09 1.00 EUR of allowance basic/budget were left: 1.00 EUR is paid by it."
+        "Of 2026-09 1.00 EUR of allowance basic/budget were left to later months: 1.00 EUR is paid by it."
         in message
     )
     assert (
         "Allowance basic/budget of 1.00 EUR a month had 1.00 EUR left: 0.50 EUR is paid by it."
         in message
+    )
+
+
+def test_an_adjustment_is_of_the_tier_that_it_restates():
+    stage = stage_of((OCTOBER, None, "basic"))
+    calls = [event(number, "voice", quantities={"s": D(10)}) for number in (1, 2)]
+    stage.batch(*calls)
+    _, adjusted, charge = stage.ledger()
+    assert (adjusted.usage_kind, adjusted.amount) == (ADJUSTMENT, "-9.0000000000")
+    assert adjusted.charge_id == adjustment_id(
+        charge_id=charge.charge_id, counter="tier:a-1/s:basic/v:s"
     )
