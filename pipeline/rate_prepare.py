@@ -128,7 +128,7 @@ def _item(
         return Item(record, event, selected)
     counters = terms.counters(event.started_at_ms, selected.counting)
     if len(counters) > 1 and selected.rule.months_rolled:
-        earlier = in_force.earlier_months(event, terms, selected.rule.months_rolled)
+        earlier = in_force.earlier_months(event, terms, selected.rule)
         selected = msgspec.structs.replace(selected, earlier=earlier)
     keys[terms.head_key] = None
     for counter in counters:

@@ -17,6 +17,7 @@ from counters.limits import LimitInForce, in_force, that_count
 from counters.state import bucket_key, head_key
 from pipeline.generations import Generations
 from rating.catalogue import Catalogue, Offer
+from rating.catalogue.compiled import Rule
 from rating.counting import Counter, CounterPeriod, Counting
 from rating.earlier_months import EarlierMonth, Span, months_before, months_had
 from rating.rate import Holder, counter_names, find_offer
@@ -78,7 +79,7 @@ class Terms(msgspec.Struct, gc=False):
     named_from_ms: int = 0
     named_to_ms: int = 0
     earlier: EarlierMonths = NO_EARLIER  # before that of `month_start_ms`; see `earlier_for`
-    earlier_for: tuple[int, int] = (0, 0)  # the month, and how many before it
+    earlier_for: tuple[int, int, bool] = (0, 0, False)  # the month, how many, of the account too
 
     def fits(self, event: UsageEvent) -> bool:
         """Return whether these are the terms of an event of the same account, subscription and
@@ -208,11 +209,13 @@ class TermsInForce:
             *month_of(event.started_at_ms, zone=event.zone),
         )
 
-    def earlier_months(self, event: UsageEvent, terms: Terms, count: int) -> EarlierMonths:
-        """Return in which of the months before that of ``event`` the subscription, and any of its
-        account, was on the plan. ``terms`` are its terms, asked for its counters last."""
-        month_ms = terms.month_start_ms
-        if terms.earlier_for == (month_ms, count):
+    def earlier_months(self, event: UsageEvent, terms: Terms, rule: Rule) -> EarlierMonths:
+        """Return in which of the months before that of ``event`` that its price looks at the
+        subscription was on the plan, and where that matters any of its account. ``terms`` are its
+        terms, asked for its counters last."""
+        month_ms, count = terms.month_start_ms, rule.months_rolled
+        asked = (month_ms, count, rule.shares_rolled)
+        if terms.earlier_for == asked:
             return terms.earlier
         months = months_before(month_ms, zone=terms.zone, count=count)
         own = self.reference.entries(
@@ -220,9 +223,9 @@ class TermsInForce:
         )
         terms.earlier = EarlierMonths(
             months_had(months, _on_plan(own, terms.plan)),
-            self._account_had(event.account_id, terms.plan, months),
+            self._account_had(event.account_id, terms.plan, months) if rule.shares_rolled else (),
         )
-        terms.earlier_for = (month_ms, count)
+        terms.earlier_for = asked
         return terms.earlier
 
     def _account_had(

@@ -223,6 +223,9 @@ def _rule(
         *(counter for one in credits for counter in counters_of(one, currency=plan.currency)),
         *([Counter(CounterKind.RECORDS, price_id)] if version.free_records else ()),
     )
+    rolling = [
+        (each.rolls_over.months, each.shared) for each in (*units, *credits) if each.rolls_over
+    ]
     around = (units, credits, caps, closing, adjusting, discount, version.round_units)
     return Rule(
         price_id=price_id,
@@ -252,9 +255,8 @@ def _rule(
         usage_discount=discount,
         caps=caps,
         credits=credits,
-        months_rolled=max(
-            [each.rolls_over.months for each in (*units, *credits) if each.rolls_over], default=0
-        ),
+        months_rolled=max([months for months, _ in rolling], default=0),
+        shares_rolled=any(shared for _, shared in rolling),
         discounts_when=discounts_when,
         from_day=first_day(version.valid_from),
         to_day=last_day(version.valid_to),

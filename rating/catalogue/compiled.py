@@ -162,6 +162,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     caps: tuple[Cap, ...] = ()
     credits: tuple[Allowance, ...] = ()  # allowances in money: they pay the charge
     months_rolled: int = 0  # before that of an event, of which allowances may still give something
+    shares_rolled: bool = False  # some of those allowances are of the account
     discounts_when: ConditionalDiscounts | None = None
     from_day: int = FIRST_DAY  # local days since 1 January 1970
     to_day: int = LAST_DAY  # exclusive

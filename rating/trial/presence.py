@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import NamedTuple
 
+from rating.catalogue.compiled import Rule
 from rating.earlier_months import Span, months_before, months_had
 from rating.roll_over import EarlierMonths
 from schemas.period import month_start_of
@@ -35,19 +36,20 @@ class Presence:
         met[event.subscription_id] = min(at_ms, met.get(event.subscription_id, at_ms))
 
     def earlier_months(
-        self, event: UsageEvent, plan: str, stays: Sequence[Stay], count: int
+        self, event: UsageEvent, plan: str, rule: Rule, stays: Collection[Stay]
     ) -> EarlierMonths:
-        """Return in which of the ``count`` months before that of an event its subscription, and any of
-        its account, was on the plan. ``stays``: what is said of those of the account."""
+        """Return in which of the months before that of an event that its price looks at its
+        subscription was on the plan, and where that matters any of its account. ``stays``: what is
+        said of those of the account."""
         month_ms = month_start_of(event.started_at_ms, zone=event.zone)
-        months = months_before(month_ms, zone=event.zone, count=count)
+        months = months_before(month_ms, zone=event.zone, count=rule.months_rolled)
         met = self._first_ms[event.rating_key, plan]
         said = {one.subscription_id: one for one in stays if one.plan == plan}
-        spans = {name: _spans(said.get(name), met.get(name)) for name in met.keys() | said.keys()}
-        return EarlierMonths(
-            months_had(months, spans.get(event.subscription_id, [])),
-            months_had(months, [span for each in spans.values() for span in each]),
-        )
+        own = _spans(said.get(event.subscription_id), met.get(event.subscription_id))
+        everyone: list[Span] = []
+        for name in met.keys() | said.keys() if rule.shares_rolled else ():
+            everyone += _spans(said.get(name), met.get(name))
+        return EarlierMonths(months_had(months, own), months_had(months, everyone))
 
 
 def _spans(said: Stay | None, met_ms: int | None) -> list[Span]:

@@ -74,7 +74,7 @@ class Trial:
         self._presence.meet(event, plan)
         if selected.rule.months_rolled:
             earlier = self._presence.earlier_months(
-                event, plan, [member.stay for member in members], selected.rule.months_rolled
+                event, plan, selected.rule, [member.stay for member in members]
             )
             selected = msgspec.structs.replace(selected, earlier=earlier)
         before = tallies.before(event, selected)
