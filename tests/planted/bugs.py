@@ -35,6 +35,7 @@ def _bug(name: str, what: str, *edits: tuple[str, str, str], suites: str = SIMUL
 
 _MONTHS = "tests/property/test_rate_month_laws.py"
 _ROLL_OVER = "tests/property/test_roll_over_laws.py"
+_CORRECTIONS = "tests/property/test_correction_laws.py"
 _STAGE = "pipeline/stage.py"
 _TRANSACTION = "pipeline/transaction.py"
 
@@ -418,6 +419,26 @@ BUGS = (
             "            counts[place] = None if back else (given.taken, None)\n",
         ),
         suites=_ROLL_OVER,
+    ),
+    _bug(
+        "stale_correction_is_obeyed",
+        "a correction takes effect although its month has other charges by now",
+        (
+            "pipeline/rate_correcting.py",
+            "    if [_figures_of(state.bucket(key)) for key in asked.keys] != expected:\n",
+            "    if len(asked.keys) != len(expected):\n",
+        ),
+        suites=_CORRECTIONS,
+    ),
+    _bug(
+        "correction_leaves_tiers",
+        "usage that is taken back stays in the tiers and allowances of its month",
+        (
+            "pipeline/rate_correcting.py",
+            "            others.append(_stated(counter, after[place]))\n",
+            "            del after[place]\n",
+        ),
+        suites=_CORRECTIONS,
     ),
     _bug(
         "limit_reached_above",
