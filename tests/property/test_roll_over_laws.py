@@ -1,6 +1,7 @@
 """Laws of allowances that roll over, in the rate step: against months that are kept by hand, in
 fractions, by somebody who knows no counters; and whatever the order in which usage arrives."""
 
+import contextlib
 import math
 from collections import defaultdict
 from decimal import Decimal
@@ -12,12 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.correcting.work_out import Asked
+from pipeline.errors import CannotCorrect
 from rating.catalogue import check, compile
 from rating.trial import Member, Trial
 from schemas.flow import Channel
 from schemas.ledger import Charge
 from schemas.period import month_start_ms
 from schemas.reference import Account, Subscription
+from tests.correction_world import command_of, history_of, worked_out
 from tests.property.test_rate_month_laws import run, verified
 from tests.property.test_trial_laws import OF_A_LEDGER
 from tests.rate_world import MemoryStage, event
@@ -201,7 +205,7 @@ def charges_of(stage):
 def counted(stage):
     """Return what each counter of an allowance has counted in each period, the newest word."""
     found = {}
-    for charge in charges_of(stage):
+    for charge in stage.ledger():
         for name, start_ms, _, quantity, _ in map(msgspec.structs.astuple, charge.counters_after):
             kind = name.partition(":")[0]
             if kind in ("allowance", "rolled"):
@@ -233,18 +237,23 @@ def test_what_is_free_is_what_months_kept_by_hand_give(records):
 
 @given(months())
 def test_nothing_is_ever_free_twice_whatever_the_order_of_arrival(records):
+    assert_never_free_twice(run(world(), records, ()))
+
+
+def assert_never_free_twice(stage):
     """Own and later months together have no more of a month than it has, later ones no more than the
     most that it leaves; and what was free is what the months have given."""
-    stage = run(world(), records, ())
     found = counted(stage)
     for (kind, whose, code, start_ms), quantity in found.items():
         allowance = ALLOWANCES[code]
-        assert quantity <= (allowance.size if kind == "allowance" else allowance.upto)
+        assert 0 <= quantity <= (allowance.size if kind == "allowance" else allowance.upto)
         if kind == "rolled":
             assert quantity <= found["allowance", whose, code, start_ms]
-    free = sum(Fraction(c.free) for c in charges_of(stage) if OF[c.product] == "data")
+    free = sum(Fraction(c.free) for c in stage.ledger() if OF[c.product] == "data")
     assert free == sum(
-        q for (kind, _, code, _), q in found.items() if (kind, code) == ("allowance", "data")
+        quantity
+        for (kind, _, code, _), quantity in found.items()
+        if (kind, code) == ("allowance", "data")
     )
 
 
@@ -380,3 +389,36 @@ def test_months_are_those_of_the_account(zone):
     july, august = (month_start_ms(zone, 2026, month) for month in (7, 8))
     assert {key for key in first if key[0] == "rolled"} == {("rolled", july)}
     assert {key for key in second if key[0] == "rolled"} == {("rolled", august)}
+
+
+@given(
+    months(subscriptions=("a-2/s",)),
+    st.sampled_from(range(len(MONTHS) - 1)),
+    st.sets(st.integers(0, 8), min_size=1),
+)
+def test_corrections_make_nothing_free_twice(records, place, chosen):
+    """A month that took nothing of others, and of which others took nothing, can be corrected; another
+    one is refused where that matters."""
+    stage = run(world(), records, ())
+    history = history_of(stage, "a-2", MONTHS[place], MONTHS[place + 1])
+    ids = frozenset(row.charge_id for at, row in enumerate(history.events()) if at in chosen)
+    charges = len(stage.ledger())
+    with contextlib.suppress(CannotCorrect):
+        found = worked_out(stage, history, Asked(reverse=ids))
+        if found is not None:
+            stage.batch(command_of(found))
+    touches_others = any(
+        each.period_start_ms != charge.usage_period_ms
+        and MONTHS[place] in (each.period_start_ms, charge.usage_period_ms)
+        for charge in charges_of(stage)
+        for each in charge.counters_after
+    )
+    if ids and not touches_others:
+        assert len(stage.ledger()) > charges
+    late = [
+        used(1_000 + number, "data", 4, who="a-2/s", at_ms=start_ms)
+        for number, start_ms in enumerate(MONTHS)
+    ]
+    stage.batch(*late)
+    assert_never_free_twice(stage)
+    assert not verified(stage)
