@@ -30,8 +30,9 @@ _MOST_DIGITS = 80  # of what is added up; twenty less than sums are exact to
 
 _CHANGED = Refused(
     RefusalReason.STALE_CORRECTION,
-    "the month has other charges than when the correction was worked out; nothing of it took effect. "
-    "Operator action: run `ratemill correct` again.",
+    "the month has other charges than when the correction was worked out, or later months took of its "
+    "allowances, and such a month cannot be corrected yet; nothing of it took effect. Operator action: run "
+    "`ratemill correct` again; what is refused once more is to be made good by hand.",
 )
 
 

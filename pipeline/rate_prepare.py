@@ -135,6 +135,9 @@ def _item(
     if not isinstance(selected, Selected):
         return Item(record, event, selected)
     counters = terms.counters(event.started_at_ms, selected.counting)
+    if len(counters) > 1 and selected.rule.months_rolled:
+        earlier = in_force.earlier_months(event, terms, selected.rule)
+        selected = msgspec.structs.replace(selected, earlier=earlier)
     keys[terms.head_key] = None
     for counter in counters:
         keys[counter.key] = None

@@ -33,6 +33,7 @@ from rating.looking_up import (
 from rating.price.aggregate import Aggregation
 from rating.price.bands import BandChoice, BandedPrice
 from rating.price.call import CallPrice
+from rating.roll_over import NO_EARLIER, EarlierMonths
 from rating.scheduling import call_in_bands
 from schemas.decimals import ZERO
 from schemas.ids import digest_of
@@ -54,6 +55,7 @@ class Selected(msgspec.Struct, frozen=True, gc=False):
     subscription_id: str
     counting: Counting
     started_at_ms: int
+    earlier: EarlierMonths = NO_EARLIER  # none: nothing rolls over into its month
 
     @property
     def unit(self) -> str:

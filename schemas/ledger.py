@@ -52,7 +52,7 @@ class CounterAfter(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     counter: str
-    period_start_ms: int  # of the usage's own period
+    period_start_ms: int  # of the usage's own period, or of an earlier month that it took of
     records: int
     quantity: DecimalText  # used
     amount: DecimalText

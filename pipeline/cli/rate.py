@@ -86,7 +86,8 @@ def rate(
     Needs no broker and no database. An event is an object of JSON: {"product": "voice", "started_at":
     "2026-10-14T10:30:04", "quantities": {"s": 126}, "destination": "442079460958"}. It may say plan,
     currency, zone, account, subscription, ended_at, origin, service_class, attributes, usage_kind,
-    source, record_id, account_attributes and subscription_attributes too. A time without an offset is by the clock of its zone.
+    source, record_id, account_attributes, subscription_attributes and subscription_since too. A time
+    without an offset is by the clock of its zone.
 
     Events are rated in the order of the file, and what the month counts (tiers, allowances, caps) goes
     on from one to the next. Exit code 1 when an event is refused or cannot be read, when there is

@@ -36,6 +36,7 @@ from rating.month_cost import month_cost
 from rating.price.aggregate import Aggregation
 from rating.price.bands import BandedPrice
 from rating.price.rate_card import FIRST_DAY, LAST_DAY
+from rating.roll_over import counters_of
 from rating.rounding import RoundingRule, rounded
 from rating.units import RECORD
 from rating.usage_discount import Reached, UsageDiscount
@@ -214,20 +215,17 @@ def _rule(
     credits = tuple(allowance_of(plan.code, each) for each in allowances.values() if each.money)
     free = Free(version.free_records, version.free_units, version.minimum_units)
     growing = grows(version, has_allowances=bool(units))
-    before = tuple(
-        Counter(CounterKind.ALLOWANCE, each.allowance_id, each.period, each.shared)
-        for each in units
-    )
+    before = tuple(counter for each in units for counter in counters_of(each))
     discount = _usage_discount(version, products)
     after = (
         *(() if discount is None else discount.counters(price_id, plan.currency)),
         *_money_counted(price_id, caps, counts_closed, plan.currency),
-        *(
-            Counter(CounterKind.ALLOWANCE, one.allowance_id, one.period, one.shared, plan.currency)
-            for one in credits
-        ),
+        *(counter for one in credits for counter in counters_of(one, currency=plan.currency)),
         *([Counter(CounterKind.RECORDS, price_id)] if version.free_records else ()),
     )
+    rolling = [
+        (each.rolls_over.months, each.shared) for each in (*units, *credits) if each.rolls_over
+    ]
     around = (units, credits, caps, closing, adjusting, discount, version.round_units)
     return Rule(
         price_id=price_id,
@@ -257,6 +255,8 @@ def _rule(
         usage_discount=discount,
         caps=caps,
         credits=credits,
+        months_rolled=max([months for months, _ in rolling], default=0),
+        shares_rolled=any(shared for _, shared in rolling),
         discounts_when=discounts_when,
         from_day=first_day(version.valid_from),
         to_day=last_day(version.valid_to),

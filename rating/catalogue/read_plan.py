@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 from msgspec import UNSET, UnsetType
 
@@ -31,6 +33,7 @@ from rating.catalogue.reached import hiding, refuse_close_of_events, what_of
 from rating.catalogue.read_condition import read_condition
 from rating.catalogue.read_price import read_price
 from rating.catalogue.read_priced import SEVERAL, read_priced
+from rating.catalogue.read_roll_over import read_roll_over
 from rating.catalogue.reader import Reader
 from rating.catalogue.surroundings import Surroundings
 from rating.catalogue.yaml_tree import Node, Scalar
@@ -204,7 +207,9 @@ def _read_allowance(
     reader: Reader, code: str, node: Node, field: str, units: list[str], currency: str
 ) -> PlanAllowance | None:
     values = reader.record(
-        node, field, optional=("units", "amount", "consume", "step", "every", "shared_by")
+        node,
+        field,
+        optional=("units", "amount", "consume", "step", "every", "shared_by", "rolls_over"),
     )
     if values is None:
         return None
@@ -231,7 +236,20 @@ def _read_allowance(
             )
             return None
         return PlanAllowance(
-            code=code, units=amount, unit=currency, period=period, shared_by=sharing, money=True
+            code=code,
+            units=amount,
+            unit=currency,
+            period=period,
+            shared_by=sharing,
+            money=True,
+            rolls_over=read_roll_over(
+                *(reader, values.get("rolls_over"), field),
+                size=amount,
+                unit=currency,
+                step=None,
+                period=period,
+                read_size=reader.amount,
+            ),
         )
     text = reader.text(values["units"], f"{field}.units")
     measured = _measured_in(text, units)
@@ -271,6 +289,14 @@ def _read_allowance(
         step_units=step,
         period=period,
         shared_by=sharing,
+        rolls_over=read_roll_over(
+            *(reader, values.get("rolls_over"), field),
+            size=size,
+            unit=measured,
+            step=step,
+            period=period,
+            read_size=partial(reader.quantity, unit=measured),
+        ),
     )
 
 

@@ -144,9 +144,15 @@ class _Running:
         holder = self._account.holder_of(usage.subscription_id)
         came: list[_Came] = []
         for _ in range(usage.times):
-            event = self._event(stated, quantities)
-            currency = self._account.currency
-            came.append(self._trial.rate(event, plan=plan, currency=currency, holder=holder))
+            came.append(
+                self._trial.rate(
+                    self._event(stated, quantities),
+                    plan=plan,
+                    currency=self._account.currency,
+                    holder=holder,
+                    members=self._account.members,
+                )
+            )
         charges = [charge for one in came if isinstance(one, tuple) for charge in one]
         self._charges += [(stated.line, charge) for charge in charges]
         wrong = _mismatches(stated.expected, came, charges)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
+
+import msgspec
 
 from rating.catalogue.compiled import Catalogue, Offer
 from rating.charging import charge_after
@@ -15,6 +17,7 @@ from rating.conditions.names import Holder
 from rating.local_time import local_time
 from rating.selection import Filtered, select
 from rating.trial.hints import with_hint
+from rating.trial.presence import Presence, Stay
 from rating.trial.records import adjustment_charge, closing_charge, usage_charge
 from rating.trial.tallies import Tallies
 from schemas.ledger import Charge
@@ -35,6 +38,11 @@ class Member(NamedTuple):
     to_ms: int | None = None
     attributes: Mapping[str, str] | None = None  # that conditions ask for
 
+    @property
+    def stay(self) -> Stay:
+        """Return when it is on its plan."""
+        return Stay(self.subscription_id, self.plan, self.from_ms, self.to_ms)
+
 
 class Trial:
     """One version of a catalogue, and what was charged and counted under it so far.
@@ -46,26 +54,37 @@ class Trial:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._tallies: defaultdict[str, Tallies] = defaultdict(Tallies)  # by rating key
+        self._presence = Presence()
         self._sequences: dict[str, int] = {}
         self._first_open_ms: dict[str, int] = {}
 
     def rate(
-        self, event: UsageEvent, *, plan: str, currency: str, holder: Holder | None = None
+        self,
+        event: UsageEvent,
+        *,
+        plan: str,
+        currency: str,
+        holder: Holder | None = None,
+        members: Collection[Member] = (),
     ) -> tuple[Charge, ...] | Filtered | Refused:
         """Return the charge for an event, and before it what the event changes of earlier charges;
-        or why there is none. ``currency``: that of the account; ``holder``: as for `select`."""
+        or why there is none. ``currency``: that of the account; ``holder``: as for `select`;
+        ``members``: its subscriptions as far as they are known, for allowances that roll over."""
         selected = select(self._catalogue, event, plan, currency, holder)
         if isinstance(selected, Refused):
             return with_hint(selected, self._catalogue, event, plan)
         if isinstance(selected, Filtered):
             return selected
         tallies = self._tallies[event.rating_key]
+        self._presence.meet(event, plan)
+        if selected.rule.months_rolled:
+            earlier = self._presence.earlier_months(
+                event, plan, selected.rule, [member.stay for member in members]
+            )
+            selected = msgspec.structs.replace(selected, earlier=earlier)
         before = tallies.before(event, selected)
-        names = selected.counters
-        priced = charge_after(selected, [before[name] for name in names])
-        counts = zip(names, priced.counts, strict=True)
-        counted = [(name, *count) for name, count in counts if count is not None]
-        tallies.add(event, selected, counted)
+        priced = charge_after(selected, before)
+        tallies.add(event, selected, priced.counts)
         tallies.add_product(event, selected)
         made: tuple[Charge, ...] = ()
         month_ms = month_start_of(event.started_at_ms, zone=event.zone)

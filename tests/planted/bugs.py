@@ -34,6 +34,7 @@ def _bug(name: str, what: str, *edits: tuple[str, str, str], suites: str = SIMUL
 
 
 _MONTHS = "tests/property/test_rate_month_laws.py"
+_ROLL_OVER = "tests/property/test_roll_over_laws.py"
 _CORRECTIONS = "tests/property/test_correction_laws.py"
 _STAGE = "pipeline/stage.py"
 _TRANSACTION = "pipeline/transaction.py"
@@ -408,6 +409,16 @@ BUGS = (
         "usage of a closed month is charged although the close asked for the month's least",
         ("rating/charging.py", "        if least:\n", "        if least is None:\n"),
         suites=_MONTHS,
+    ),
+    _bug(
+        "rolled_over_and_still_there",
+        "what later months take of a month is not gone for usage of that month that comes late",
+        (
+            "rating/roll_over.py",
+            "            counts[place] = (given.taken, None)\n",
+            "            counts[place] = None if back else (given.taken, None)\n",
+        ),
+        suites=_ROLL_OVER,
     ),
     _bug(
         "stale_correction_is_obeyed",
