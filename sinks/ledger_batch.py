@@ -16,6 +16,7 @@ from sinks.errors import LedgerMismatch
 from sinks.progress import Progress
 
 _NO_ATTRIBUTES = msgspec.Raw(b"{}")
+_NOT_RATED_OTHERWISE = msgspec.Raw(b"")
 
 
 class LedgerCharge(
@@ -62,6 +63,7 @@ class LedgerCharge(
     corrects: str | None = None
     job_id: str | None = None
     attributes: msgspec.Raw = _NO_ATTRIBUTES
+    other_ratings: msgspec.Raw = _NOT_RATED_OTHERWISE
 
 
 class LedgerBatch(NamedTuple):

@@ -42,7 +42,7 @@ def line_of(event: ShownEvent) -> str:
     if event.errors:
         return "; ".join(map(str, event.errors))
     came = event.outcome if event.reason is None else f"refused: {event.reason}"
-    amounts = _aligned([(Decimal(one.amount), one.currency) for one in event.charges], places=10)
+    amounts = aligned([(Decimal(one.amount), one.currency) for one in event.charges], places=10)
     shown = [
         amount if charge.kind == "usage" else f"{amount} for earlier charges"
         for charge, amount in zip(event.charges, amounts, strict=True)
@@ -69,7 +69,7 @@ def totals_table(sums: Sums) -> Table:
     rows += [
         ("Total", one.records, one.amount, currency) for currency, one in sums.by_currency.items()
     ]
-    amounts = _aligned([(amount, currency) for *_, amount, currency in rows])
+    amounts = aligned([(amount, currency) for *_, amount, currency in rows])
     cells = [
         (price, records, amount) for (price, records, *_), amount in zip(rows, amounts, strict=True)
     ]
@@ -97,7 +97,7 @@ def _numbered(charge: ShownCharge) -> Iterable[str]:
     return [f"  {number:>2}. {text}" for number, text in enumerate(charge.sentences, start=1)]
 
 
-def _aligned(amounts: Sequence[tuple[Decimal, str]], *, places: int = 0) -> list[str]:
+def aligned(amounts: Sequence[tuple[Decimal, str]], *, places: int = 0) -> list[str]:
     """Return amounts with their currency and with equally many places, so that their points are one
     below the other; nothing is rounded."""
     fractions = [plain(amount).partition(".")[2] for amount, _ in amounts]

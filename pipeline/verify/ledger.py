@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from pipeline.verify.fold import Fold
-from pipeline.verify.ledger_records import ChargeSaid, CloseSaid, LimitSaid, Said
+from pipeline.verify.ledger_records import (
+    ChargeSaid,
+    CloseSaid,
+    LimitSaid,
+    Said,
+    in_words,
+    ratings_of,
+)
 from pipeline.verify.report import Check, Finding, Findings
 from pipeline.verify.unique import Repeats
 from schemas import sethash
@@ -25,7 +32,8 @@ class _Batch:
     first: int | None = None
     records: int = 0
     unknown: int = 0
-    charges: dict[bytes, tuple[str, str]] = field(default_factory=dict)  # id: amount, currency
+    # id: amount, currency, and what other ratings there are
+    charges: dict[bytes, tuple[str, ...]] = field(default_factory=dict)
     rated: int = 0
     sums: dict[str, Decimal] = field(default_factory=dict)
     quantities: dict[str, Decimal] = field(default_factory=dict)
@@ -124,7 +132,7 @@ class LedgerPartition:
         identity = bytes.fromhex(charge.charge_id)
         amount, currency = Decimal(charge.amount), charge.currency
         batch.rated += charge.usage_kind not in WITHOUT_USAGE
-        batch.charges[identity] = charge.amount, currency
+        batch.charges[identity] = charge.amount, currency, *in_words(charge.other_ratings)
         batch.sums[currency] = EXACT.add(batch.sums.get(currency, ZERO), amount)
         self.charges[currency] = EXACT.add(self.charges.get(currency, ZERO), amount)
         if charge.usage_kind not in WITHOUT_USAGE:
@@ -169,7 +177,7 @@ class ClosedBatch:
     first: int
     next: int
     records: int
-    charges: dict[bytes, tuple[str, str]]
+    charges: dict[bytes, tuple[str, ...]]
     limits: list[bytes]
 
 
@@ -185,7 +193,10 @@ class LedgerRows:
     def compare(self, batch: ClosedBatch, rated: list[RatedRow], limits: list[LimitRow]) -> None:
         """Check the rows of one batch, charge by charge and digit by digit."""
         self.rows += len(rated)
-        found = {row.charge_id: (row.amount, row.currency) for row in rated}
+        found = {
+            row.charge_id: (row.amount, row.currency, *in_words(ratings_of(row.other_ratings)))
+            for row in rated
+        }
         strays = sum(row.batch != batch.number for row in rated)
         if found != batch.charges or len(rated) != len(found) or strays:
             self._rated(batch, found, rows=len(rated), strays=strays)
@@ -220,7 +231,7 @@ class LedgerRows:
         )
 
     def _rated(
-        self, batch: ClosedBatch, found: dict[bytes, tuple[str, str]], *, rows: int, strays: int
+        self, batch: ClosedBatch, found: dict[bytes, tuple[str, ...]], *, rows: int, strays: int
     ) -> None:
         missing = [each for each in batch.charges if each not in found]
         extra = [each for each in found if each not in batch.charges]

@@ -11,6 +11,7 @@ from rating.charging import charge_after
 from rating.closing import asked_of_holder, close_month, looked_at, rules_at_close
 from rating.conditions.names import Holder
 from rating.local_time import local_time
+from rating.other_ratings import other_ratings
 from rating.selection import Filtered, Selected, select
 from rating.trial.records import adjustment_charge, closing_charge, usage_charge
 from rating.trial.tallies import Tallies
@@ -54,6 +55,9 @@ class Trial:
         selected = select(self._catalogue, event, plan, currency, holder)
         if not isinstance(selected, Selected):
             return selected
+        others = other_ratings(selected.offer, event, holder)
+        if isinstance(others, Refused):
+            return others
         tallies = self._tallies[event.rating_key]
         before = tallies.before(event, selected)
         names = selected.counters
@@ -76,7 +80,7 @@ class Trial:
         return (
             *made,
             usage_charge(
-                *(event, selected, priced),
+                *(event, selected, priced, others),
                 period_ms=month_ms,
                 catalogue_version=self._catalogue.version,
                 sequence=self._next(event.rating_key),

@@ -1,0 +1,78 @@
+"""What `ratemill margin` shows a reader: a line for each sum, totals below, what has no other rating."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from pipeline.cli.output import table
+from pipeline.cli.rate_lines import aligned
+from schemas.decimals import EXACT
+from schemas.money import round_amount
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sinks.margin_queries import MarginSum, NotRatedOtherwise
+
+_HUNDRED = Decimal(100)
+_NOT_NAMED = "(none)"  # a price without a destination
+
+
+def totals(sums: Sequence[MarginSum]) -> list[MarginSum]:
+    """Return the sums of each currency and rating over all things, by what the rating is paid from."""
+    found: dict[tuple[str, str, str], MarginSum] = {}
+    for each in sums:
+        key = (each.currency, each.paid_from, each.rating)
+        was = found.get(key)
+        found[key] = (
+            each._replace(of="Total")
+            if was is None
+            else was._replace(
+                records=was.records + each.records,
+                before=EXACT.add(was.before, each.before),
+                amount=EXACT.add(was.amount, each.amount),
+            )
+        )
+    return list(found.values())
+
+
+def margin_table(by: str, sums: Sequence[MarginSum]) -> Table:
+    """Return the sums, with their totals where there are several things."""
+    rows = [*sums, *(totals(sums) if len({each.of for each in sums}) > 1 else ())]
+    columns = [
+        aligned([(amount, each.currency) for each, amount in zip(rows, amounts, strict=True)])
+        for amounts in zip(*((each.before, each.amount, each.margin) for each in rows), strict=True)
+    ]
+    cells = [
+        (each.of or _NOT_NAMED, each.rating, each.records, each.paid_from, *amounts, _percent(each))
+        for each, *amounts in zip(rows, *columns, strict=True)
+    ]
+    return table(
+        "Margins",
+        [by.capitalize(), "Over", ">Records", "Of the", ">Amount", ">Costs", ">Margin", ">%"],
+        cells,
+    )
+
+
+def others_table(by: str, others: Sequence[NotRatedOtherwise]) -> Table:
+    """Return what was charged and has no other rating."""
+    amounts = aligned([(each.amount, each.currency) for each in others])
+    cells = [
+        (each.of or _NOT_NAMED, each.kind, each.charges, amount)
+        for each, amount in zip(others, amounts, strict=True)
+    ]
+    return table(
+        "Charged without another rating", [by.capitalize(), "Kind", ">Charges", ">Amount"], cells
+    )
+
+
+def _percent(each: MarginSum) -> str:
+    """Return the margin in percent of what the rating is paid from, to a tenth; nothing of nothing."""
+    if not each.before:
+        return ""
+    share = round_amount(
+        EXACT.multiply(each.margin, _HUNDRED), divide_by=each.before, decimal_places=1
+    )
+    return f"{share:f}"
