@@ -6,8 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from rating.margins import CHARGED
-from schemas.decimals import EXACT
+from rating.margins import CHARGED, MarginSum
 from sinks.connection import Pool
 from sinks.errors import classified
 from sinks.partitions import Month
@@ -19,23 +18,6 @@ class By(StrEnum):
     PRODUCT = "product"
     ACCOUNT = "account"
     DESTINATION = "destination"
-
-
-class MarginSum(NamedTuple):
-    """All charges of one thing that have a certain rating, paid from the same."""
-
-    of: str  # the product, the account or the destination's name; empty: a price without a destination
-    paid_from: str  # `rating.margins.CHARGED`, or the rating before
-    rating: str
-    currency: str
-    records: int
-    before: Decimal  # of what it is paid from
-    amount: Decimal  # of the rating
-
-    @property
-    def margin(self) -> Decimal:
-        """Return what is left."""
-        return EXACT.subtract(self.before, self.amount)
 
 
 class NotRatedOtherwise(NamedTuple):

@@ -236,6 +236,19 @@ THINGS: Schema = {
             "prices": by_code(
                 "What the products cost, by code.", {"$ref": "#/$defs/plan_price"}, minProperties=1
             ),
+            "also_rated": by_code(
+                "Plans under which the same usage is rated too, such as what it costs, by the name of "
+                "the rating: the first is paid from what is charged, each further one from the one "
+                "before it. Their prices ask nothing of the month.",
+                {
+                    "description": "The plan; or one for each product that has the rating.",
+                    "anyOf": [
+                        {"$ref": "#/$defs/code"},
+                        by_code("The plan, by product.", {"$ref": "#/$defs/code"}, minProperties=1),
+                    ],
+                },
+                examples=[{"wholesale": "carrier-a"}, {"interconnect": {"voice": "carrier-a"}}],
+            ),
         },
         anyOf=[{"required": ["extends"]}, {"required": ["currency", "prices"]}],
     ),

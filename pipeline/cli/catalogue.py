@@ -55,6 +55,7 @@ def check(folder: Folder, as_json: Json = False) -> None:
         if checked.document is not None:
             tell(_contents(checked.document) + ". Nothing is wrong.")
             _tell_asked(checked.document)
+            _tell_also_rated(checked.document)
     if checked.errors:
         raise typer.Exit(Exit.FAILED)
 
@@ -229,6 +230,17 @@ def _tell_asked(document: CatalogueDocument) -> None:
     asked = asked_attributes(document)
     if asked:
         tell(f"Conditions ask for {', '.join(asked)}.")
+
+
+def _tell_also_rated(document: CatalogueDocument) -> None:
+    """Say what has other ratings, and what has none."""
+    for plan in document.plans:
+        for rating in plan.also_rated or ():
+            products = dict.fromkeys(price.product for price in plan.prices)
+            without = [product for product in products if not rating.plan_of(product)]
+            codes = rating.plan or ", ".join(dict.fromkeys(rating.plans.values()))
+            but = f", but for {', '.join(without)}" if without else ""
+            tell(f"Usage of plan {plan.code} is also rated as {rating.name} under {codes}{but}.")
 
 
 def _contents(document: CatalogueDocument) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,43 +59,26 @@ def margin(
         raise typer.BadParameter(f"{month!r} is not such as 2026-10", param_hint="--month")
     year, number = int(found[1]), int(found[2])
     margins = run_to_end(_margins(session_of(context).settings, year, number, by))
+    from pipeline.cli.margin_lines import (
+        margin_table,
+        margins_document,
+        others_document,
+        others_table,
+    )
+
     if as_json:
-        write_json({"month": month, "by": by.value, **_document(margins)})
+        sums, others = margins_document(margins.sums), others_document(margins.others)
+        write_json({"month": month, "by": by.value, **sums, "without": others})
         return
     if not margins.sums and not margins.others:
         tell(f"No charge for usage of {month}. `ratemill status` shows what waits to be loaded.")
         return
-    from pipeline.cli.margin_lines import margin_table, others_table
-
     if margins.sums:
         results().print(margin_table(by.value, margins.sums))
     else:
         tell(f"No charge for usage of {month} has another rating: no plan of it is also_rated.")
     if margins.others:
         results().print(others_table(by.value, margins.others))
-
-
-def _document(margins: Margins) -> dict[str, object]:
-    from pipeline.cli.margin_lines import totals
-
-    def plain(sums: Margins) -> list[dict[str, object]]:
-        return [
-            {
-                **{name: _text(value) for name, value in each._asdict().items()},
-                "margin": each.margin,
-            }
-            for each in sums.sums
-        ]
-
-    return {
-        "sums": plain(margins),
-        "totals": plain(margins._replace(sums=totals(margins.sums))),
-        "not_rated_otherwise": [each._asdict() for each in margins.others],
-    }
-
-
-def _text(value: object) -> object:
-    return f"{value:f}" if isinstance(value, Decimal) else value
 
 
 async def _margins(settings: Settings, year: int, month: int, by: Sum) -> Margins:

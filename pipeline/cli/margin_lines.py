@@ -8,34 +8,17 @@ from typing import TYPE_CHECKING
 
 from pipeline.cli.output import table
 from pipeline.cli.rate_lines import aligned
+from rating.margins import MarginSum, totals
 from schemas.decimals import EXACT
 from schemas.money import round_amount
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from sinks.margin_queries import MarginSum, NotRatedOtherwise
+    from sinks.margin_queries import NotRatedOtherwise
 
 _HUNDRED = Decimal(100)
 _NOT_NAMED = "(none)"  # a price without a destination
-
-
-def totals(sums: Sequence[MarginSum]) -> list[MarginSum]:
-    """Return the sums of each currency and rating over all things, by what the rating is paid from."""
-    found: dict[tuple[str, str, str], MarginSum] = {}
-    for each in sums:
-        key = (each.currency, each.paid_from, each.rating)
-        was = found.get(key)
-        found[key] = (
-            each._replace(of="Total")
-            if was is None
-            else was._replace(
-                records=was.records + each.records,
-                before=EXACT.add(was.before, each.before),
-                amount=EXACT.add(was.amount, each.amount),
-            )
-        )
-    return list(found.values())
 
 
 def margin_table(by: str, sums: Sequence[MarginSum]) -> Table:
@@ -54,6 +37,26 @@ def margin_table(by: str, sums: Sequence[MarginSum]) -> Table:
         [by.capitalize(), "Over", ">Records", "Of the", ">Amount", ">Costs", ">Margin", ">%"],
         cells,
     )
+
+
+def margins_document(sums: Sequence[MarginSum]) -> dict[str, list[dict[str, object]]]:
+    """Return the sums and their totals as JSON has them; decimals have all their digits."""
+    return {
+        name: [{**_plain(each._asdict()), "margin": f"{each.margin:f}"} for each in of]
+        for name, of in (("sums", sums), ("totals", totals(sums)))
+    }
+
+
+def others_document(others: Sequence[NotRatedOtherwise]) -> list[dict[str, object]]:
+    """Return what has no other rating, in the same form."""
+    return [_plain(each._asdict()) for each in others]
+
+
+def _plain(fields: dict[str, object]) -> dict[str, object]:
+    return {
+        name: f"{value:f}" if isinstance(value, Decimal) else value
+        for name, value in fields.items()
+    }
 
 
 def others_table(by: str, others: Sequence[NotRatedOtherwise]) -> Table:
