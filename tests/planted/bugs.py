@@ -34,6 +34,7 @@ def _bug(name: str, what: str, *edits: tuple[str, str, str], suites: str = SIMUL
 
 
 _MONTHS = "tests/property/test_rate_month_laws.py"
+_OTHER_RATINGS = "tests/property/test_other_ratings_laws.py"
 _STAGE = "pipeline/stage.py"
 _TRANSACTION = "pipeline/transaction.py"
 
@@ -469,6 +470,16 @@ BUGS = (
             "        partition = self._step.partition_of(key)\n",
             "        partition = self._step.partition_of(key[::-1])\n",
         ),
+    ),
+    _bug(
+        "costs_nothing_where_it_is_unknown",
+        "usage that a plan it is also rated under has no price for is charged without that cost",
+        (
+            "rating/other_ratings.py",
+            "        if isinstance(rating, Refused):\n            return rating\n",
+            "        if isinstance(rating, Refused):\n            continue\n",
+        ),
+        suites=_OTHER_RATINGS,
     ),
     _bug(
         "invoice_of_one_product",

@@ -231,7 +231,7 @@ def test_an_error_says_what_was_meant_in_the_units_that_people_write(price, foun
                 "plans.yaml:6: plans.p.prices.y.price.amount: expected an amount such as 0.0150, "
                 "found 'x'",
                 "plans.yaml:7: plans.p.color: expected one of the keys currency, prices, name, "
-                "extends, allowances, found the unknown key 'color'",
+                "extends, allowances, also_rated, found the unknown key 'color'",
             ],
         ),
         (
