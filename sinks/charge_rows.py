@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
+from msgspec import UNSET
 
 from sinks.connection import Connection
 from sinks.ledger_batch import LedgerBatch, LedgerCharge
@@ -229,7 +230,7 @@ def _row(charge: LedgerCharge, partition: int, offset: int, batch: int) -> tuple
         charge.corrects,
         charge.job_id,
         str(charge.attributes, "utf-8"),
-        str(charge.other_ratings, "utf-8") or None,
+        None if charge.other_ratings is UNSET else str(charge.other_ratings, "utf-8"),
         partition,
         offset,
         batch,

@@ -8,6 +8,7 @@ from rating.catalogue.document import BelowZero, Consume, Sharing, ZeroUsage
 from rating.catalogue.read_matrix import MAX_DIMENSIONS
 from rating.counting import CounterPeriod
 from rating.dimensions import ATTRIBUTE, FIELDS
+from rating.margins import CHARGED
 
 SECTIONS: Schema = {
     "products": by_code(
@@ -247,6 +248,7 @@ THINGS: Schema = {
                         by_code("The plan, by product.", {"$ref": "#/$defs/code"}, minProperties=1),
                     ],
                 },
+                propertyNames={"$ref": "#/$defs/code", "not": {"const": CHARGED}},
                 examples=[{"wholesale": "carrier-a"}, {"interconnect": {"voice": "carrier-a"}}],
             ),
         },

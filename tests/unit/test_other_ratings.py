@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.cli.margin_lines import margin_table, margins_document, others_table
 from pipeline.cli.output import results
+from pipeline.cli.program import run
 from rating.catalogue import check, compile, diff, document_from_parts, document_to_parts
 from rating.catalogue.document import AlsoRated
 from rating.explain_others import shown_ratings
@@ -458,3 +459,44 @@ def test_a_scenario_says_what_usage_costs_and_what_is_left():
     assert outcome(line.replace("over wholesale", "over reseller")) == [
         "a.scenario:6: expected margin over reseller 0.17 EUR, found no rating reseller"
     ]
+
+
+# --- the command ---
+
+
+def test_the_check_says_what_is_also_rated_and_what_is_not(tmp_path, capsys):
+    plans = PLANS + "".join(f"  child-{number}: {{extends: p}}\n" for number in range(6))
+    for name, content in files_of(plans, world=CARD).items():
+        (tmp_path / name).write_bytes(content)
+    assert run(["catalogue", "check", str(tmp_path)]) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert (
+        "Usage of plans child-0, child-1, child-2, child-3, child-4 and 2 more is also rated as "
+        "wholesale under carrier, but for message."
+    ) in said
+
+
+def test_rate_shows_what_an_event_costs(tmp_path, capsys):
+    for name, content in files_of(PLANS, world=CARD).items():
+        (tmp_path / name).write_bytes(content)
+    usage = tmp_path.parent / "usage.jsonl"
+    usage.write_text(
+        '{"product": "voice", "started_at": "2026-10-14T10:30:04", "quantities": {"s": 61}, '
+        '"destination": "4930", "plan": "p"}\n'
+        '{"product": "voice", "started_at": "2026-10-14T10:31:04", "quantities": {"s": 120}, '
+        '"destination": "4930", "plan": "p"}\n'
+    )
+    words = ["rate", "--catalogue", str(tmp_path), "--event", str(usage)]
+    assert run(words) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Rated as wholesale under plan carrier: 1. Price carrier/calls of the catalogue" in shown
+    # 61 s and 59 s are free; the rest is billed as two minutes, of which one is above the allowance.
+    assert "p/calls wholesale 2 reseller 0.186 EUR 0.0905 EUR 0.0955 EUR 51.3" in shown
+    assert run([*words, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    first, _ = document["events"]
+    assert [one["margin"] for one in first["charges"][0]["other_ratings"]] == [
+        "-0.0660000000",
+        "0.0355000000",
+    ]
+    assert [one["rating"] for one in document["margins"]["totals"]] == ["reseller", "wholesale"]
