@@ -378,7 +378,7 @@ def test_an_error_says_what_was_meant_in_the_units_that_people_write(price, foun
                 "plans.yaml:2: (file): expected values written out, no anchors, found '&all'",
                 "plans.yaml:6: (file): expected values written out, no anchors, found '&cycle'",
                 "plans.yaml:6: plans.r: expected a mapping with currency, prices, name, extends, "
-                "allowances, found a list",
+                "allowances, also_rated, found a list",
             ],
         ),
         (
