@@ -23,7 +23,7 @@ class BillableCharge(NamedTuple):
     amount: Decimal
     currency: str
     started_at_ms: int
-    records: int = 1  # 0: it restates the price of others
+    records: int = 1  # 0: it restates the price of others; -1: it takes one back
 
 
 class InvoiceLine(NamedTuple):

@@ -35,11 +35,20 @@ from schemas import suspense
 from schemas.flow import Append, Channel, Decided, PartitionOf, SourceRecord, StateChange
 from schemas.outcome import NormaliseOutcome
 from schemas.proof import NORMALISE, Proof, Versions, proof_from_msgpack
-from schemas.raw import MAX_RECORD_BYTES
+from schemas.raw import MAX_RECORD_BYTES, CorrectMonthCommand
 from schemas.reference import Account, ReferenceData, Subscription
 from schemas.refusal import RefusalReason, Refused
 from schemas.sethash import event_member
-from schemas.usage import RETAIL, PeriodClose, Provenance, UsageEvent, to_wire
+from schemas.usage import (
+    RETAIL,
+    MonthCorrection,
+    NormalisedCommand,
+    NormalisedRecord,
+    PeriodClose,
+    Provenance,
+    UsageEvent,
+    to_wire,
+)
 
 _REMEMBERED_KEYS = 100_000  # rating keys whose partition is remembered, 12 MB
 _NORMALISED = Channel.NORMALISED  # a member of an enumeration is found by a descriptor, slowly
@@ -356,33 +365,51 @@ class _Decision:
         copy = self._copy(received, item, version=0)
         if copy is not None:
             return copy
-        close = command.command
-        account = self._reference.accounts.get(close.account_id)
-        if account is None or account.tenant != close.tenant:
+        asked = command.command
+        account = self._reference.accounts.get(asked.account_id)
+        if account is None or account.tenant != asked.tenant:
             # Not marked: the outbox may send it again when the account is known.
             return self._suspend(received, item, _UNKNOWN_ACCOUNT)
         record = received.record
-        # Obeyed, the close of a period far ahead would hold all usage back until then, for ever:
-        # a closed period stays closed.
-        latest_ms = record.appended_at_ms + self._window.future_ms
-        if not 0 <= close.period_start_ms < close.period_end_ms <= latest_ms:
-            return self._suspend(received, item, _NOT_OVER)
-        self._mark(received, item, 0, record.appended_at_ms // DAY_MS, MarkState.PASSED)
-        event = PeriodClose(
-            tenant=close.tenant,
-            identity=item.key[1:],
-            content_hash=item.content_hash,
-            run=RETAIL,
-            rating_key=account.rating_key,
-            account_id=account.account_id,
-            period_start_ms=close.period_start_ms,
-            period_end_ms=close.period_end_ms,
-            provenance=Provenance(
-                record.partition, record.offset, item.index, _COMMAND_FORMAT, record.appended_at_ms
-            ),
-            batch=self._batch,
+        event: NormalisedCommand
+        provenance = Provenance(
+            record.partition, record.offset, item.index, _COMMAND_FORMAT, record.appended_at_ms
         )
-        self._hand_on(event, to_wire(event))
+        if isinstance(asked, CorrectMonthCommand):
+            event = MonthCorrection(
+                tenant=asked.tenant,
+                identity=item.key[1:],
+                content_hash=item.content_hash,
+                run=RETAIL,
+                rating_key=account.rating_key,
+                account_id=account.account_id,
+                correction=asked.correction,
+                provenance=provenance,
+                batch=self._batch,
+            )
+        else:
+            # Obeyed, the close of a period far ahead would hold all usage back until then, for
+            # ever: a closed period stays closed.
+            latest_ms = record.appended_at_ms + self._window.future_ms
+            if not 0 <= asked.period_start_ms < asked.period_end_ms <= latest_ms:
+                return self._suspend(received, item, _NOT_OVER)
+            event = PeriodClose(
+                tenant=asked.tenant,
+                identity=item.key[1:],
+                content_hash=item.content_hash,
+                run=RETAIL,
+                rating_key=account.rating_key,
+                account_id=account.account_id,
+                period_start_ms=asked.period_start_ms,
+                period_end_ms=asked.period_end_ms,
+                provenance=provenance,
+                batch=self._batch,
+            )
+        value = to_wire(event)
+        if len(value) > MAX_RECORD_BYTES:
+            return self._suspend(received, item, _too_large(len(value)))
+        self._mark(received, item, 0, record.appended_at_ms // DAY_MS, MarkState.PASSED)
+        self._hand_on(event, value)
         return NormaliseOutcome.COMMAND
 
     def _end_of_file(self, received: Received, item: ReceivedItem, end: End) -> NormaliseOutcome:
@@ -404,7 +431,7 @@ class _Decision:
         value = changed[file_key] if file_key in changed else state.get(file_key)
         return NOTHING if value is None else progress_from_bytes(value)
 
-    def _hand_on(self, event: UsageEvent | PeriodClose, value: bytes) -> None:
+    def _hand_on(self, event: NormalisedRecord, value: bytes) -> None:
         key = event.rating_key
         partition = self._step.partition_of(key)
         self._appends.append(Append(Channel.NORMALISED, partition, key.encode(), value, ()))

@@ -11,7 +11,7 @@ from mediation.decode.item import DecodedItem, Decoder, Ignored
 from mediation.file_progress import BlockSeen
 from mediation.owners import Owner
 from schemas.flow import SourceRecord
-from schemas.raw import ClosePeriodCommand, FileEnd
+from schemas.raw import FileEnd, RawCommand
 from schemas.refusal import Refused
 
 
@@ -28,7 +28,7 @@ class Origin(NamedTuple):
 class Command(NamedTuple):
     """A command, read."""
 
-    command: ClosePeriodCommand
+    command: RawCommand
 
 
 class End(NamedTuple):

@@ -45,3 +45,7 @@ class Halted(RatemillError):
 
 class BrokerUnavailable(RatemillError):
     """The broker cannot be reached; raised where there is nothing left to retry for."""
+
+
+class CannotCorrect(RatemillError):
+    """A month that does not come out again as it was charged, or not as it was asked for."""

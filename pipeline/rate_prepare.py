@@ -9,6 +9,7 @@ import msgspec
 
 from counters.state import head_key
 from pipeline.rate_closing import Closable, closables
+from pipeline.rate_correcting import Correctable, correctable
 from pipeline.rate_read import ReadRuns
 from pipeline.rate_records import Charged, charged_of, rest_json, usage_json
 from pipeline.rate_terms import PeriodCounters, Terms, TermsInForce
@@ -19,7 +20,7 @@ from schemas.flow import SourceRecord
 from schemas.ledger import OtherRating
 from schemas.proof import Versions
 from schemas.refusal import RefusalReason, Refused
-from schemas.usage import NormalisedRecord, PeriodClose, UsageEvent
+from schemas.usage import MonthCorrection, NormalisedRecord, PeriodClose, UsageEvent
 
 _NOT_READ = Refused(
     RefusalReason.INTERNAL_ERROR,
@@ -59,7 +60,7 @@ class Item(msgspec.Struct, frozen=True, gc=False):
 
     record: SourceRecord
     event: NormalisedRecord | None  # None: it is priceable, or its bytes are no record
-    verdict: Priceable | Filtered | Refused | Closing
+    verdict: Priceable | Filtered | Refused | Closing | Correctable
 
 
 class RateBatch(NamedTuple):
@@ -116,6 +117,13 @@ def _item(
             for counter in (each.product, *each.counters.values()):
                 keys[counter.key] = None
         return Item(record, event, Closing(event, found))
+    if isinstance(event, MonthCorrection):
+        read.add_record(event)
+        keys[head_key(event.rating_key)] = None
+        asked = correctable(event)
+        if isinstance(asked, Correctable):
+            keys.update(dict.fromkeys(asked.keys))
+        return Item(record, event, asked)
     terms = in_force.of(event)
     if isinstance(terms, Refused):
         read.add_record(event)

@@ -15,6 +15,7 @@ from counters.running import RunningBucket, RunningHead, running_head
 from counters.state import changes_of, head_key, rating_key_of
 from pipeline.rate_adjust import adjustment
 from pipeline.rate_closing import closing_charge
+from pipeline.rate_correcting import Correctable, correct
 from pipeline.rate_prepare import Closing, Item, Priceable, RateBatch, prepare
 from pipeline.rate_records import Charged, charged_of, source_of, suspended_record
 from pipeline.rate_running import RunningState
@@ -100,6 +101,8 @@ class _Work:
             match verdict:
                 case Closing():
                     refused = self._close(record, verdict)
+                case Correctable():
+                    refused = self._correct(record, verdict)
                 case Filtered():
                     self.tally.filtered(source_of(event))
                 case Refused():
@@ -222,6 +225,26 @@ class _Work:
                 self.tally.without_record(charge)
             self.state.buckets.update(state.buckets)
             self.state.heads[key] = running_head(head)
+        self.tally.command()
+        return None
+
+    def _correct(self, record: SourceRecord, asked: Correctable) -> Refused | None:
+        key = head_key(asked.command.rating_key)
+        state = RunningState(self.state)  # a draft, thrown away where it is refused
+        found = correct(state, self.state.head(key), asked, record=record)
+        if isinstance(found, Refused):
+            return found
+        head, charges = found
+        refused = self._append(
+            asked.command.rating_key.encode(),
+            *[(_USAGE, ledger.to_wire(charge)) for charge in charges],
+        )
+        if refused is not None:
+            return refused
+        for charge in charges:
+            self.tally.without_record(charge)
+        self.state.buckets.update(state.buckets)
+        self.state.heads[key] = head
         self.tally.command()
         return None
 

@@ -39,6 +39,7 @@ class RateTally:
         self._source_refusals: Counter[str] = Counter()
         self._lots: dict[tuple[str, str, str], _Lot] = {}  # by source, currency and unit
         self._others: defaultdict[str, list[Decimal]] = defaultdict(list)
+        self._others_billed: defaultdict[str, list[Decimal]] = defaultdict(list)
         self._charge_hash = sethash.EMPTY
         self._suspense_hash = sethash.EMPTY
         self.ledger_records = 0  # of whatever kind but the proof's
@@ -57,8 +58,12 @@ class RateTally:
         self._charge_hash += lot.member(charge_id, charged.amount_text)
 
     def without_record(self, charge: Charge) -> None:
-        """Count a charge that is for no record: an adjustment, or one that a close asks for."""
+        """Count a charge that is for no record of this batch: an adjustment, one that a close asks for,
+        one of a correction."""
         self._others[charge.currency].append(Decimal(charge.amount))
+        billed = Decimal(charge.billed)
+        if billed:
+            self._others_billed[charge.unit].append(billed)
         member = charge_members(charge.currency)
         self._charge_hash += member(bytes.fromhex(charge.charge_id), charge.amount)
 
@@ -92,6 +97,8 @@ class RateTally:
             quantities[unit] += lot.billed
         for currency, amounts in self._others.items():
             charges[currency] += amounts
+        for unit, units in self._others_billed.items():
+            quantities[unit] += units
         return sealed(
             Proof(
                 stage=previous.stage,

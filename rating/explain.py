@@ -11,7 +11,7 @@ import msgspec
 from rating.dimensions import ATTRIBUTE
 from rating.units import plain, readable
 from schemas.decimals import EXACT, ZERO, to_text
-from schemas.ledger import WITHOUT_USAGE, Charge, ExplanationStep
+from schemas.ledger import Charge, ExplanationStep, records_of
 
 _LEAST_PLACES = 2  # of an amount: 0.20, not 0.2
 
@@ -54,7 +54,7 @@ def sentences(charge: Charge) -> list[str]:
     A step that this build does not know (a later one wrote it) is shown as it stands.
     """
     found = []
-    if charge.usage_kind not in WITHOUT_USAGE:
+    if records_of(charge.usage_kind) == 1:
         found.append(f"Used: {readable(Decimal(charge.used), charge.unit)} of {charge.product}.")
     # Up to the exchange amounts are in the price's own currency.
     sources = [step[1] for step in charge.explanation if step[0] == _EXCHANGE]
@@ -314,6 +314,27 @@ def _restated_below_close(charge: Charge, fields: list[str]) -> str:
     )
 
 
+def _reversed(_charge: Charge, fields: list[str]) -> str:
+    return f"Takes back charge {fields[0]}."
+
+
+def _corrected(charge: Charge, fields: list[str]) -> str:
+    was, now = (_money(amount, charge.currency) for amount in fields)
+    return f"Under price {charge.price_id} what was charged for the month came to {was}, and comes to {now}."
+
+
+def _rerated(_charge: Charge, fields: list[str]) -> str:
+    catalogue, reference = fields
+    return (
+        f"The month was rated anew by catalogue version {catalogue} and version {reference} of the "
+        "reference data."
+    )
+
+
+def _because(_charge: Charge, fields: list[str]) -> str:
+    return f"Reason: {fields[0].rstrip('.')}."
+
+
 def _usage_discount(charge: Charge, fields: list[str]) -> str:
     percent, product, used, unit, listed = fields
     return (
@@ -457,6 +478,10 @@ _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "closed": _closed,
     "mirrored": _mirrored,
     "restated": _restated,
+    "reversed": _reversed,
+    "corrected": _corrected,
+    "rerated": _rerated,
+    "because": _because,
     "usage_discount": _usage_discount,
     "usage_reached": _usage_reached,
     "restated_below_close": _restated_below_close,

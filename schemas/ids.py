@@ -91,6 +91,19 @@ def closing_id(
     return ChargeId(digest_of(b"closing", *fields, str(month_start_ms).encode()).hex())
 
 
+def reversal_id(*, corrects: str, job_id: str) -> ChargeId:
+    """Return the id of the charge by which a job takes another charge back."""
+    return ChargeId(digest_of(b"reversal", bytes.fromhex(corrects), job_id.encode()).hex())
+
+
+def correction_id(
+    *, rating_key: str, job_id: str, subscription_id: str, product: str, price_id: str
+) -> ChargeId:
+    """Return the id of what a job corrects under a price of a subscription: one for each job."""
+    fields = (rating_key, job_id, subscription_id, product, price_id)
+    return ChargeId(digest_of(b"correction", *[field.encode() for field in fields]).hex())
+
+
 def limit_reached_id(*, crossing_charge_id: str) -> str:
     """Return the id of the ``limit_reached`` record that follows a charge: one per crossing."""
     return digest_of(b"limit_reached", bytes.fromhex(crossing_charge_id)).hex()
@@ -114,3 +127,9 @@ def close_period_command_id(*, tenant: str, account_id: str, period_start_ms: in
     """Return the id of the command that closes one period of one account: one ever."""
     fields = (tenant.encode(), account_id.encode(), str(period_start_ms).encode())
     return digest_of(b"close_period", *fields).hex()
+
+
+def correct_month_command_id(*, tenant: str, account_id: str, job_id: str) -> str:
+    """Return the id of the command that corrects a month of one account for a job."""
+    fields = (tenant.encode(), account_id.encode(), job_id.encode())
+    return digest_of(b"correct_month", *fields).hex()

@@ -21,8 +21,24 @@ CLOSING = "closing"
 """The ``usage_kind`` of a charge for no usage that the close of a month asks for: what its price lacks
 of a least amount, a fee that is due without usage. It precedes the ``period_closed`` record."""
 
-WITHOUT_USAGE = (ADJUSTMENT, CLOSING)
+CORRECTION = "correction"
+"""The ``usage_kind`` of a charge for no usage that corrects a month: what a price comes to since charges
+under it were taken back, or the month was rated anew; see ``job_id``. It may be negative."""
+
+REVERSAL = "reversal"
+"""The ``usage_kind`` of a charge that takes back the one that it ``corrects``: the same used, billed and
+free units and the same amount below zero. Where records are counted it is one less."""
+
+WITHOUT_USAGE = (ADJUSTMENT, CLOSING, CORRECTION)
 """Charges of these kinds are no records where records are counted."""
+
+
+def records_of(usage_kind: str) -> int:
+    """Return how many records a charge of a kind is where records are counted."""
+    if usage_kind == REVERSAL:
+        return -1
+    return 0 if usage_kind in WITHOUT_USAGE else 1
+
 
 ExplanationStep = tuple[str, ...]
 """A step's code and what it found: ``("prefix", "4930", "Germany Berlin")``."""

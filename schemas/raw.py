@@ -6,6 +6,8 @@ import hashlib
 
 import msgspec
 
+from schemas.correction import MonthCorrected
+
 TENANT = "tenant"
 SOURCE = "source"
 STREAM = "stream"
@@ -60,6 +62,19 @@ class ClosePeriodCommand(msgspec.Struct, frozen=True, tag_field="command", tag="
     period_end_ms: int
 
 
+class CorrectMonthCommand(msgspec.Struct, frozen=True, tag_field="command", tag="correct_month"):
+    """Correct what an account was charged for the usage of a month."""
+
+    tenant: str
+    account_id: str
+    correction: MonthCorrected
+
+
+RawCommand = ClosePeriodCommand | CorrectMonthCommand
+
+_command_decoder: msgspec.json.Decoder[RawCommand] = msgspec.json.Decoder(RawCommand)
+
+
 def digest_block(value: bytes) -> bytes:
     """Return the 16-byte digest of the bytes of one block."""
     return hashlib.blake2b(value, digest_size=DIGEST_BYTES).digest()
@@ -70,14 +85,14 @@ def chain_block(previous: bytes, digest: bytes) -> bytes:
     return hashlib.blake2b(previous + digest, digest_size=DIGEST_BYTES).digest()
 
 
-def command_to_json(command: ClosePeriodCommand) -> bytes:
+def command_to_json(command: RawCommand) -> bytes:
     """Return the JSON of a command."""
     return msgspec.json.encode(command)
 
 
-def command_from_json(value: bytes) -> ClosePeriodCommand:
+def command_from_json(value: bytes) -> RawCommand:
     """Return the command; `msgspec.DecodeError` or `msgspec.ValidationError` where it is none."""
-    return msgspec.json.decode(value, type=ClosePeriodCommand)
+    return _command_decoder.decode(value)
 
 
 def file_end_to_json(end: FileEnd) -> bytes:

@@ -44,6 +44,7 @@ class RefusalReason(StrEnum):
     MISSING_ATTRIBUTE = "rating.missing_attribute"
     BELOW_ZERO = "rating.below_zero"
     CURRENCY_MISMATCH = "rating.currency_mismatch"
+    STALE_CORRECTION = "rating.stale_correction"
     # What we got wrong.
     INTERNAL_ERROR = "pipeline.internal_error"
 

@@ -6,6 +6,8 @@ from decimal import Decimal
 
 import msgspec
 
+from schemas.correction import MonthCorrected
+
 RETAIL = "retail"
 USAGE = "usage"  # first in the array of a usage event
 
@@ -69,7 +71,29 @@ class PeriodClose(
     batch: int
 
 
-NormalisedRecord = UsageEvent | PeriodClose
+class MonthCorrection(
+    msgspec.Struct,
+    frozen=True,
+    array_like=True,
+    tag_field="kind",
+    tag="month_correction",
+    kw_only=True,
+):
+    """The command that corrects one account's month; in order with the usage."""
+
+    tenant: str
+    identity: bytes
+    content_hash: bytes
+    run: str
+    rating_key: str
+    account_id: str
+    correction: MonthCorrected
+    provenance: Provenance
+    batch: int
+
+
+NormalisedCommand = PeriodClose | MonthCorrection
+NormalisedRecord = UsageEvent | PeriodClose | MonthCorrection
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[NormalisedRecord] = msgspec.msgpack.Decoder(NormalisedRecord)

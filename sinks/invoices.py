@@ -13,7 +13,7 @@ from billing.invoice import BillableCharge, InvoiceBody, build_invoice
 from billing.number import invoice_number
 from schemas.decimals import EXACT, ZERO
 from schemas.ids import digest_of
-from schemas.ledger import WITHOUT_USAGE, Unbilled
+from schemas.ledger import Unbilled, records_of
 from schemas.limit import SCOPE_ACCOUNT
 from schemas.period import from_ms, to_ms
 from sinks.connection import Connection, Pool
@@ -193,7 +193,7 @@ async def _unbilled(
                 amount=Decimal(row["amount"]),
                 currency=row["currency"],
                 started_at_ms=to_ms(row["started_at"]),
-                records=0 if row["usage_kind"] in WITHOUT_USAGE else 1,
+                records=records_of(row["usage_kind"]),
             ),
             row["bill_period"],
         )

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from schemas.ids import close_period_command_id
-from schemas.raw import ClosePeriodCommand, command_to_json
+from schemas.ids import close_period_command_id, correct_month_command_id
+from schemas.raw import ClosePeriodCommand, CorrectMonthCommand, RawCommand, command_to_json
 from sinks.connection import Connection, Pool
 from sinks.errors import classified
 
@@ -25,6 +25,21 @@ class QueuedCommand(NamedTuple):
     payload: bytes
 
 
+async def queue_corrections(pool: Pool, commands: Iterable[CorrectMonthCommand]) -> int:
+    """Queue corrections of months, and return how many are new. All of them are queued, or none."""
+    with classified():
+        async with pool.acquire() as connection, connection.transaction():
+            queued = 0
+            for command in commands:
+                command_id = correct_month_command_id(
+                    tenant=command.tenant,
+                    account_id=command.account_id,
+                    job_id=command.correction.job_id,
+                )
+                queued += await _queue(connection, command_id, command)
+            return queued
+
+
 async def queue_period_closes(pool: Pool, commands: Iterable[ClosePeriodCommand]) -> int:
     """Queue the close of one period for each account, and return how many are new.
 
@@ -34,20 +49,21 @@ async def queue_period_closes(pool: Pool, commands: Iterable[ClosePeriodCommand]
         async with pool.acquire() as connection, connection.transaction():
             queued = 0
             for command in commands:
-                queued += await _queue_close(connection, command)
+                command_id = close_period_command_id(
+                    tenant=command.tenant,
+                    account_id=command.account_id,
+                    period_start_ms=command.period_start_ms,
+                )
+                queued += await _queue(connection, command_id, command)
             return queued
 
 
-async def _queue_close(connection: Connection, command: ClosePeriodCommand) -> bool:
+async def _queue(connection: Connection, command_id: str, command: RawCommand) -> bool:
     return bool(
         await connection.fetchval(
             "INSERT INTO command_outbox (command_id, tenant, stream, payload) "
             "VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING true",
-            close_period_command_id(
-                tenant=command.tenant,
-                account_id=command.account_id,
-                period_start_ms=command.period_start_ms,
-            ),
+            command_id,
             command.tenant,
             f"command:{command.tenant}:{command.account_id}",
             command_to_json(command),

@@ -32,8 +32,11 @@ async def outcome_counts(pool: Pool) -> list[OutcomeCount]:
     return [OutcomeCount(*row) for row in rows]
 
 
-# As `schemas.ledger.WITHOUT_USAGE`: charges for no record of their own.
-_RECORDS = "count(*) FILTER (WHERE usage_kind NOT IN ('adjustment', 'closing'))"
+# As `schemas.ledger.records_of`.
+RECORDS = (
+    "sum(CASE WHEN usage_kind IN ('adjustment', 'closing', 'correction') THEN 0 "
+    "WHEN usage_kind = 'reversal' THEN -1 ELSE 1 END)::bigint"
+)
 
 
 class ChargeTotal(NamedTuple):
@@ -48,7 +51,7 @@ async def charge_totals(pool: Pool) -> list[ChargeTotal]:
     """Return the sum of all charges, by currency."""
     with classified():
         rows = await pool.fetch(
-            f"SELECT currency, {_RECORDS}, sum(amount)::text FROM rated_usage "
+            f"SELECT currency, {RECORDS}, sum(amount)::text FROM rated_usage "
             "GROUP BY currency ORDER BY currency"
         )
     return [ChargeTotal(*row) for row in rows]
@@ -70,7 +73,7 @@ async def top_accounts(pool: Pool, *, most: int = 10) -> list[AccountTotal]:
         rows = await pool.fetch(
             "SELECT account_id, coalesce((SELECT name FROM accounts a WHERE a.account_id = "
             "t.account_id ORDER BY version DESC LIMIT 1), ''), currency, records, amount::text "
-            f"FROM (SELECT account_id, currency, {_RECORDS} AS records, sum(amount) AS amount "
+            f"FROM (SELECT account_id, currency, {RECORDS} AS records, sum(amount) AS amount "
             "FROM rated_usage GROUP BY account_id, currency "
             "ORDER BY amount DESC, account_id LIMIT $1) AS t "
             "ORDER BY t.amount DESC, account_id",

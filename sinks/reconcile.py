@@ -136,7 +136,8 @@ class Invoices:
 
 _HELD = """
     SELECT c.invoice_id, c.line,
-           count(*) FILTER (WHERE r.usage_kind NOT IN ('adjustment', 'closing')) AS records,
+           sum(CASE WHEN r.usage_kind IN ('adjustment', 'closing', 'correction') THEN 0
+                    WHEN r.usage_kind = 'reversal' THEN -1 ELSE 1 END)::bigint AS records,
            sum(r.billed) AS quantity, sum(r.amount) AS charges, count(*) FILTER (WHERE r.account_id <> i.account_id) AS of_others
     FROM invoice_charges c JOIN invoices i USING (invoice_id)
     JOIN rated_usage r USING (charge_id) GROUP BY c.invoice_id, c.line

@@ -182,6 +182,8 @@ class MemoryStage:
         self.proofs = [genesis()]
         self.state: dict[bytes, bytes] = {}
         self.appends = []
+        self.partition = PARTITION
+        self.values: dict[int, bytes] = {}  # of the normalised records, by offset
         self._offset = 0
 
     def source(self, *records: NormalisedRecord | bytes) -> list[SourceRecord]:
@@ -190,6 +192,7 @@ class MemoryStage:
         for record in records:
             value = record if isinstance(record, bytes) else usage.to_wire(record)
             found.append(SourceRecord(PARTITION, self._offset, OCTOBER, b"key", value, ()))
+            self.values[self._offset] = value
             self._offset += 1
         return found
 

@@ -23,8 +23,10 @@ import asyncio
 import os
 import signal
 import sys
+import traceback
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 import faust
 import msgspec
@@ -49,9 +51,17 @@ from sources.reference.accounts import read_accounts
 END = b"end"
 
 
+class _App(faust.App):
+    async def _on_agent_error(self, agent: object, error: BaseException) -> None:
+        """End the process: the framework would take up the record again, for ever."""
+        traceback.print_exception(error)
+        sys.stderr.flush()
+        os._exit(1)
+
+
 def build_app(task: FaustTask) -> faust.App:
     """Return the application; nothing is started yet."""
-    app = faust.App(
+    app = _App(
         id=task.name,
         broker=f"kafka://{task.bootstrap}",
         store="rocksdb://?driver=rocksdict",
@@ -158,10 +168,10 @@ def build_app(task: FaustTask) -> faust.App:
                 continue
             period_ms = month_start_of(usage.started_at_ms, zone=usage.zone)
             names = {name: f"{usage.rating_key}/{name}/{period_ms}" for name in selected.counters}
-            before = {name: Decimal(counters[key] or "0") for name, key in names.items()}
+            before = {name: _counted(counters[key]) for name, key in names.items()}
             rated = charge(selected, before)
-            for name, quantity in rated.counted:
-                counters[names[name]] = str(before[name] + quantity)
+            for name, quantity, amount in rated.counted:
+                counters[names[name]] = before[name].text_with(quantity, amount)
             total = f"{usage.rating_key}/{rated.product}/{period_ms}"
             records, quantity, amount = (counters[total] or "0 0 0").split()
             counters[total] = (
@@ -189,6 +199,23 @@ def build_app(task: FaustTask) -> faust.App:
             done.amount += rated.amount
 
     return app
+
+
+class _Counted(NamedTuple):
+    """A counter, as `rating.counting.Totals`."""
+
+    records: int
+    quantity: Decimal
+    amount: Decimal
+
+    def text_with(self, quantity: Decimal, amount: Decimal | None) -> str:
+        """Return the table's value after one more record."""
+        return f"{self.records + 1} {self.quantity + quantity} {self.amount + (amount or 0)}"
+
+
+def _counted(value: str) -> _Counted:
+    records, quantity, amount = (value or "0 0 0").split()
+    return _Counted(int(records), Decimal(quantity), Decimal(amount))
 
 
 class _Done:

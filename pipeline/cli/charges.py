@@ -13,6 +13,7 @@ from pipeline.cli.period import MONTH
 from pipeline.cli.running import run_to_end
 from pipeline.cli.session import connect, session_of
 from rating.units import readable
+from schemas.ledger import records_of
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
@@ -42,7 +43,9 @@ def charges(
     product: Annotated[str | None, typer.Option(help="Of this product only.")] = None,
     kind: Annotated[
         str | None,
-        typer.Option(help="Of this kind of usage only; adjustment and closing are kinds too."),
+        typer.Option(
+            help="Of this kind of usage only; adjustment, closing, reversal and correction are kinds too."
+        ),
     ] = None,
     uninvoiced: Annotated[
         bool, typer.Option("--uninvoiced", help="Only what is on no invoice yet.")
@@ -86,7 +89,7 @@ def charges(
 
 
 def _line(charge: ListedCharge, *, with_others: bool) -> tuple[str, ...]:
-    is_usage = charge.usage_kind not in ("adjustment", "closing")
+    is_usage = records_of(charge.usage_kind) == 1
     used = readable(Decimal(charge.used), charge.unit) if is_usage else charge.usage_kind
     return (
         charge.started_at.strftime("%Y-%m-%d %H:%M:%S"),

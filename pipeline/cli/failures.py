@@ -79,6 +79,7 @@ def _kinds() -> tuple[tuple[Exit, tuple[type[BaseException], ...]], ...]:
     from pipeline.embedded import EmbeddedError
     from pipeline.errors import (
         BrokerUnavailable,
+        CannotCorrect,
         MissingGenesis,
         RatemillError,
         SettingsError,
@@ -103,6 +104,7 @@ def _kinds() -> tuple[tuple[Exit, tuple[type[BaseException], ...]], ...]:
             Exit.REFUSED,
             (
                 BenchRefused,
+                CannotCorrect,
                 WrongInstallation,
                 MissingGenesis,
                 InstallationMismatch,

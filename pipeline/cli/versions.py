@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from pipeline.cli.session import require_topics
@@ -57,7 +57,30 @@ async def published_catalogue(settings: Settings, *, bootstrap: str) -> Publishe
     return PublishedCatalogue(newest.version, document, newest.head, frozenset(newest.chunks))
 
 
+async def published_catalogues(
+    settings: Settings, *, bootstrap: str, versions: Collection[int]
+) -> dict[int, CatalogueDocument]:
+    """Return the catalogues of the past that this build can read, by version; others are left out."""
+    heads, chunks = await _all_catalogues(settings, bootstrap=bootstrap)
+    return {
+        version: document_from_parts(heads[version], chunks)
+        for version in versions
+        if version in heads and is_of_this_format(heads[version])
+    }
+
+
 async def _newest_catalogue(settings: Settings, *, bootstrap: str) -> _Newest | None:
+    heads, chunks = await _all_catalogues(settings, bootstrap=bootstrap)
+    if not heads:
+        return None
+    version = max(heads)
+    return _Newest(version, heads[version], chunks)
+
+
+async def _all_catalogues(
+    settings: Settings, *, bootstrap: str
+) -> tuple[dict[int, bytes], dict[str, bytes]]:
+    """Return the heads by version, and the chunks of all of them by name."""
     chunks: dict[str, bytes] = {}
     heads: dict[int, bytes] = {}
 
@@ -67,10 +90,8 @@ async def _newest_catalogue(settings: Settings, *, bootstrap: str) -> _Newest | 
 
     await require_topics(settings, bootstrap=bootstrap)
     topic = topics_of(settings).catalogue.name
-    version = await read_versions(bootstrap=bootstrap, topic=topic, apply=remember)
-    if version < 0:
-        return None
-    return _Newest(version, heads[version], chunks)
+    await read_versions(bootstrap=bootstrap, topic=topic, apply=remember)
+    return heads, chunks
 
 
 async def publish_catalogue(

@@ -62,7 +62,23 @@ class _Close(
     batch: int
 
 
-_decode = msgspec.msgpack.Decoder(_Usage | _Close).decode
+class _Correction(
+    msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag="month_correction", gc=False
+):
+    """`schemas.usage.MonthCorrection`, read no further than is needed here."""
+
+    tenant: Raw
+    identity: bytes
+    content_hash: bytes
+    run: str
+    rating_key: str
+    account_id: Raw
+    correction: Raw
+    provenance: _Provenance
+    batch: int
+
+
+_decode = msgspec.msgpack.Decoder(_Usage | _Close | _Correction).decode
 
 
 @dataclass(slots=True)

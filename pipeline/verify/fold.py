@@ -7,7 +7,7 @@ from decimal import Decimal
 from pipeline.verify.ledger_records import ChargeSaid, CloseSaid, LimitSaid, Said
 from pipeline.verify.report import Check
 from schemas.decimals import EXACT, ZERO, to_text
-from schemas.ledger import WITHOUT_USAGE, CounterAfter, Unbilled
+from schemas.ledger import CORRECTION, REVERSAL, CounterAfter, Unbilled, records_of
 
 Mismatch = tuple[Check, str, str]
 """A check, what it expected, what the record says."""
@@ -82,7 +82,7 @@ class Fold:
         amount = Decimal(charge.amount)
         entry = (charge.product, charge.product_type, charge.bill_period_ms, charge.currency)
         records, total = key.unbilled.get(entry, (0, ZERO))
-        key.unbilled[entry] = records + _records(charge), EXACT.add(total, amount)
+        key.unbilled[entry] = records + records_of(charge.usage_kind), EXACT.add(total, amount)
         if charge.bill_period_ms != max(charge.usage_period_ms, key.first_open_ms):
             wrong.append(
                 (
@@ -111,12 +111,16 @@ class Fold:
     ) -> None:
         name = (charge.rating_key, after.counter, after.period_start_ms)
         records, quantity, total = self._counters.get(name, (0, ZERO, ZERO))
-        records += _records(charge)
+        records += records_of(charge.usage_kind)
         said = (after.records, Decimal(after.quantity), Decimal(after.amount))
         if after.counter.startswith(_PRODUCT):
             quantity = EXACT.add(quantity, Decimal(charge.used))
             total = EXACT.add(total, amount)
             right = said == (records, quantity, total)
+        elif charge.usage_kind in (CORRECTION, REVERSAL):
+            # Worked out beside the stream; the worker has held what they were against the state.
+            right = True
+            records, quantity, total = said
         else:
             # What a tier or an allowance takes of a charge is the price's matter.
             # What a tier counts falls too, where the newest record is what counts; so does what is off.
@@ -168,11 +172,6 @@ class Fold:
         key.first_open_ms = max(key.first_open_ms, end_ms)
         if not _same(closed, close.closed):
             wrong.append(_unbilled("closed", closed, close.closed, close))
-
-
-def _records(charge: ChargeSaid) -> int:
-    """Return how many records a charge is for."""
-    return 0 if charge.usage_kind in WITHOUT_USAGE else 1
 
 
 def _in(entry: _Entry, scope: str) -> bool:

@@ -18,7 +18,7 @@ from pipeline.verify.report import Check, Finding, Findings
 from pipeline.verify.unique import Repeats
 from schemas import sethash
 from schemas.decimals import EXACT, ZERO, to_text
-from schemas.ledger import WITHOUT_USAGE
+from schemas.ledger import records_of
 from schemas.proof import Proof
 from sinks.reconcile import LimitRow, RatedRow
 
@@ -131,12 +131,13 @@ class LedgerPartition:
     def _charge(self, batch: _Batch, charge: ChargeSaid, offset: int) -> None:
         identity = bytes.fromhex(charge.charge_id)
         amount, currency = Decimal(charge.amount), charge.currency
-        batch.rated += charge.usage_kind not in WITHOUT_USAGE
+        is_usage = records_of(charge.usage_kind) == 1
+        batch.rated += is_usage
         batch.charges[identity] = charge.amount, currency, *in_words(charge.other_ratings)
         batch.sums[currency] = EXACT.add(batch.sums.get(currency, ZERO), amount)
         self.charges[currency] = EXACT.add(self.charges.get(currency, ZERO), amount)
-        if charge.usage_kind not in WITHOUT_USAGE:
-            unit, billed = charge.unit, Decimal(charge.billed)
+        unit, billed = charge.unit, Decimal(charge.billed)
+        if is_usage or billed:
             batch.quantities[unit] = EXACT.add(batch.quantities.get(unit, ZERO), billed)
         member = sethash.member(identity, charge.amount.encode(), currency.encode())
         batch.total = sethash.add(batch.total, member)

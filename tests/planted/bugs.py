@@ -34,6 +34,7 @@ def _bug(name: str, what: str, *edits: tuple[str, str, str], suites: str = SIMUL
 
 
 _MONTHS = "tests/property/test_rate_month_laws.py"
+_CORRECTIONS = "tests/property/test_correction_laws.py"
 _OTHER_RATINGS = "tests/property/test_other_ratings_laws.py"
 _STAGE = "pipeline/stage.py"
 _TRANSACTION = "pipeline/transaction.py"
@@ -408,6 +409,26 @@ BUGS = (
         "usage of a closed month is charged although the close asked for the month's least",
         ("rating/charging.py", "        if least:\n", "        if least is None:\n"),
         suites=_MONTHS,
+    ),
+    _bug(
+        "stale_correction_is_obeyed",
+        "a correction takes effect although its month has other charges by now",
+        (
+            "pipeline/rate_correcting.py",
+            "    if [_figures_of(state.bucket(key)) for key in asked.keys] != expected:\n",
+            "    if len(asked.keys) != len(expected):\n",
+        ),
+        suites=_CORRECTIONS,
+    ),
+    _bug(
+        "correction_leaves_tiers",
+        "usage that is taken back stays in the tiers and allowances of its month",
+        (
+            "pipeline/rate_correcting.py",
+            "            others.append(_stated(counter, after[place]))\n",
+            "            del after[place]\n",
+        ),
+        suites=_CORRECTIONS,
     ),
     _bug(
         "limit_reached_above",

@@ -1,0 +1,249 @@
+"""`ratemill correct`: charges taken back, months rated anew."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from pipeline.cli.exits import Exit
+from pipeline.cli.help_text import examples
+from pipeline.cli.output import money, results, table, tell, write_json
+from pipeline.cli.period import MONTH
+from pipeline.cli.running import run_to_end
+from pipeline.cli.session import session_of
+
+if TYPE_CHECKING:
+    from pipeline.correcting.work_out import WorkedOut
+    from pipeline.settings import Settings
+
+_CHARGE_ID = re.compile(r"[0-9a-f]{32}")
+_MOST_REASON = 200
+_TOLD_EVERY = 50  # accounts
+
+Reason = Annotated[
+    str, typer.Option(help="Why, for the explanation of the charges: a few words.", metavar="TEXT")
+]
+Apply = Annotated[
+    bool, typer.Option("--apply", help="Send it; without this, only what would change is shown.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON document.")]
+
+correct = typer.Typer(no_args_is_help=True, help="Corrections: take charges back, rate anew.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.add_typer(correct, name="correct", rich_help_panel="Use")
+
+
+@correct.callback()
+def group() -> None:
+    """Correct what was charged. The past stays as it is: a correction is new charges in the ledger,
+    billed in the first open period.
+
+    A month is first rated once more as it was; only where that comes to what was charged, to the last
+    digit, it is corrected.
+    """
+
+
+@correct.command(
+    epilog=examples(
+        "ratemill correct reverse 4f1c... --reason 'test call'",
+        "ratemill correct reverse 4f1c... --reason 'test call' --apply",
+    )
+)
+def reverse(
+    context: typer.Context,
+    charge_ids: Annotated[
+        list[str], typer.Argument(metavar="CHARGE...", help="Ids of charges of usage.")
+    ],
+    reason: Reason = "",
+    apply: Apply = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take charges back, as if their usage had never been.
+
+    Each gets a charge of the same amount below zero. What that changes of the other charges of its
+    month (tiers, allowances, caps) is corrected with it, in one charge for each price.
+    """
+    wrong = [each for each in charge_ids if _CHARGE_ID.fullmatch(each) is None]
+    if wrong:
+        raise typer.BadParameter(f"{wrong[0]!r} is not 32 hex digits", param_hint="CHARGE")
+    _look_at_reason(reason)
+    settings = session_of(context).settings
+    done = run_to_end(_reverse(settings, list(dict.fromkeys(charge_ids)), reason, apply=apply))
+    _show(done, as_json=as_json, apply=apply)
+
+
+@correct.command(
+    epilog=examples(
+        "ratemill correct rerate --month 2026-10 --account acme",
+        "ratemill correct rerate --month 2026-10 --all --reason 'new price list' --apply",
+    )
+)
+def rerate(
+    context: typer.Context,
+    month: Annotated[str, typer.Option(metavar="YYYY-MM", help="The month of the usage.")],
+    account: Annotated[
+        list[str] | None, typer.Option(help="An account; may be given again.")
+    ] = None,
+    all_accounts: Annotated[
+        bool, typer.Option("--all", help="Every account with charges in the month.")
+    ] = False,
+    reason: Reason = "",
+    apply: Apply = False,
+    as_json: AsJson = False,
+) -> None:
+    """Rate a month anew, by the newest catalogue and reference data.
+
+    For prices, plans or attributes that were wrong and have been published anew. What is charged
+    more or less is one charge for each price; the charges of single records stay.
+    """
+    if MONTH.fullmatch(month) is None:
+        raise typer.BadParameter(f"{month!r} is not such as 2026-10", param_hint="--month")
+    if bool(account) == all_accounts:
+        raise typer.BadParameter("name accounts, or --all; not both", param_hint="--account")
+    _look_at_reason(reason)
+    settings = session_of(context).settings
+    done = run_to_end(_rerate(settings, month, account or [], reason, apply=apply))
+    _show(done, as_json=as_json, apply=apply)
+
+
+def _look_at_reason(reason: str) -> None:
+    if len(reason) > _MOST_REASON or not reason.isprintable():
+        raise typer.BadParameter(
+            f"at most {_MOST_REASON} characters on one line", param_hint="--reason"
+        )
+
+
+class _Done(NamedTuple):
+    corrections: list[WorkedOut]
+    unchanged: list[str]  # accounts
+    queued: int
+
+
+async def _reverse(settings: Settings, charge_ids: list[str], reason: str, *, apply: bool) -> _Done:
+    from pipeline.cli.correcting import Corrections
+    from sinks.charge_history import find_charges
+
+    async with Corrections.opened(settings) as jobs:
+        found = await find_charges(jobs.pool, charge_ids)
+        missing = sorted(set(charge_ids) - {each.charge_id for each in found})
+        if missing:
+            raise _refused(f"There is no charge {missing[0]}; nothing was changed.")
+        others = [each for each in found if not each.is_usage]
+        if others:
+            raise _refused(
+                f"Charge {others[0].charge_id} is of the kind {others[0].usage_kind}, for no usage of its "
+                "own; take back the charges of usage that it stems from. Nothing was changed."
+            )
+        months: dict[tuple[str, int], set[str]] = {}
+        for each in found:
+            months.setdefault((each.account_id, each.month_start_ms), set()).add(each.charge_id)
+        corrections = []
+        for (account_id, start_ms), ids in sorted(months.items()):
+            worked_out = await jobs.reversal(account_id, start_ms, frozenset(ids), reason)
+            corrections.append(worked_out)
+        return _Done(corrections, [], await jobs.send(corrections) if apply else 0)
+
+
+async def _rerate(
+    settings: Settings, month: str, wanted: list[str], reason: str, *, apply: bool
+) -> _Done:
+    from pipeline.cli.correcting import Corrections
+    from sinks.charge_history import accounts_charged
+
+    async with Corrections.opened(settings) as jobs:
+        charged = await accounts_charged(jobs.pool, month=month)
+        unknown = [name for name in wanted if name not in charged]
+        if unknown:
+            raise _refused(f"Account {unknown[0]} has no charges in {month}; nothing was changed.")
+        corrections, unchanged = [], []
+        names = wanted or sorted(charged)
+        for number, account_id in enumerate(names):
+            if number and number % _TOLD_EVERY == 0:
+                tell(f"{number:,} of {len(names):,} accounts are worked out")
+            worked_out = await jobs.rerating(account_id, charged[account_id], reason)
+            if worked_out is None:
+                unchanged.append(account_id)
+            else:
+                corrections.append(worked_out)
+        return _Done(corrections, unchanged, await jobs.send(corrections) if apply else 0)
+
+
+def _refused(text: str) -> typer.Exit:
+    tell(text)
+    return typer.Exit(Exit.REFUSED)
+
+
+def _show(done: _Done, *, as_json: bool, apply: bool) -> None:
+    if as_json:
+        write_json(
+            {
+                "applied": apply,
+                "queued": done.queued,
+                "unchanged": done.unchanged,
+                "corrections": [_document(each) for each in done.corrections],
+            }
+        )
+        return
+    rows: list[tuple[str, ...]] = []
+    totals: dict[str, Decimal] = {}
+    for each in done.corrections:
+        for line in each.lines:
+            difference = line.now - line.was
+            totals[line.currency] = totals.get(line.currency, Decimal(0)) + difference
+            amounts = (line.was, line.now, difference)
+            rows.append(
+                (
+                    each.account_id,
+                    line.subscription_id,
+                    line.price_id,
+                    *(money(amount, line.currency, places=2) for amount in amounts),
+                )
+            )
+    for currency, total in sorted(totals.items()):
+        rows.append(("Total", "", "", "", "", money(total, currency, places=2)))
+    if rows:
+        columns = ["Account", "Subscription", "Price", ">Charged", ">Corrected", ">Difference"]
+        results().print(table(None, columns, rows))
+    taken_back = sum(len(each.taken_back) for each in done.corrections)
+    if taken_back:
+        tell(f"{taken_back:,} charge{'s' if taken_back > 1 else ''} taken back.")
+    if done.unchanged:
+        tell(f"{len(done.unchanged):,} accounts come to what they were charged.")
+    if not done.corrections:
+        tell("There is nothing to correct.")
+    elif not apply:
+        tell("Nothing was changed: this is what would be; --apply sends it.")
+    else:
+        tell(
+            f"{done.queued:,} corrections are on their way; `ratemill charges ACCOUNT` shows them once "
+            "they are rated and loaded."
+        )
+
+
+def _document(each: WorkedOut) -> dict[str, object]:
+    return {
+        "account": each.account_id,
+        "job_id": each.correction.job_id,
+        "usage_period_ms": each.correction.usage_period_ms,
+        "prices": [line._asdict() for line in each.lines],
+        "taken_back": [row.charge_id for row in each.taken_back],
+        "charges": [
+            {
+                "kind": charge.kind,
+                "corrects": charge.corrects,
+                "subscription": charge.subscription_id,
+                "price": charge.price_id,
+                "billed": charge.billed,
+                "unit": charge.unit,
+                "amount": charge.amount,
+                "currency": charge.currency,
+            }
+            for charge in each.correction.charges
+        ],
+    }

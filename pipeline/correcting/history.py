@@ -1,0 +1,52 @@
+"""What an account's month was charged, as the tables have it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from sinks.charge_history import HistoryRow, MonthEnd, Under
+
+RERATED = "rerated"
+"""Step of a correction that rated the month anew: versions of the catalogue and of the reference data."""
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """All that an account was charged for the usage of a month, in the order of its ledger."""
+
+    account_id: str
+    month_start_ms: int
+    month_end_ms: int
+    rows: tuple[HistoryRow, ...]
+    close: MonthEnd | None
+
+    def reversed_ids(self) -> frozenset[str]:
+        """Return the charges that were taken back before."""
+        return frozenset(row.corrects for row in self.rows if row.corrects is not None)
+
+    def events(self) -> list[HistoryRow]:
+        """Return the charges of events that stand: each event has one, and one position."""
+        taken_back = self.reversed_ids()
+        return [row for row in self.rows if row.is_usage and row.charge_id not in taken_back]
+
+    def rerated(self) -> tuple[int, Under] | None:
+        """Return where in the ledger the month was last rated anew, and under which versions."""
+        found = None
+        for row in self.rows:
+            for step in row.explanation:
+                if step[0] == RERATED:
+                    found = row.sequence, Under(int(step[1]), int(step[2]))
+        return found
+
+    def under(self, sequence: int, at_the_time: Under) -> Under:
+        """Return the versions under which a record of the ledger counts by now."""
+        rerated = self.rerated()
+        return rerated[1] if rerated is not None and sequence < rerated[0] else at_the_time
+
+    def versions(self, more: Iterable[Under] = ()) -> set[Under]:
+        """Return all versions that a replay of the month needs."""
+        found = {self.under(row.sequence, row.under) for row in self.events()}
+        if self.close is not None:
+            found.add(self.under(*self.close))
+        return found | set(more)

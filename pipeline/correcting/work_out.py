@@ -1,0 +1,356 @@
+"""What a correction comes to: the month as it was charged, and as it should have been."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+import msgspec
+
+from pipeline.correcting.history import RERATED, History
+from pipeline.correcting.replay import (
+    Entry,
+    Replayed,
+    StepOf,
+    close_of,
+    replay,
+)
+from pipeline.errors import CannotCorrect
+from schemas.correction import (
+    CorrectedCharge,
+    CorrectedCounter,
+    CounterFigures,
+    MonthCorrected,
+)
+from schemas.decimals import EXACT, ZERO, to_text
+from schemas.ledger import CORRECTION, REVERSAL, Charge, CounterAfter, ExplanationStep
+from schemas.raw import MAX_RECORD_BYTES, CorrectMonthCommand, command_to_json
+from sinks.charge_history import HistoryRow, Under
+
+_PRODUCT = "product:"
+_HEADROOM_BYTES = 4_096  # of a record, for what its envelope adds
+_SHOWN = 5
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be corrected."""
+
+    reverse: frozenset[str] = frozenset()  # charges to take back
+    rerate: Under | None = None  # versions to rate the month anew under
+    reason: str = ""
+
+
+class PriceLine(NamedTuple):
+    """What a month came to under one price of a subscription, and comes to."""
+
+    subscription_id: str
+    product: str
+    price_id: str
+    currency: str
+    was: Decimal
+    now: Decimal
+
+
+class WorkedOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A correction that may be sent, and what it changes."""
+
+    tenant: str
+    account_id: str
+    correction: MonthCorrected
+    lines: tuple[PriceLine, ...]  # of prices that change
+    taken_back: tuple[HistoryRow, ...]
+
+
+class _Price(NamedTuple):
+    """Charges that can be told apart by nothing but their usage."""
+
+    subscription_id: str
+    product: str
+    product_type: str
+    unit: str
+    currency: str
+    price_id: str
+    tax_code: str | None
+
+
+class _Sum(NamedTuple):
+    amount: Decimal = ZERO
+    billed: Decimal = ZERO
+    free: Decimal = ZERO
+
+    def plus(self, charge: Charge | HistoryRow | CorrectedCharge) -> _Sum:
+        add = EXACT.add
+        return _Sum(
+            add(self.amount, Decimal(charge.amount)),
+            add(self.billed, Decimal(charge.billed)),
+            add(self.free, Decimal(charge.free)),
+        )
+
+    def minus(self, other: _Sum) -> _Sum:
+        return _Sum(*(EXACT.subtract(a, b) for a, b in zip(self, other, strict=True)))
+
+
+def work_out(
+    history: History,
+    values: Mapping[tuple[int, int], bytes],
+    step_of: StepOf,
+    asked: Asked,
+) -> WorkedOut | None:
+    """Return what corrects a month; None where nothing changes. ``values``: the normalised records
+    of its charges, by position.
+
+    `CannotCorrect` where the month does not come out again as it was charged, for then nobody knows
+    what a correction would be of; and where something of it cannot be rated as asked.
+    """
+    if not history.rows:
+        return None
+    rows = history.events()
+    as_charged = replay(_entries(history, rows, values), step_of)
+    _compare(history, as_charged)
+    left = [row for row in rows if row.charge_id not in asked.reverse]
+    corrected = replay(_entries(history, left, values, rerate=asked.rerate), step_of)
+    if corrected.refused:
+        raise _not_rated(history, left, corrected)
+    taken_back = tuple(row for row in rows if row.charge_id in asked.reverse)
+    charges = tuple(_charges(history, as_charged, corrected, taken_back, asked))
+    if not charges:
+        return None
+    correction = MonthCorrected(
+        "", history.month_start_ms, charges, tuple(_counters(history, as_charged, corrected))
+    )
+    # Of its content: what is worked out twice from the same charges takes effect once.
+    job_id = hashlib.blake2b(msgspec.msgpack.encode(correction), digest_size=16).hexdigest()
+    correction = msgspec.structs.replace(correction, job_id=job_id)
+    tenant = history.rows[0].tenant
+    command = CorrectMonthCommand(tenant, history.account_id, correction)
+    size = len(command_to_json(command)) + _HEADROOM_BYTES
+    if size > MAX_RECORD_BYTES:
+        raise CannotCorrect(
+            f"The correction of {history.account_id} has {size:,} bytes, {MAX_RECORD_BYTES:,} fit. "
+            "Operator action: take back fewer charges at a time."
+        )
+    return WorkedOut(
+        tenant=tenant,
+        account_id=history.account_id,
+        correction=correction,
+        lines=tuple(_lines(_of_month(history, as_charged), _of_month(history, corrected))),
+        taken_back=taken_back,
+    )
+
+
+def _entries(
+    history: History,
+    rows: list[HistoryRow],
+    values: Mapping[tuple[int, int], bytes],
+    *,
+    rerate: Under | None = None,
+) -> list[Entry]:
+    """Return the events in the order in which they were rated, the close among them."""
+    placed = [
+        (
+            row.sequence,
+            Entry(
+                values[row.source_partition, row.source_offset],
+                rerate or history.under(row.sequence, row.under),
+            ),
+        )
+        for row in rows
+    ]
+    close = history.close
+    if close is not None:
+        start_ms, end_ms = history.month_start_ms, history.month_end_ms
+        command = close_of(history.account_id, history.rows[0].tenant, start_ms, end_ms)
+        under = rerate or history.under(*close)
+        placed.append((close.sequence, Entry(command, under)))
+    return [entry for _, entry in sorted(placed, key=lambda each: each[0])]
+
+
+def _compare(history: History, found: Replayed) -> None:
+    """Raise `CannotCorrect` where the replay came to other amounts than the ledger."""
+    ledger = _sums(history.rows)
+    replayed = _sums(_of_month(history, found))
+    for price in sorted(ledger.keys() | replayed.keys(), key=str):
+        was, now = ledger.get(price, _Sum()), replayed.get(price, _Sum())
+        if was.amount != now.amount:
+            raise CannotCorrect(
+                f"{history.account_id}: what was charged under {price.price_id} comes to "
+                f"{to_text(was.amount)} {price.currency}; rated again as it was then it comes to "
+                f"{to_text(now.amount)}. A month whose prices take from other months cannot be corrected "
+                "yet. Operator action: run `ratemill verify`; where it finds nothing, report this."
+            )
+    outside = [
+        name
+        for name, start_ms in found.counters
+        if not history.month_start_ms <= start_ms < history.month_end_ms
+    ]
+    if outside:
+        raise CannotCorrect(
+            f"{history.account_id}: {outside[0]} counts in another month; a month whose prices take "
+            "from other months cannot be corrected yet."
+        )
+
+
+def _of_month(history: History, found: Replayed) -> list[Charge]:
+    return [one for one in found.charges if one.usage_period_ms == history.month_start_ms]
+
+
+def _sums(charges: Iterable[Charge | HistoryRow]) -> dict[_Price, _Sum]:
+    found: dict[_Price, _Sum] = {}
+    for charge in charges:
+        price = _Price(
+            charge.subscription_id,
+            charge.product,
+            charge.product_type,
+            charge.unit,
+            charge.currency,
+            charge.price_id,
+            charge.tax_code,
+        )
+        found[price] = found.get(price, _Sum()).plus(charge)
+    return found
+
+
+def _charges(
+    history: History,
+    before: Replayed,
+    after: Replayed,
+    taken_back: tuple[HistoryRow, ...],
+    asked: Asked,
+) -> Iterable[CorrectedCharge]:
+    """Yield the charges taken back, and for each price what is left of the difference."""
+    was, now = _sums(_of_month(history, before)), _sums(_of_month(history, after))
+    because: tuple[ExplanationStep, ...] = (("because", asked.reason),) if asked.reason else ()
+    reversed_sums: dict[_Price, _Sum] = {}
+    for row in taken_back:
+        charge = _reversal(row, because)
+        yield charge
+        (price,) = _sums([row])
+        reversed_sums[price] = reversed_sums.get(price, _Sum()).plus(charge)
+    for price in sorted(was.keys() | now.keys() | reversed_sums.keys(), key=str):
+        difference = now.get(price, _Sum()).minus(was.get(price, _Sum()))
+        rest = difference.minus(reversed_sums.get(price, _Sum()))
+        if any(rest):
+            earlier = EXACT.add(
+                was.get(price, _Sum()).amount, reversed_sums.get(price, _Sum()).amount
+            )
+            yield _corrected(history, price, rest, earlier, asked, because, before, after)
+
+
+def _reversal(row: HistoryRow, because: tuple[ExplanationStep, ...]) -> CorrectedCharge:
+    def less(text: str) -> str:
+        value = Decimal(text)
+        return to_text(value.copy_negate() if value else value)
+
+    return CorrectedCharge(
+        kind=REVERSAL,
+        corrects=row.charge_id,
+        subscription_id=row.subscription_id,
+        product=row.product,
+        product_type=row.product_type,
+        source=row.source,
+        record_id=row.record_id,
+        started_at_ms=row.started_at_ms,
+        origin=row.origin,
+        destination=row.destination,
+        used=less(row.used),
+        billed=less(row.billed),
+        free=less(row.free),
+        unit=row.unit,
+        amount=less(row.amount),
+        currency=row.currency,
+        catalogue_version=row.catalogue_version,
+        price_id=row.price_id,
+        tax_code=row.tax_code,
+        explanation=(("reversed", row.charge_id), *because),
+    )
+
+
+def _corrected(
+    history: History,
+    price: _Price,
+    rest: _Sum,
+    earlier: Decimal,
+    asked: Asked,
+    because: tuple[ExplanationStep, ...],
+    before: Replayed,
+    after: Replayed,
+) -> CorrectedCharge:
+    under = asked.rerate
+    catalogue_version = under.catalogue if under else _version_of(price, after, before)
+    steps: list[ExplanationStep] = [
+        ("corrected", to_text(earlier), to_text(EXACT.add(earlier, rest.amount)))
+    ]
+    if under is not None:
+        steps.append((RERATED, str(under.catalogue), str(under.reference)))
+    return CorrectedCharge(
+        kind=CORRECTION,
+        corrects=None,
+        subscription_id=price.subscription_id,
+        product=price.product,
+        product_type=price.product_type,
+        source="",
+        record_id="",
+        started_at_ms=history.month_end_ms - 1,
+        origin=None,
+        destination=None,
+        used="0",
+        billed=to_text(rest.billed),
+        free=to_text(rest.free),
+        unit=price.unit,
+        amount=to_text(rest.amount),
+        currency=price.currency,
+        catalogue_version=catalogue_version,
+        price_id=price.price_id,
+        tax_code=price.tax_code,
+        explanation=(*steps, *because),
+    )
+
+
+def _version_of(price: _Price, *replays: Replayed) -> int:
+    """Return the newest version under which the price was charged."""
+    return max(
+        charge.catalogue_version
+        for replayed in replays
+        for charge in replayed.charges
+        if charge.price_id == price.price_id
+    )
+
+
+def _counters(history: History, before: Replayed, after: Replayed) -> Iterable[CorrectedCounter]:
+    """Yield every counter that the month's charges stand on, as it must be and as it will be."""
+    for name, start_ms in sorted(before.counters.keys() | after.counters.keys()):
+        was, now = before.counters.get((name, start_ms)), after.counters.get((name, start_ms))
+        if was is None and name.startswith(_PRODUCT):
+            raise CannotCorrect(
+                f"{history.account_id}: usage would be counted as {name.removeprefix(_PRODUCT)}, "
+                "which it is not measured or paid in by now. Operator action: correct the product's unit "
+                "or the account's currency; a month is corrected in those that it was charged in."
+            )
+        yield CorrectedCounter(name, start_ms, _figures(was), _figures(now))
+
+
+def _figures(counter: CounterAfter | None) -> CounterFigures:
+    if counter is None:
+        return CounterFigures()
+    return CounterFigures(counter.records, counter.quantity, counter.amount)
+
+
+def _lines(before: Iterable[Charge], after: Iterable[Charge]) -> Iterable[PriceLine]:
+    was, now = _sums(before), _sums(after)
+    for price in sorted(was.keys() | now.keys(), key=str):
+        amounts = was.get(price, _Sum()).amount, now.get(price, _Sum()).amount
+        if amounts[0] != amounts[1]:
+            yield PriceLine(
+                price.subscription_id, price.product, price.price_id, price.currency, *amounts
+            )
+
+
+def _not_rated(history: History, rows: list[HistoryRow], found: Replayed) -> CannotCorrect:
+    by_place = dict(found.refused)
+    shown = "\n".join(f"  {why}" for why in list(dict.fromkeys(by_place.values()))[:_SHOWN])
+    return CannotCorrect(
+        f"{history.account_id}: {len(by_place):,} of {len(rows):,} records would have no price:\n{shown}\n"
+        "Operator action: publish a catalogue that prices them; nothing was corrected."
+    )

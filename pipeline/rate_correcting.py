@@ -1,0 +1,242 @@
+"""The correction of a month: charges taken back and prices restated, where its counters are still
+those that it was worked out from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
+
+import msgspec
+
+from counters.count import bill_period, count_running, product_counter
+from counters.running import RunningBucket, RunningHead
+from counters.state import bucket_key
+from pipeline.rate_running import RunningState
+from schemas.correction import CorrectedCharge, CorrectedCounter, CounterFigures
+from schemas.decimals import EXACT, to_text
+from schemas.flow import SourceRecord
+from schemas.ids import correction_id, reversal_id
+from schemas.ledger import CORRECTION, REVERSAL, Charge, CounterAfter, records_of
+from schemas.refusal import RefusalReason, Refused
+from schemas.usage import MonthCorrection
+
+_CHARGE_ID = re.compile(r"[0-9a-f]{32}")
+_KINDS = ((CORRECTION, False, True), (REVERSAL, True, False))  # does it name a charge, or none?
+_NEVER_MS = 1 << 53
+_PRODUCT = "product:"
+_MOST_DIGITS = 80  # of what is added up; twenty less than sums are exact to
+
+_CHANGED = Refused(
+    RefusalReason.STALE_CORRECTION,
+    "the month has other charges than when the correction was worked out; nothing of it took effect. "
+    "Operator action: run `ratemill correct` again.",
+)
+
+
+class Correctable(NamedTuple):
+    """A correction, with the keys of its counters."""
+
+    command: MonthCorrection
+    keys: tuple[bytes, ...]
+
+
+def correctable(command: MonthCorrection) -> Correctable | Refused:
+    """Return the correction with what the state must be asked for; refused where it cannot be one of
+    ours."""
+    correction = command.correction
+    instants = [each.period_start_ms for each in correction.counters]
+    instants += [correction.usage_period_ms, *(each.started_at_ms for each in correction.charges)]
+    if not all(0 <= at_ms < _NEVER_MS for at_ms in instants):
+        return _invalid("an instant is none")
+    for charge in correction.charges:
+        is_id = charge.corrects is not None and _CHARGE_ID.fullmatch(charge.corrects) is not None
+        if (charge.kind, is_id, charge.corrects is None) not in _KINDS:
+            return _invalid("a charge neither takes another one back nor corrects a price")
+    return Correctable(
+        command,
+        tuple(
+            bucket_key(command.rating_key, each.counter, each.period_start_ms)
+            for each in command.correction.counters
+        ),
+    )
+
+
+def correct(
+    state: RunningState, head: RunningHead, asked: Correctable, *, record: SourceRecord
+) -> tuple[RunningHead, list[Charge]] | Refused:
+    """Return the head after a correction, and its charges; the counters are changed in ``state``.
+
+    Refused where a counter is another than the correction says, or where its charges do not come
+    to what it makes of the products' counters: then ``state`` is of no use any more.
+    """
+    correction = asked.command.correction
+    try:
+        found = [_figures(each.after) for each in correction.counters]
+        expected = [_figures(each.before) for each in correction.counters]
+        figures = [_amounts(each) for each in correction.charges]
+    except InvalidOperation:
+        return _invalid("a figure is none")
+    if not correction.charges:
+        return _invalid("it has no charges")
+    if [_figures_of(state.bucket(key)) for key in asked.keys] != expected:
+        return _CHANGED
+    places = {each.counter: place for place, each in enumerate(correction.counters)}
+    after: dict[int, RunningBucket] = {}
+    charges: list[Charge] = []
+    for charge, (used, amount) in zip(correction.charges, figures, strict=True):
+        name = product_counter(charge.product, unit=charge.unit, currency=charge.currency)
+        place = places.get(name)
+        if place is None or not any(expected[place]):
+            return _invalid(f"a charge for {charge.product}, which the month was not charged for")
+        counted = _counted(head, charge, amount, correction.usage_period_ms)
+        if isinstance(counted, Refused):
+            return counted
+        head, bill_period_ms = counted
+        before = after.get(place) or state.bucket(asked.keys[place])
+        after[place] = _with_charge(before, charge, used, amount)
+        stated = _stated(correction.counters[place], after[place])
+        charges.append(_charge(asked.command, charge, head, bill_period_ms, (stated,), record))
+    others: list[CounterAfter] = []
+    for place, (counter, figures_after) in enumerate(zip(correction.counters, found, strict=True)):
+        if counter.counter.startswith(_PRODUCT):
+            if _figures_of(after.get(place) or state.bucket(asked.keys[place])) != figures_after:
+                return _invalid(f"its charges do not come to what it says of {counter.counter}")
+        else:
+            records, quantity, amount = figures_after
+            after[place] = RunningBucket(
+                records, quantity, amount, to_text(quantity), to_text(amount)
+            )
+            others.append(_stated(counter, after[place]))
+    charges[-1] = _with_counters(charges[-1], others)
+    for place, bucket in after.items():
+        state.buckets[asked.keys[place]] = bucket
+    return head, charges
+
+
+def _counted(
+    head: RunningHead, charge: CorrectedCharge, amount: Decimal, usage_period_ms: int
+) -> tuple[RunningHead, int] | Refused:
+    bill_period_ms = bill_period(head, usage_period_ms)
+    counted = count_running(
+        *(head, charge.product, charge.product_type, amount, charge.currency, bill_period_ms),
+        records=records_of(charge.kind),
+    )
+    return counted if isinstance(counted, Refused) else (counted, bill_period_ms)
+
+
+def _with_charge(
+    bucket: RunningBucket, charge: CorrectedCharge, used: Decimal, amount: Decimal
+) -> RunningBucket:
+    quantity, total = EXACT.add(bucket.quantity, used), EXACT.add(bucket.amount, amount)
+    records = bucket.records + records_of(charge.kind)
+    return RunningBucket(records, quantity, total, to_text(quantity), to_text(total))
+
+
+def _stated(counter: CorrectedCounter, bucket: RunningBucket) -> CounterAfter:
+    return CounterAfter(
+        counter.counter,
+        counter.period_start_ms,
+        bucket.records,
+        bucket.quantity_text,
+        bucket.amount_text,
+    )
+
+
+def _with_counters(charge: Charge, others: list[CounterAfter]) -> Charge:
+    return msgspec.structs.replace(charge, counters_after=(*charge.counters_after, *others))
+
+
+def _charge(
+    command: MonthCorrection,
+    charge: CorrectedCharge,
+    head: RunningHead,
+    bill_period_ms: int,
+    counters_after: tuple[CounterAfter, ...],
+    record: SourceRecord,
+) -> Charge:
+    job_id = command.correction.job_id
+    if charge.corrects is not None:
+        identifier = reversal_id(corrects=charge.corrects, job_id=job_id)
+    else:
+        identifier = correction_id(
+            rating_key=command.rating_key,
+            job_id=job_id,
+            subscription_id=charge.subscription_id,
+            product=charge.product,
+            price_id=charge.price_id,
+        )
+    provenance = command.provenance
+    return Charge(
+        tenant=command.tenant,
+        rating_key=command.rating_key,
+        sequence=head.sequence,
+        charge_id=identifier,
+        run=command.run,
+        identity=command.identity.hex(),
+        account_id=command.account_id,
+        subscription_id=charge.subscription_id,
+        product=charge.product,
+        product_type=charge.product_type,
+        usage_kind=charge.kind,
+        source=charge.source,
+        record_id=charge.record_id or identifier,
+        started_at_ms=charge.started_at_ms,
+        origin=charge.origin,
+        destination=charge.destination,
+        used=charge.used,
+        billed=charge.billed,
+        free=charge.free,
+        unit=charge.unit,
+        amount=charge.amount,
+        currency=charge.currency,
+        usage_period_ms=command.correction.usage_period_ms,
+        bill_period_ms=bill_period_ms,
+        catalogue_version=charge.catalogue_version,
+        price_id=charge.price_id,
+        explanation=charge.explanation,
+        counters_after=counters_after,
+        source_partition=record.partition,
+        source_offset=record.offset,
+        raw=(provenance.partition, provenance.offset, provenance.index),
+        first_open_period_ms=head.first_open_period_ms,
+        unbilled=head.unbilled,
+        tax_code=charge.tax_code,
+        corrects=charge.corrects,
+        job_id=job_id,
+    )
+
+
+_Figures = tuple[int, Decimal, Decimal]  # records, quantity, amount
+
+
+def _figures_of(bucket: RunningBucket) -> _Figures:
+    return bucket.records, bucket.quantity, bucket.amount
+
+
+def _figures(stated: CounterFigures) -> _Figures:
+    quantity, amount = _decimals(stated.quantity, stated.amount)
+    return stated.records, quantity, amount
+
+
+def _amounts(charge: CorrectedCharge) -> tuple[Decimal, Decimal]:
+    """Return what was used, and the amount; the other figures are read as well."""
+    used, amount, _, _ = _decimals(charge.used, charge.amount, charge.billed, charge.free)
+    return used, amount
+
+
+def _decimals(*texts: str) -> Iterator[Decimal]:
+    """Yield plain decimals; `InvalidOperation` where a text is none."""
+    for text in texts:
+        value = Decimal(text)
+        exponent = value.as_tuple().exponent
+        if not isinstance(exponent, int) or not -_MOST_DIGITS <= exponent <= 0:
+            raise InvalidOperation
+        if len(value.as_tuple().digits) > _MOST_DIGITS:
+            raise InvalidOperation
+        yield value
+
+
+def _invalid(what: str) -> Refused:
+    return Refused(RefusalReason.INVALID_COMMAND, f"{what}; nothing of the correction took effect")

@@ -1,0 +1,63 @@
+"""What the correction of a month says: charges that go into the ledger, and counters before and after.
+
+It is worked out beside the stream, from what the ledger holds, and takes effect in it: a command that
+finds the counters as they were when it was made, and nothing otherwise.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from schemas.decimals import DecimalText
+from schemas.ledger import ExplanationStep
+
+
+class CorrectedCharge(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """A charge of a correction: it takes one charge back, or says what a price comes to by now."""
+
+    kind: str  # `schemas.ledger.REVERSAL` or `CORRECTION`
+    corrects: str | None  # the id of the charge that is taken back
+    subscription_id: str
+    product: str
+    product_type: str
+    source: str
+    record_id: str
+    started_at_ms: int  # of the usage that is taken back; else the last instant of the month
+    origin: str | None
+    destination: str | None
+    used: DecimalText  # below zero for what is taken back
+    billed: DecimalText
+    free: DecimalText
+    unit: str
+    amount: DecimalText
+    currency: str
+    catalogue_version: int
+    price_id: str
+    tax_code: str | None
+    explanation: tuple[ExplanationStep, ...]
+
+
+class CounterFigures(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A counter at one time."""
+
+    records: int = 0
+    quantity: DecimalText = "0"
+    amount: DecimalText = "0"
+
+
+class CorrectedCounter(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A usage counter of the month: what it must be before, and is after."""
+
+    counter: str
+    period_start_ms: int
+    before: CounterFigures
+    after: CounterFigures
+
+
+class MonthCorrected(msgspec.Struct, frozen=True, array_like=True):
+    """The correction of one account's month."""
+
+    job_id: str
+    usage_period_ms: int
+    charges: tuple[CorrectedCharge, ...]
+    counters: tuple[CorrectedCounter, ...]
