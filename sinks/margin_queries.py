@@ -7,9 +7,11 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from rating.margins import CHARGED, MarginSum
+from schemas.ledger import REVERSAL, WITHOUT_USAGE
 from sinks.connection import Pool
 from sinks.errors import classified
 from sinks.partitions import Month
+from sinks.queries import RECORDS
 
 
 class By(StrEnum):
@@ -24,7 +26,7 @@ class NotRatedOtherwise(NamedTuple):
     """All charges of one thing that have no other rating, of usage or without."""
 
     of: str
-    kind: str  # "usage", "adjustment", "closing"
+    kind: str  # "usage", or one of those of charges that are for no usage of their own
     currency: str
     charges: int
     amount: Decimal
@@ -59,7 +61,7 @@ async def margin_sums(pool: Pool, month: Month, by: By) -> Margins:
         ):
             rated = await connection.fetch(
                 f"SELECT {of} AS of, coalesce(r.paid_from, $3) AS paid_from, r.name, u.currency, "
-                "count(*), sum(coalesce(r.before, u.amount)), sum(r.amount) "
+                f"{RECORDS}, sum(coalesce(r.before, u.amount)), sum(r.amount) "
                 "FROM rated_usage u CROSS JOIN LATERAL (SELECT place, e ->> 'name' AS name, "
                 "(e ->> 'amount')::numeric AS amount, lag(e ->> 'name') OVER w AS paid_from, "
                 "lag((e ->> 'amount')::numeric) OVER w AS before "
@@ -70,11 +72,11 @@ async def margin_sums(pool: Pool, month: Month, by: By) -> Margins:
                 *(*bounds, CHARGED),
             )
             others = await connection.fetch(
-                f"SELECT {of} AS of, CASE WHEN u.usage_kind IN ('adjustment', 'closing') "
+                f"SELECT {of} AS of, CASE WHEN u.usage_kind = ANY($3::text[]) "
                 "THEN u.usage_kind ELSE 'usage' END AS kind, u.currency, count(*), sum(u.amount) "
                 f"FROM rated_usage u WHERE {_OF_MONTH} AND u.other_ratings IS NULL "
                 "GROUP BY 1, 2, 3 ORDER BY 1, 3, 2 DESC",
-                *bounds,
+                *(*bounds, [*WITHOUT_USAGE, REVERSAL]),
             )
     return Margins(
         [MarginSum(*row) for row in rated],
