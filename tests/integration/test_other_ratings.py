@@ -106,12 +106,31 @@ async def _run(services, folder: Path) -> Run:
         ran.told["charges"] = await here.command("charges", "fleet", "--json")
         ran.told["listed"] = await here.command("charges", "fleet")
         ran.told["explain"] = await here.command("explain", ran.of("data")[0].charge_id)
+        await _correct(here, ran)
         await here.execute(
             "UPDATE rated_usage SET other_ratings = replace(other_ratings::text, "
             '\'"amount":"4.0\', \'"amount":"3.0\')::json'
         )
         ran.told["changed"] = await here.command("verify", "--json")
     return ran
+
+
+async def _correct(here: LiveInstallation, ran: Run) -> None:
+    """Take the usage of the 10th back, and rate the month anew by a cheaper carrier."""
+    taken_back = next(one for one in ran.of("data") if one.record_id.endswith("r-10"))
+    cheaper = CATALOGUE["plans.yaml"].replace("amount: 0.25", "amount: 0.20")
+    folder = here.file("cheaper/plans.yaml", cheaper.encode()).parent
+    async with here.working():
+        said = await here.command("correct", "reverse", taken_back.charge_id, "--apply")
+        assert said.code == Exit.OK, said
+        await _relayed(here)
+        said = await here.command("catalogue", "publish", folder)
+        assert said.code == Exit.OK, said
+        rerate = ("correct", "rerate", "--month", "2026-01", "--account", "fleet", "--apply")
+        ran.told["rerated"] = await here.command(*rerate)
+        await _relayed(here)
+    ran.told["corrected"] = await here.command("margin", "--month", "2026-01", "--json")
+    ran.told["verified again"] = await here.command("verify", "--json")
 
 
 def costs(charge: Charge) -> list[tuple[str, str, Decimal]]:
@@ -187,6 +206,21 @@ def test_margins_are_summed_by_what_is_paid_from_what(ran):
 
 def amounts(one) -> tuple[Decimal, ...]:
     return tuple(Decimal(one[name]) for name in ("before", "amount", "margin"))
+
+
+def test_a_correction_takes_back_and_rates_anew_what_usage_costs(ran):
+    """4 B and 1 B are left, at 3 each of the reseller, and at 0.20 instead of 0.25 of the carrier."""
+    assert ran.told["rerated"].code == Exit.OK, ran.told["rerated"]
+    assert "traffic/data, as wholesale" in ran.told["rerated"].out
+    document = ran.told["corrected"].json
+    assert [(one["rating"], one["records"], *amounts(one)) for one in document["sums"]] == [
+        ("reseller", 2, 5, 6, -1),
+        ("wholesale", 2, 6, 1, 5),
+    ]
+    others = {one["kind"]: Decimal(one["amount"]) for one in document["without"]}
+    assert others == {"usage": 5, "closing": 17, "adjustment": -8, "correction": 16}
+    assert 5 + sum(others.values()) == 30 + 5  # the least of the month, and the farm
+    assert ran.told["verified again"].code == Exit.OK, ran.told["verified again"].out
 
 
 def test_margins_by_account_and_destination(ran):
