@@ -52,7 +52,7 @@ def line_of(event: ShownEvent) -> str:
     ]
     result = " and ".join(reversed(shown)) if shown else came.rjust(_AMOUNT_WIDTH)
     others = "".join(
-        f"  {rating.name} {rating.amount} {rating.currency}, margin {rating.margin}"
+        f"  {rating.name} {rating.amount} {rating.currency}, margin {rating.margin} {rating.currency}"
         for charge in event.charges
         for rating in charge.other_ratings
     )
