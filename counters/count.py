@@ -14,7 +14,7 @@ from counters.running import RunningBucket, RunningHead, running_bucket, running
 from counters.state import Bucket, Head
 from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import Unbilled
-from schemas.refusal import RefusalReason, Refused
+from schemas.refusal import STAYS, RefusalReason, Refused
 
 _add = EXACT.add
 
@@ -74,7 +74,7 @@ def count_running(
         return Refused(
             RefusalReason.CURRENCY_MISMATCH,
             f"the account has unbilled usage in {unbilled[0].currency}, and this is in {currency}. "
-            "Operator action: close its open periods, then recycle.",
+            f"Operator action: close its open periods; {STAYS}",
         )
     for at, entry in enumerate(unbilled):  # noqa: B007 - it is where the loop ended
         if (

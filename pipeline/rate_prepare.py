@@ -25,7 +25,7 @@ from schemas.usage import MonthCorrection, NormalisedRecord, PeriodClose, UsageE
 _NOT_READ = Refused(
     RefusalReason.INTERNAL_ERROR,
     "the step failed at this record twice. Operator action: find step_failed in the log of the "
-    "rate worker and report it; recycle the record with a version that has the cure.",
+    "rate worker and report it; the record stays in suspense.",
 )
 
 

@@ -22,7 +22,7 @@ from schemas.event_digests import EventDigests
 from schemas.ledger_parts import head_json
 from schemas.period import day_of, month_of
 from schemas.reference import Account, ReferenceData, Subscription
-from schemas.refusal import RefusalReason, Refused
+from schemas.refusal import STAYS, RefusalReason, Refused
 from schemas.usage import UsageEvent
 
 # In each of two generations, about 1 kB each. A process that serves more subscriptions than that
@@ -33,7 +33,7 @@ _NEVER_MS = 1 << 62
 _UNKNOWN_SUBSCRIPTION = Refused(
     RefusalReason.UNKNOWN_SUBSCRIPTION,
     "the account has no such subscription at the time of the usage. Operator action: load the "
-    "reference data that has it, then recycle.",
+    f"reference data that has it; {STAYS}",
 )
 
 

@@ -289,8 +289,9 @@ def _volume(charge: Charge, fields: list[str]) -> str:
 
 def _packages(charge: Charge, fields: list[str]) -> str:
     total, size, count, amount = fields
+    packages = "package" if count == "1" else "packages"
     return (
-        f"With it the month has {_units(charge, total)}: {count} packages of "
+        f"With it the month has {_units(charge, total)}: {count} {packages} of "
         f"{_units(charge, size)}, at {_money(amount, charge.currency)} each."
     )
 

@@ -16,7 +16,7 @@ from rating.price.per_unit import PerUnitPrice
 from rating.price.rate_card import CardChoice, RateCard, RateCardRow
 from rating.scheduling import call_of_rows
 from schemas.ledger import ExplanationStep
-from schemas.refusal import RefusalReason, Refused
+from schemas.refusal import STAYS, RefusalReason, Refused
 from schemas.usage import UsageEvent
 
 _SHOWN_DIGITS = 4  # of a number in a refusal: enough to see the country, no whole number
@@ -161,7 +161,7 @@ def _no_row(model: MatrixPrice, said: list[str], hours: str) -> Refused:
     return Refused(
         RefusalReason.NO_MATCHING_ROW,
         f"matrix {model.matrix.code}{hours} has no row for what the event has: {had}. Operator "
-        "action: publish a matrix with a row for it, or correct the mapping; then recycle.",
+        f"action: publish a matrix with a row for it, or correct the mapping; {STAYS}",
     )
 
 
@@ -181,7 +181,7 @@ def unknown_destination(said: str, destination: str | None) -> Refused:
     return Refused(
         RefusalReason.UNKNOWN_DESTINATION,
         f"{said} for this destination: {shown}. Operator action: publish a card "
-        "with its prefix; then recycle.",
+        f"with its prefix; {STAYS}",
     )
 
 

@@ -37,7 +37,7 @@ from rating.scheduling import call_in_bands
 from schemas.decimals import ZERO
 from schemas.ids import digest_of
 from schemas.ledger import ExplanationStep
-from schemas.refusal import RefusalReason, Refused
+from schemas.refusal import STAYS, RefusalReason, Refused
 from schemas.usage import UsageEvent
 
 _ONE = Decimal(1)
@@ -100,20 +100,20 @@ def find_offer(
         return Refused(
             RefusalReason.UNKNOWN_PLAN,
             f"plan {plan_code} is not in the catalogue. Operator action: publish a catalogue "
-            "that has it, or correct the subscription; then recycle.",
+            f"that has it, or correct the subscription; {STAYS}",
         )
     if plan.currency != account_currency:
         return Refused(
             RefusalReason.CURRENCY_MISMATCH,
             f"plan {plan_code} is in {plan.currency}, the account in {account_currency}. "
-            "Operator action: move the subscription to a plan in its currency; then recycle.",
+            f"Operator action: move the subscription to a plan in its currency; {STAYS}",
         )
     offer = plan.offers.get(product)
     if offer is None:
         return Refused(
             RefusalReason.UNKNOWN_PRODUCT,
             f"plan {plan_code} has no price for {product}. Operator action: publish a "
-            "catalogue where it has one, or correct the mapping; then recycle.",
+            f"catalogue where it has one, or correct the mapping; {STAYS}",
         )
     return offer
 
@@ -132,20 +132,21 @@ def select_price(
         return Refused(
             RefusalReason.MISSING_QUANTITY,
             f"{event.product} is priced per {offer.unit}, the event measures {measured}. Operator "
-            "action: correct the product's unit or the mapping; then recycle.",
+            f"action: correct the product's unit or the mapping; {STAYS}",
         )
     if used < ZERO and not offer.mirrors:
         return Refused(
             RefusalReason.BELOW_ZERO,
             f"the event measures less than nothing of {event.product}. Operator action: correct the "
-            "mapping, or give the product below_zero: mirror; then recycle.",
+            f"mapping, or give the product below_zero: mirror; {STAYS}",
         )
     if not used and offer.filters_zero:
         return Filtered(f"{event.product}: no usage")
     steps: Steps = ()
     if offer.has_conditions:
         holder = holder or Holder(event.account_id, event.subscription_id)
-        chosen = choose_entry(offer, event, used, holder, plan_code)
+        # What an event below zero takes back has the price that the usage had.
+        chosen = choose_entry(offer, event, used.copy_abs(), holder, plan_code)
         if isinstance(chosen, Refused):
             return chosen
         entry, steps = chosen
@@ -172,7 +173,7 @@ def select_price(
 
 
 def _with_discounts(selected: Selected, event: UsageEvent, holder: Holder) -> Selected:
-    rule, steps = with_chosen_discounts(selected.rule, event, selected.used, holder)
+    rule, steps = with_chosen_discounts(selected.rule, event, selected.used.copy_abs(), holder)
     explanation = (*selected.explanation, *steps)
     return msgspec.structs.replace(selected, rule=rule, explanation=explanation)
 
@@ -190,7 +191,7 @@ def _counting_values(selected: Selected, event: UsageEvent) -> Selected | Refuse
         return Refused(
             RefusalReason.MISSING_ATTRIBUTE,
             f"{rule.price_id} counts each {rule.unique_by} once, the event has none. Operator "
-            "action: correct the price or the mapping; then recycle.",
+            f"action: correct the price or the mapping; {STAYS}",
         )
     if not selected.counting:
         return selected
@@ -221,7 +222,7 @@ def _selected_by_time(
         return Refused(
             RefusalReason.NO_TARIFF_IN_FORCE,
             f"no version of {entry.price_id} is in force at the time of the event, or no rate of "
-            "exchange for it. Operator action: publish what was; then recycle.",
+            f"exchange for it. Operator action: publish the one that was; {STAYS}",
         )
     model = rule.model
     price: Price

@@ -42,6 +42,7 @@ _UNITS = {
     "ml": Unit("volume", 1),
     "l": Unit("volume", 10**3),
     "m3": Unit("volume", 10**6),
+    **{name: Unit(RECORD, 1) for name in (RECORD, "records")},
 }
 
 # What a person reads amounts in, largest first. No binary units and no hours: "8 h" is clear,
@@ -67,6 +68,13 @@ def convertible(name: str, *, to: str) -> bool:
     return ours.kind == theirs.kind and ours.size % theirs.size == 0
 
 
+def names_into(unit: str | None) -> tuple[str, ...]:
+    """Return the names of units that can be written in ``unit``, itself first; None: all names."""
+    if unit is None:
+        return tuple(_UNITS)
+    return (unit, *(name for name in _UNITS if name != unit and convertible(name, to=unit)))
+
+
 def convert(quantity: Decimal, unit: str, *, to: str) -> Decimal:
     """Return ``quantity`` in the smaller unit ``to``; exact."""
     assert convertible(unit, to=to)
@@ -74,7 +82,7 @@ def convert(quantity: Decimal, unit: str, *, to: str) -> Decimal:
 
 
 def readable(quantity: Decimal, unit: str) -> str:
-    """Return a quantity as a person writes it, exact: ``1000 min``, ``61 s``, ``10.5 GB``."""
+    """Return a quantity as a person writes it, exact: ``1000 min``, ``61 s``, ``5 records``."""
     measured = unit_of(unit)
     for name in _READ_IN.get(measured.kind, ()):
         shown = unit_of(name)
@@ -86,7 +94,8 @@ def readable(quantity: Decimal, unit: str) -> str:
             value = _divided(in_units, shown.size)
             if value is not None and _places(value) <= places:
                 return f"{plain(value)} {name}"
-    return f"{plain(quantity)} {unit}"
+    several = "s" if unit == RECORD and quantity.copy_abs() != 1 else ""
+    return f"{plain(quantity)} {unit}{several}"
 
 
 def plain(value: Decimal) -> str:

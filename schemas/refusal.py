@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum, unique
 
+# How a detail ends that says what to correct: a correction is for what comes after it.
+STAYS = "what was refused until then stays in suspense."
+
 
 @unique
 class RefusalReason(StrEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import NamedTuple
 
 import msgspec
@@ -115,6 +116,7 @@ class SuspendedRow(NamedTuple):
     offset: int
     item: int  # in the record at that offset, from 0
     raw: bytes
+    raw_headers: tuple[tuple[str, bytes], ...]  # of that record
 
 
 async def suspended(pool: Pool, *, reason: str | None = None, most: int = 20) -> list[SuspendedRow]:
@@ -122,14 +124,19 @@ async def suspended(pool: Pool, *, reason: str | None = None, most: int = 20) ->
     with classified():
         rows = await pool.fetch(
             "SELECT suspense_id, stage, reason, detail, source, format, source_topic, "
-            "source_partition, source_offset, source_index, raw FROM suspense s "
+            "source_partition, source_offset, source_index, raw, raw_headers::text FROM suspense s "
             "WHERE ($1::text IS NULL OR reason = $1) AND NOT EXISTS (SELECT FROM "
             "suspense_outcomes o WHERE o.suspense_id = s.suspense_id) "
             "ORDER BY source_topic, source_partition, source_offset, source_index LIMIT $2",
             reason,
             most,
         )
-    return [SuspendedRow(row[0].hex, *tuple(row)[1:]) for row in rows]
+    return [SuspendedRow(*(row[0].hex, *tuple(row)[1:-1], _headers(row[-1]))) for row in rows]
+
+
+def _headers(stored: str) -> tuple[tuple[str, bytes], ...]:
+    pairs = msgspec.json.decode(stored, type=tuple[tuple[str, str], ...])
+    return tuple((name, base64.b64decode(value)) for name, value in pairs)
 
 
 class FoundCharge(NamedTuple):

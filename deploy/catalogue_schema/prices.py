@@ -20,7 +20,7 @@ _MODELS = {
     "The unit of the product is the plan's currency.",
     "graduated": "Each unit of the month at the price of its own tier.",
     "volume": "All units of the month at the price of the tier that they reached.",
-    "package": "A price for each package of the month's units (2.00 for each started 1000 record).",
+    "package": "A price for each package of the month's units (2.00 for each started 1000 records).",
     "call": "A call whose minutes differ: rates by how far into the record a unit lies.",
 }
 
@@ -214,7 +214,7 @@ _MODEL_KEYS: Schema = {
     "first_fee_without_usage": of(
         "yes_no", "The first tier's fee is due also at the close of a month without usage."
     ),
-    "size": of("quantity", "The units of a package.", "1000 record"),
+    "size": of("quantity", "The units of a package.", "1000 records"),
     "partly_used": choice("How a part of a package counts.", UnitRounding, default=UnitRounding.UP),
     "rates": {
         "description": "Rates in the order in which a call meets them; with `bands`, a list for "

@@ -121,7 +121,7 @@ def _print(found: InvoiceDocument, *, charges: bool) -> None:
                     line.records,
                     line.quantity,
                     line.unit,
-                    money(Decimal(line.charges), found.currency),
+                    money(Decimal(line.charges), found.currency, places=2),
                     money(Decimal(line.amount), found.currency),
                 ]
                 for line in found.lines

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from pipeline.cli.output import table
-from pipeline.cli.rate_lines import aligned
+from pipeline.cli.output import money, table
 from rating.margins import MarginSum, totals
 from schemas.decimals import EXACT
 from schemas.money import round_amount
@@ -18,19 +17,23 @@ if TYPE_CHECKING:
     from sinks.margin_queries import NotRatedOtherwise
 
 _HUNDRED = Decimal(100)
+_LEAST_PLACES = 2
 _NOT_NAMED = "(none)"  # a price without a destination
 
 
 def margin_table(by: str, sums: Sequence[MarginSum]) -> Table:
     """Return the sums, with their totals where there are several things."""
     rows = [*sums, *(totals(sums) if len({each.of for each in sums}) > 1 else ())]
-    columns = [
-        aligned([(amount, each.currency) for each, amount in zip(rows, amounts, strict=True)])
-        for amounts in zip(*((each.before, each.amount, each.margin) for each in rows), strict=True)
-    ]
     cells = [
-        (each.of or _NOT_NAMED, each.rating, each.records, each.paid_from, *amounts, _percent(each))
-        for each, *amounts in zip(rows, *columns, strict=True)
+        (
+            *(each.of or _NOT_NAMED, each.rating, each.records, each.paid_from),
+            *[
+                money(amount, each.currency, places=_LEAST_PLACES)
+                for amount in (each.before, each.amount, each.margin)
+            ],
+            _percent(each),
+        )
+        for each in rows
     ]
     return table(
         "Margins",
@@ -61,10 +64,12 @@ def _plain(fields: dict[str, object]) -> dict[str, object]:
 
 def others_table(by: str, others: Sequence[NotRatedOtherwise]) -> Table:
     """Return what was charged and has no other rating."""
-    amounts = aligned([(each.amount, each.currency) for each in others])
     cells = [
-        (each.of or _NOT_NAMED, each.kind, each.charges, amount)
-        for each, amount in zip(others, amounts, strict=True)
+        (
+            *(each.of or _NOT_NAMED, each.kind, each.charges),
+            money(each.amount, each.currency, places=_LEAST_PLACES),
+        )
+        for each in others
     ]
     return table(
         "Charged without another rating", [by.capitalize(), "Kind", ">Charges", ">Amount"], cells

@@ -10,6 +10,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
 from mediation.decode.item import Decoder
+from pipeline.cli.places import stated_place
 from pipeline.kafka import reading
 from schemas import raw
 from schemas.period import from_ms
@@ -48,7 +49,7 @@ async def provenance_of(
     if record is None:
         return None
     headers = dict(record.headers)
-    first_line = headers.get(raw.FIRST_LINE)
+    place = stated_place(headers, index)
     format_name = _text(headers.get(raw.FORMAT, b""))
     return Provenance(
         topic=topic,
@@ -58,8 +59,8 @@ async def provenance_of(
         source=_text(headers.get(raw.SOURCE, b"")),
         format=format_name,
         appended_at=from_ms(record.timestamp).isoformat().replace("+00:00", "Z"),
-        file=_text(headers.get(raw.SOURCE_FILE, b"")),
-        line=None if first_line is None else int(first_line) + index,
+        file=place.file,
+        line=place.line,
         text=_item(mappings.get(format_name.partition("@")[0]), record.value, headers, index),
     )
 

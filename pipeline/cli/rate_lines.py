@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from pipeline.cli.output import table
-from rating.units import plain, readable
+from pipeline.cli.output import money, table
+from rating.units import readable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,18 +41,19 @@ def block_of(event: ShownEvent) -> str:
 
 
 def line_of(event: ShownEvent) -> str:
-    """Return an event in one line; its amounts stand below those of the events before it."""
+    """Return an event in one line; its amount ends below those of the events before it."""
     if event.errors:
         return "; ".join(map(str, event.errors))
     came = event.outcome if event.reason is None else f"refused: {event.reason}"
-    amounts = aligned([(Decimal(one.amount), one.currency) for one in event.charges], places=10)
     shown = [
-        amount if charge.kind == "usage" else f"{amount} for earlier charges"
-        for charge, amount in zip(event.charges, amounts, strict=True)
+        _plain(Decimal(one.amount), one.currency)
+        + ("" if one.kind == "usage" else " for earlier charges")
+        for one in event.charges
     ]
     result = " and ".join(reversed(shown)) if shown else came.rjust(_AMOUNT_WIDTH)
     others = "".join(
-        f"  {rating.name} {rating.amount} {rating.currency}, margin {rating.margin} {rating.currency}"
+        f"  {rating.name} {_plain(Decimal(rating.amount), rating.currency)}, "
+        f"margin {_plain(Decimal(rating.margin), rating.currency)}"
         for charge in event.charges
         for rating in charge.other_ratings
     )
@@ -76,9 +77,8 @@ def totals_table(sums: Sums) -> Table:
     rows += [
         ("Total", one.records, one.amount, currency) for currency, one in sums.by_currency.items()
     ]
-    amounts = aligned([(amount, currency) for *_, amount, currency in rows])
     cells = [
-        (price, records, amount) for (price, records, *_), amount in zip(rows, amounts, strict=True)
+        (price, records, _plain(amount, currency)) for price, records, amount, currency in rows
     ]
     return table("Charged", ["Price", ">Events", ">Amount"], cells)
 
@@ -104,13 +104,6 @@ def _numbered(sentences: Iterable[str]) -> list[str]:
     return [f"  {number:>2}. {text}" for number, text in enumerate(sentences, start=1)]
 
 
-def aligned(amounts: Sequence[tuple[Decimal, str]], *, places: int = 0) -> list[str]:
-    """Return amounts with their currency and with equally many places, so that their points are one
-    below the other; nothing is rounded."""
-    fractions = [plain(amount).partition(".")[2] for amount, _ in amounts]
-    most = max([_LEAST_PLACES, places, *map(len, fractions)])
-    shown = []
-    for (amount, currency), fraction in zip(amounts, fractions, strict=True):
-        whole = f"{int(amount):,}" if amount >= 0 or int(amount) else "-0"
-        shown.append(f"{whole}.{fraction.ljust(most, '0')} {currency}")
-    return shown
+def _plain(amount: Decimal, currency: str) -> str:
+    """Return an amount as the sentences have it, with its thousands apart."""
+    return money(amount, currency, places=_LEAST_PLACES)

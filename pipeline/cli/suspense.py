@@ -12,6 +12,7 @@ from pipeline.cli.running import run_to_end
 from pipeline.cli.session import connect, session_of
 
 if TYPE_CHECKING:
+    from pipeline.cli.places import Place, Places
     from pipeline.settings import Settings
     from sinks.queries import SuspendedRow, SuspenseCount
 
@@ -42,11 +43,19 @@ def list_suspense(
 ) -> None:
     """Show how many records wait by reason and source, and the first of them.
 
+    Each with the file and line that it came from. Where its source named none, or raw usage is
+    trimmed, it is known by its position in a topic.
+
     Raw bytes may hold subscriber numbers: they are in the table `suspense`, not here.
     """
-    counts, rows = run_to_end(_read(session_of(context).settings, reason, limit))
+    counts, rows, (places, asked) = run_to_end(_read(session_of(context).settings, reason, limit))
+    if not asked:
+        tell(
+            "The broker does not answer: where raw usage must be asked, there is no file and line."
+        )
     if as_json:
-        write_json({"counts": [c._asdict() for c in counts], "records": [_shown(r) for r in rows]})
+        records = [_fields(row, place) for row, place in zip(rows, places, strict=True)]
+        write_json({"counts": [c._asdict() for c in counts], "records": records})
         return
     if not counts:
         tell("Nothing waits in suspense.")
@@ -61,33 +70,42 @@ def list_suspense(
     results().print(
         table(
             f"The first {len(rows):,}",
-            ["Source", "Reason", "Detail", "Topic, partition, offset, item"],
+            ["Source", "Reason", "Detail", "File and line, or topic/partition offset:item"],
             [
-                [
-                    row.source,
-                    row.reason,
-                    row.detail,
-                    f"{row.topic}/{row.partition} {row.offset}:{row.item}",
-                ]
-                for row in rows
+                [row.source, row.reason, row.detail, _from(row, place)]
+                for row, place in zip(rows, places, strict=True)
             ],
         )
     )
 
 
-def _shown(row: SuspendedRow) -> dict[str, object]:
-    """Return a record without its bytes: they may hold subscriber numbers."""
-    return {name: value for name, value in row._asdict().items() if name != "raw"}
+def _from(row: SuspendedRow, place: Place) -> str:
+    return str(place) or f"{row.topic}/{row.partition} {row.offset}:{row.item}"
+
+
+def _fields(row: SuspendedRow, place: Place) -> dict[str, object]:
+    """Return a record without its bytes and headers: they may hold subscriber numbers."""
+    fields = {name: value for name, value in row._asdict().items() if not name.startswith("raw")}
+    return {**fields, **place._asdict()}
 
 
 async def _read(
     settings: Settings, reason: str | None, limit: int
-) -> tuple[list[SuspenseCount], list[SuspendedRow]]:
+) -> tuple[list[SuspenseCount], list[SuspendedRow], Places]:
+    from pipeline.cli.places import places_of
+    from pipeline.topics import topics_of
     from sinks.connection import open_pool
     from sinks.queries import suspended, suspense_counts
 
-    dsn = (await connect(settings)).postgres_dsn
-    async with open_pool(dsn, installation=settings.installation, max_size=1) as pool:
+    endpoints = await connect(settings)
+    async with open_pool(
+        endpoints.postgres_dsn, installation=settings.installation, max_size=1
+    ) as pool:
         counts = await suspense_counts(pool)
         rows = await suspended(pool, reason=reason, most=limit)
-    return [one for one in counts if reason in (None, one.reason)], rows
+    places = await places_of(
+        rows,
+        raw_topic=topics_of(settings).raw.name,
+        bootstrap=endpoints.kafka_bootstrap,
+    )
+    return [one for one in counts if reason in (None, one.reason)], rows, places

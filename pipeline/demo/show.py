@@ -24,7 +24,10 @@ def show(result: DemoResult) -> None:
         table(
             "Charged",
             ["Currency", ">Total"],
-            [[name, money(Decimal(total), name)] for name, total in report.charges.items()],
+            [
+                [name, money(Decimal(total), name, places=2)]
+                for name, total in report.charges.items()
+            ],
         )
     )
     out.print(
@@ -32,7 +35,12 @@ def show(result: DemoResult) -> None:
             "Accounts that used most",
             ["Account", "Name", ">Charges", ">Total"],
             [
-                [one.account_id, one.name, one.records, money(Decimal(one.amount), one.currency)]
+                [
+                    one.account_id,
+                    one.name,
+                    one.records,
+                    money(Decimal(one.amount), one.currency, places=2),
+                ]
                 for one in highlights.top_accounts
             ],
         )

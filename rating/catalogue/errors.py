@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from difflib import SequenceMatcher
-from fractions import Fraction
 from typing import NamedTuple
 
-_ALIKE = Fraction(4, 5)  # a slip in five letters; less, and product:fax is taken for product:data
+from rating.meant import closest
 
 
 class CatalogueError(NamedTuple):
@@ -36,11 +34,5 @@ def quoted(text: str) -> str:
 def suggestion(text: str, among: Collection[str]) -> str:
     """Return `` (did you mean increments?)`` where one of the names is much like ``text``, so that
     it can stand behind what was found; empty where none is."""
-    best = max((str(name) for name in among), key=lambda name: _likeness(text, name), default="")
-    return f" (did you mean {best}?)" if best and _likeness(text, best) >= _ALIKE else ""
-
-
-def _likeness(one: str, other: str) -> Fraction:
-    """Return which share of the letters of both are in both, in their order."""
-    blocks = SequenceMatcher(None, other, one).get_matching_blocks()
-    return Fraction(2 * sum(block.size for block in blocks), len(one) + len(other))
+    best = closest(text, among)
+    return "" if best is None else f" (did you mean {best}?)"

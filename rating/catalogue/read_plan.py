@@ -37,6 +37,7 @@ from rating.catalogue.reader import Reader
 from rating.catalogue.surroundings import Surroundings
 from rating.catalogue.yaml_tree import Node, Scalar
 from rating.counting import CounterPeriod
+from rating.meant import meant_quantity
 from rating.units import unit_of
 
 
@@ -248,7 +249,7 @@ def _read_allowance(
                 values["units"],
                 f"{field}.units",
                 expected=f"a quantity of what a product measures: {', '.join(units)}",
-                found=quoted(text),
+                found=quoted(text) + _meant(text, units),
             )
         return None
     consume = reader.choice(values.get("consume"), f"{field}.consume", Consume, Consume.EXACT)
@@ -279,6 +280,11 @@ def _read_allowance(
         period=period,
         shared_by=sharing,
     )
+
+
+def _meant(text: str, units: list[str]) -> str:
+    """Return what was meant by a quantity of what one of these units measures; perhaps nothing."""
+    return next(filter(None, (meant_quantity(text, unit=unit) for unit in units)), "")
 
 
 def _measured_in(text: str, units: list[str]) -> str | None:

@@ -16,6 +16,7 @@ from typing import NamedTuple, TypeVar
 from rating.catalogue.currencies import CURRENCIES
 from rating.catalogue.errors import CatalogueError, quoted, suggestion
 from rating.catalogue.yaml_tree import Mapping, Node, Scalar, Sequence
+from rating.meant import meant_quantity
 from rating.units import convert, convertible
 from schemas.decimals import parse_decimal
 
@@ -229,7 +230,8 @@ class Reader:
         if value is None and (match := _QUANTITY.fullmatch(text)):
             value, name = number(match[1] or "1"), match[2]
         if not value or not convertible(name, to=unit):
-            self.complain(node, field, expected=expected, found=quoted(text))
+            found = quoted(text) + meant_quantity(text, unit=unit)
+            self.complain(node, field, expected=expected, found=found)
             return _ONE
         return convert(value, name, to=unit)
 

@@ -11,7 +11,7 @@ from rating.catalogue.compiled import Entry, Offer, Rule
 from rating.conditions.names import Holder
 from schemas.decimals import to_text
 from schemas.ledger import ExplanationStep
-from schemas.refusal import RefusalReason, Refused
+from schemas.refusal import STAYS, RefusalReason, Refused
 from schemas.usage import UsageEvent
 
 Steps = tuple[ExplanationStep, ...]
@@ -47,7 +47,7 @@ def _nothing_holds(plan_code: str, product: str) -> Refused:
         RefusalReason.NO_CONDITION_HOLDS,
         f"plan {plan_code} has prices for {product}, but the condition of none holds. Operator "
         "action: publish a catalogue with a last price that has no condition, or correct the "
-        "attributes of account or subscription; then recycle.",
+        f"attributes of account or subscription; {STAYS}",
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from rating.catalogue.errors import suggestion
 from rating.scenario.read_values import (
     Unread,
     amount_of,
@@ -57,6 +58,8 @@ _USAGE_FORM = (
     "[from <digits>] [by <subscription>] [in class <class>] [with <attribute>=<value> and ...], "
     "<outcome>'"
 )
+_CLAUSE_WORDS = ("charge", "price", "refused:", "filtered", "earlier charges")  # their beginning
+_LAST_WORDS = ("free", "billed")  # their end
 _OUTCOMES = "'charge <amount> <currency>', 'refused: <reason>' or 'filtered'"
 
 
@@ -165,6 +168,7 @@ def _subscription(text: str, account: ScenarioAccount) -> str:
             f"a subscription of the account: {', '.join(known)}; 'Subscription {text}' below the "
             "account declares it",
             text,
+            suggestion(text, known),
         )
     return text
 
@@ -251,11 +255,12 @@ def _one_expected(clause: str) -> tuple[str, StatedUnits | StatedAmount | str]:
         "'earlier charges <amount> <currency>', 'rated as <name> <amount> <currency>', "
         f"'margin over <name> <amount> <currency>', or {_OUTCOMES}",
         clause,
+        suggestion(word, _CLAUSE_WORDS) or suggestion(clause.rpartition(" ")[2], _LAST_WORDS),
     )
 
 
 def _reason(text: str) -> str:
     known = [reason.value for reason in RefusalReason if reason.value.startswith("rating.")]
     if text not in known:
-        raise Unread(f"a reason of rating: {', '.join(known)}", text)
+        raise Unread(f"a reason of rating: {', '.join(known)}", text, suggestion(text, known))
     return text

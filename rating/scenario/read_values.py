@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from rating.catalogue.currencies import CURRENCIES
 from rating.catalogue.errors import quoted
+from rating.meant import meant_quantity
 from rating.scenario.statements import StatedAmount, StatedUnits
 from rating.trial import YEARS, local_instant_ms
 from rating.units import convert, convertible
@@ -28,9 +29,9 @@ _LONGEST_MS = 400 * 86_400_000
 class Unread(Exception):
     """What was expected, and what was found instead; never leaves the reading of a line."""
 
-    def __init__(self, expected: str, found: str) -> None:
+    def __init__(self, expected: str, found: str, meant: str = "") -> None:
         super().__init__(expected, found)
-        self.expected, self.found = expected, quoted(found)
+        self.expected, self.found = expected, quoted(found) + meant
 
 
 def units_of(text: str) -> StatedUnits:
@@ -38,7 +39,7 @@ def units_of(text: str) -> StatedUnits:
     match = _UNITS.fullmatch(text)
     quantity = parse_decimal(match[1]) if match else None
     if match is None or quantity is None:
-        raise Unread("a quantity with its unit, such as '10 GB'", text)
+        raise Unread("a quantity with its unit, such as '10 GB'", text, meant_quantity(text))
     return StatedUnits(quantity, match[2])
 
 
@@ -109,7 +110,7 @@ def duration_ms(text: str) -> int:
     """Return ``6 min`` in milliseconds."""
     stated = units_of(text)
     if not convertible(stated.unit, to="s") or stated.quantity < 0:
-        raise Unread("a duration such as '6 min'", text)
+        raise Unread("a duration such as '6 min'", text, meant_quantity(text, unit="s"))
     ms = EXACT.multiply(convert(stated.quantity, stated.unit, to="s"), _MS)
     if ms != ms.to_integral_value() or ms > _LONGEST_MS:
         raise Unread("a duration of whole milliseconds, of at most 400 days", text)

@@ -6,7 +6,7 @@ import re
 import textwrap
 from typing import NamedTuple
 
-from rating.catalogue.errors import CatalogueError, quoted
+from rating.catalogue.errors import CatalogueError, quoted, suggestion
 
 CATALOGUE = "Catalogue"
 CARD = "Card "
@@ -16,6 +16,7 @@ SUBSCRIPTION = "Subscription "
 SCENARIO = "Scenario: "
 
 _HEADING = re.compile(r"Catalogue|(?:Card|Matrix|Account|Subscription) .+|Scenario: .+")
+_WORDS = ("Catalogue", "Card", "Matrix", "Account", "Subscription", "Scenario:")
 _HEADINGS = (
     "a heading: 'Catalogue', 'Card <name>', 'Matrix <name>', 'Account on plan <plan> in <currency>, "
     "zone <zone>', 'Subscription <name>' or 'Scenario: <title>'"
@@ -61,5 +62,6 @@ def sections_of(file: str, text: str, errors: list[CatalogueError]) -> list[Sect
         elif _HEADING.fullmatch(content.rstrip()):
             found.append((Line(number, content.rstrip()), []))
         elif found:
-            errors.append(CatalogueError(file, number, "heading", _HEADINGS, quoted(content)))
+            found_word = quoted(content) + suggestion(content.partition(" ")[0], _WORDS)
+            errors.append(CatalogueError(file, number, "heading", _HEADINGS, found_word))
     return [Section(heading, tuple(lines)) for heading, lines in found]

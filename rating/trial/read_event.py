@@ -11,8 +11,9 @@ from typing import NamedTuple
 from rating.catalogue.compiled import Catalogue
 from rating.catalogue.currencies import CURRENCIES
 from rating.catalogue.document import Product
-from rating.catalogue.errors import CatalogueError, quoted
+from rating.catalogue.errors import CatalogueError, quoted, suggestion
 from rating.conditions.names import Holder
+from rating.meant import meant_unit
 from rating.trial.usage import YEARS, local_instant_ms, measured, usage_event
 from rating.units import RECORD
 from schemas.decimals import parse_decimal
@@ -27,6 +28,7 @@ FIELDS = (
 """All that an event may say; the first two it must."""
 
 _DIGITS = re.compile(r"[0-9]+")
+_QUANTITY = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?)\s*([A-Za-z][A-Za-z0-9_-]*)")
 _ACCOUNT = "account"
 _SUBSCRIPTION = "s-1"
 _SOURCE = "trial"
@@ -90,6 +92,11 @@ class EventReader:
             reading.complain(
                 "ended_at", "an instant not before started_at", reading.shown("ended_at")
             )
+        if product and known is None and not reading.states("quantities"):
+            # Which unit is missing, nobody knows.
+            expected = f"a product of the catalogue: {', '.join(self._products)}"
+            reading.complain("product", expected, product, suggestion(product, self._products))
+            return None
         quantities = reading.quantities(None if known is None else known.unit)
         event = usage_event(
             product=product,
@@ -134,12 +141,18 @@ class _Reading:
         self._fields: Mapping[str, object] = {}
         self.errors: list[CatalogueError] = []
 
-    def complain(self, field: str, expected: str, found: str) -> None:
-        self.errors.append(CatalogueError(self._file, self._line, field, expected, quoted(found)))
+    def complain(self, field: str, expected: str, found: str, meant: str = "") -> None:
+        """Note what is wrong; ``meant`` stands behind what was found."""
+        error = CatalogueError(self._file, self._line, field, expected, quoted(found) + meant)
+        self.errors.append(error)
 
     def shown(self, field: str) -> str:
         """Return what a field holds, as an error shows it."""
         return _shown(self._fields.get(field))
+
+    def states(self, field: str) -> bool:
+        """Return whether a field is there."""
+        return self._fields.get(field) is not None
 
     def has_fields(self) -> bool:
         """Return whether it is an object; fields that no event has are noted."""
@@ -151,7 +164,8 @@ class _Reading:
         self._fields = self._value
         for name in self._value:
             if name not in FIELDS:
-                self.complain(name, f"one of the fields {', '.join(FIELDS)}", name)
+                expected = f"one of the fields {', '.join(FIELDS)}"
+                self.complain(name, expected, name, suggestion(name, FIELDS))
         return True
 
     def text(self, field: str, *, required: bool = False) -> str:
@@ -218,7 +232,8 @@ class _Reading:
             return {RECORD: _ONE}
         expected = 'what was measured, by unit, such as {"s": 126}'
         if not isinstance(value, dict) or not value:
-            self.complain("quantities", expected, "" if value is None else _shown(value))
+            shown = "" if value is None else _shown(value)
+            self.complain("quantities", expected, shown, _meant_object(shown, unit))
             return {}
         stated = []
         for name, number in value.items():
@@ -227,7 +242,9 @@ class _Reading:
                 continue
             quantity = parse_decimal(number) if isinstance(number, str) else None
             if quantity is None:
-                self.complain(f"quantities.{name}", "a decimal such as 1.5", _shown(number))
+                shown = _shown(number)
+                meant = _meant_number(shown, name, unit)
+                self.complain(f"quantities.{name}", "a decimal such as 1.5", shown, meant)
                 continue
             stated.append((quantity, name))
         found = measured(stated, unit=unit)
@@ -250,6 +267,20 @@ class _Reading:
             if not isinstance(text, str):
                 self.complain(f"{field}.{name}", "a text in quotation marks", _shown(text))
         return {name: str(text) for name, text in value.items()}
+
+
+def _meant_object(text: str, unit: str | None) -> str:
+    """Return what was meant by a quantity that is a text: ``{"GB": 10}`` by ``10 GB``."""
+    match = _QUANTITY.fullmatch(text)
+    name = meant_unit(match[2], unit=unit) if match else None
+    return f' (did you mean {{"{name}": {match[1]}}}?)' if match and name else ""
+
+
+def _meant_number(text: str, name: str, unit: str | None) -> str:
+    """Return what was meant by a number with its unit behind it: ``"GB": 10`` by ``10GB``."""
+    match = _QUANTITY.fullmatch(text)
+    meant = meant_unit(match[2], unit=unit if unit else name) if match else None
+    return f' (did you mean "{meant}": {match[1]}?)' if match and meant else ""
 
 
 def _shown(value: object) -> str:

@@ -6,13 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from rating.catalogue.compiled import Catalogue, Offer, Rule
+from rating.catalogue.compiled import Catalogue, Offer
 from rating.charging import charge_after
-from rating.closing import asked_of_holder, close_month, looked_at, rules_at_close
+from rating.closing import close_month, looked_at
+from rating.closing_days import AtClose, Days, rules_at_close
+from rating.conditions.condition import Condition
 from rating.conditions.names import Holder
 from rating.local_time import local_time
 from rating.other_ratings import other_ratings
-from rating.selection import Filtered, Selected, select
+from rating.selection import Filtered, select
+from rating.trial.hints import with_hint
 from rating.trial.records import adjustment_charge, closing_charge, usage_charge
 from rating.trial.tallies import Tallies
 from schemas.ledger import Charge
@@ -53,7 +56,9 @@ class Trial:
         """Return the charge for an event, and before it what the event changes of earlier charges;
         or why there is none. ``currency``: that of the account; ``holder``: as for `select`."""
         selected = select(self._catalogue, event, plan, currency, holder)
-        if not isinstance(selected, Selected):
+        if isinstance(selected, Refused):
+            return with_hint(selected, self._catalogue, event, plan)
+        if isinstance(selected, Filtered):
             return selected
         others = other_ratings(selected.offer, event, holder)
         if isinstance(others, Refused):
@@ -125,10 +130,8 @@ class Trial:
     ) -> Iterator[Charge]:
         account_id = holder.account_id
         tallies = self._tallies[account_id]
-        days, of_month, last_day = _days(member, start_ms, end_ms, zone)
-        for offer, rule in self._closing_rules(member.plan, currency, holder):
-            if not rule.from_day <= last_day < rule.to_day:
-                continue
+        on_plan, of_month = _days(member, start_ms, end_ms, zone)
+        for offer, (rule, days) in self._closing_rules(member.plan, currency, holder, on_plan):
             keys = {
                 counter.kind: (
                     counter.name(subscription_id=member.subscription_id, unit=offer.unit),
@@ -153,34 +156,34 @@ class Trial:
             )
 
     def _closing_rules(
-        self, plan_code: str, currency: str, holder: Holder
-    ) -> Iterator[tuple[Offer, Rule]]:
+        self, plan_code: str, currency: str, holder: Holder, on_plan: Days
+    ) -> Iterator[tuple[Offer, AtClose]]:
         plan = self._catalogue.plans.get(plan_code)
         if plan is None or plan.currency != currency:
             return
+
+        def held(condition: Condition) -> Days:
+            return on_plan if condition.holds_of(holder) else ()
+
         for offer in plan.offers.values():
-            for entry in offer.entries:
-                condition = asked_of_holder(entry)
-                held = condition is None or condition.holds_of(holder)
-                for rule in rules_at_close(entry, held=held):
-                    yield offer, rule
+            for found in rules_at_close(offer, on_plan, held):
+                yield offer, found
 
     def _next(self, rating_key: str) -> int:
         self._sequences[rating_key] = self._sequences.get(rating_key, 0) + 1
         return self._sequences[rating_key]
 
 
-def _days(member: Member, start_ms: int, end_ms: int, zone: str) -> tuple[int, int, int]:
-    """Return on how many local days of a month a subscription was there, how many the month has, and
-    the last of those days, since 1970."""
-    days = of_month = last_day = 0
+def _days(member: Member, start_ms: int, end_ms: int, zone: str) -> tuple[Days, int]:
+    """Return the local days of a month on which a subscription was there, and how many it has."""
+    days: list[int] = []
+    of_month = 0
     at_ms = start_ms
     while at_ms < end_ms:
         _, next_ms = day_of(at_ms, zone=zone)
         of_month += 1
         begun = member.from_ms is None or member.from_ms < next_ms
         if begun and (member.to_ms is None or member.to_ms > at_ms):
-            days += 1
-            last_day, _ = local_time(at_ms, zone=zone)
+            days.append(local_time(at_ms, zone=zone)[0])
         at_ms = next_ms
-    return days, of_month, last_day
+    return tuple(days), of_month

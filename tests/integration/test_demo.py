@@ -169,7 +169,25 @@ def test_suspense_is_counted_by_reason_and_shows_no_bytes(ask, finished):
         counted[one["reason"]] = counted.get(one["reason"], 0) + one["records"]
     assert counted == report["suspended"]
     assert len(listed["records"]) == 3
-    assert all("raw" not in record for record in listed["records"])
+    assert not {"raw", "raw_headers"} & {name for one in listed["records"] for name in one}
+
+
+def test_suspense_names_the_line_that_each_record_came_from(ask, finished, capsys):
+    """By the truth about the demo's usage: of both stages, and of those lines only."""
+    data, report, _ = finished
+    _, listed = ask("suspense", "list", "--limit", "1000")
+    truth = (data / "demo" / report["installation"] / "truth.jsonl").read_bytes().splitlines()
+    wrong = {
+        (one["source"], one["file"].rpartition("/")[2], one["line"])
+        for one in map(json.loads, truth)
+        if one["outcome"] == "suspended"
+    }
+    found = [(one["source"], one["file"], one["line"]) for one in listed["records"]]
+    assert {one["stage"] for one in listed["records"]} == {"normalise", "rate"}
+    assert len(set(found)) == len(found)
+    assert set(found) == wrong
+    assert run(["suspense", "list", "--limit", "1"]) == Exit.OK
+    assert f"{found[0][1]}:{found[0][2]}" in "".join(capsys.readouterr().out.split())
 
 
 def test_a_month_that_is_over_is_closed_once(ask):

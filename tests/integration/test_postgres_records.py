@@ -72,6 +72,7 @@ async def test_a_refused_record_is_kept_with_its_bytes(tables, suspense):
     )
     [row] = await suspended(tables.pool)
     assert (row.suspense_id, row.raw, row.source) == (f"{1:032x}", b"a,b\x00\xff", "a\ufffdb")
+    assert row.raw_headers == (("source", b"switch-1"), ("\x00", b"\xff"))
     headers = await tables.pool.fetchval("SELECT raw_headers FROM suspense")
     assert msgspec.json.decode(headers) == [["source", "c3dpdGNoLTE="], ["\x00", "/w=="]]
 

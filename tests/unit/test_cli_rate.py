@@ -96,24 +96,24 @@ def test_one_event_is_explained_in_sentences_with_its_time_in_its_zone(rated):
     assert err == "1 event: 1 charged.\n"
 
 
-def test_counters_go_on_from_one_event_to_the_next_and_totals_stand_in_line(rated):
+def test_counters_go_on_from_one_event_to_the_next_and_amounts_are_plain(rated):
     events = [call(120), call(60), data(8), data(4), message(account="b", plan="other")]
     code, out, err = rated(events, "--plan", "basic", "--brief", plan=PLAN + OTHER)
     assert code == Exit.OK
     lines = out.splitlines()
     assert [line[:22] for line in lines[:3]] == [
-        "      0.0000000000 EUR",
-        "      0.1000000000 EUR",
-        "      8.0000000000 EUR",
+        "              0.00 EUR",
+        "              0.10 EUR",
+        "              8.00 EUR",
     ]
-    assert lines[3].startswith("2.0000000000 EUR and -4.0000000000 EUR for earlier charges")
+    assert lines[3].startswith("2.00 EUR and -4.00 EUR for earlier charges")
     assert lines[4].startswith(
-        "      0.0455000000 GBP  e.jsonl:5  2026-10-14 10:30:04 UTC  1 record"
+        "            0.0455 GBP  e.jsonl:5  2026-10-14 10:30:04 UTC  1 record"
     )
     assert [line.split() for line in lines if " EUR  " in line and "jsonl" not in line] == [
-        ["basic/calls", "2", "0.1000", "EUR"],
-        ["basic/traffic", "2", "6.0000", "EUR"],
-        ["Total", "4", "6.1000", "EUR"],
+        ["basic/calls", "2", "0.10", "EUR"],
+        ["basic/traffic", "2", "6.00", "EUR"],
+        ["Total", "4", "6.10", "EUR"],
     ]
     assert ["Total", "1", "0.0455", "GBP"] in [line.split() for line in lines]
     assert len({line.index(" EUR") for line in lines if line.endswith(" EUR  ")}) == 1
@@ -125,6 +125,26 @@ def test_accounts_and_subscriptions_have_counters_of_their_own(rated):
     code, out, _ = rated(events, "--json")
     assert code == Exit.OK
     assert json.loads(out)["totals"] == {"EUR": "0.0000000000"}
+
+
+def test_amounts_of_json_are_the_text_of_the_ledger(rated):
+    """With all its places, of charges and of totals; the sentences are for people."""
+    code, out, _ = rated(
+        [call(180, account="b"), message(plan="other")],
+        "--plan",
+        "basic",
+        "--json",
+        plan=PLAN + OTHER,
+    )
+    assert code == Exit.OK
+    document = json.loads(out)
+    charges = [charge for event in document["events"] for charge in event["charges"]]
+    assert [charge["amount"] for charge in charges] == ["0.1000000000", "0.0455000000"]
+    assert [charge["sentences"][-1] for charge in charges] == [
+        "Charge: 0.10 EUR.",
+        "Charge: 0.0455 GBP.",
+    ]
+    assert document["totals"] == {"EUR": "0.1000000000", "GBP": "0.0455000000"}
 
 
 def test_what_is_refused_or_filtered_says_why(rated):
@@ -330,6 +350,50 @@ def test_a_field_that_cannot_be_read_is_an_error_and_the_next_event_is_rated(rat
     _, out, _ = rated([{**call(), **fields}], "--zone", "Europe/Berlin", "--json")
     (event,) = json.loads(out)["events"]
     assert event["errors"][0].keys() == {"file", "line", "field", "expected", "found"}
+
+
+@pytest.mark.parametrize(
+    ("event", "meant"),
+    [
+        (call(product="voise"), "Did you mean voice?"),
+        (call(plan="basik"), "Did you mean basic?"),
+        ({**data(1), "quantities": {"gb": 1}}, "Did you mean GB?"),
+        ({**call(), "quantities": {"secs": 1}}, None),
+        (call(plan="premium"), None),
+        (message(product="fax", quantities={"s": 1}), None),
+        ({**message(product="data", plan="other", quantities={"B": 1})}, None),
+    ],
+    ids=["product", "plan", "unit", "another unit", "another plan", "another product", "not of it"],
+)
+def test_a_refusal_says_which_name_was_meant_where_one_is_near(rated, event, meant):
+    code, out, _ = rated([event], "--plan", "basic", "--json", plan=PLAN + OTHER)
+    assert code == Exit.FAILED
+    (shown,) = json.loads(out)["events"]
+    assert shown["outcome"] == "refused"
+    if meant:
+        assert shown["detail"].endswith(f"stays in suspense. {meant}")
+    else:
+        assert "Did you mean" not in shown["detail"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({"destinaton": "49"}, "found 'destinaton' (did you mean destination?)"),
+        ({"quantities": {"s": "90 s"}}, "found '90 s' (did you mean \"s\": 90?)"),
+        ({"quantities": {"s": "5minutes"}}, "found '5minutes' (did you mean \"minutes\": 5?)"),
+        ({"quantities": "2 Min"}, "found '2 Min' (did you mean {\"min\": 2}?)"),
+        (
+            {"product": "voise", "quantities": None},
+            "product: expected a product of the catalogue: data, message, voice, "
+            "found 'voise' (did you mean voice?)",
+        ),
+    ],
+)
+def test_what_was_meant_stands_behind_what_was_found(rated, fields, found):
+    code, out, _ = rated([{**call(), **fields}])
+    assert code == Exit.FAILED
+    assert out.endswith(f"{found}\n\n")
 
 
 def test_a_plan_must_be_said_where_there_are_several(rated):

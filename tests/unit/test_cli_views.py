@@ -7,10 +7,13 @@ import json
 import os
 from decimal import Decimal
 
+import msgspec
 import pytest
 from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry, generate_latest
 
+from billing.document import InvoiceDocument
+from pipeline.cli.invoices import _print as print_invoice
 from pipeline.cli.live import StageView, outcomes_text
 from pipeline.cli.output import instant, money, seconds, shown
 from pipeline.cli.workers import StageNumbers, add_metrics, announced_workers
@@ -174,3 +177,25 @@ def test_values_are_shown_as_a_person_reads_them(value, text):
 @pytest.mark.parametrize(("duration", "text"), [(3.14159, "3.1 s"), (125, "2 min 05 s")])
 def test_durations_are_said_as_a_person_would(duration, text):
     assert seconds(duration) == text
+
+
+def test_an_invoice_has_its_currencys_places_and_sums_without_zeros_at_their_end(capsys):
+    line = {"line": 1, "product": "voice", "product_type": "telephony", "unit": "s"}
+    line |= {"tax_code": None, "records": 2, "quantity": "180", "charge_ids": ["ab" * 16]}
+    line |= {"charges": "0.1364100000", "amount": "0.14"}
+    times = dict.fromkeys(("bill_period", "usage_from", "usage_to", "issued_at"), "2026-10-01")
+    document = {
+        "number": "1",
+        "invoice_id": "i",
+        "kind": "immediate",
+        "tenant": "t",
+        "scope": "all",
+    }
+    document |= {"account_id": "a", "currency": "EUR", "up_to": 1, "limit_reached_id": None}
+    document |= {"total": "0.14", "tax_totals": [], "lines": [line], **times}
+    print_invoice(msgspec.convert(document, InvoiceDocument), charges=True)
+    assert [word for word in capsys.readouterr().out.split() if word.startswith("0.")] == [
+        "0.14",
+        "0.13641",
+        "0.14",
+    ]

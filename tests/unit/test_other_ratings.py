@@ -17,7 +17,7 @@ from rating.margins import MarginSum, margins
 from rating.rate import Filtered, Holder
 from rating.scenario import read_scenarios, run_scenario
 from rating.trial import Trial
-from schemas.refusal import Refused
+from schemas.refusal import STAYS, Refused
 from sinks.margin_queries import NotRatedOtherwise
 from tests.rating_builders import CARD_HEADER, PRODUCTS, catalogue_of, document_of, event, files_of
 
@@ -83,7 +83,7 @@ def test_a_number_that_the_other_plan_has_no_price_for_is_refused_and_never_free
     assert refused.reason == "rating.unknown_destination"
     assert refused.detail == (
         "rating wholesale, under plan carrier: rate card world has no price for this destination: "
-        "4420.... Operator action: publish a card with its prefix; then recycle."
+        f"4420.... Operator action: publish a card with its prefix; {STAYS}"
     )
 
 
@@ -398,7 +398,7 @@ def test_sums_stand_with_their_points_below_each_other_and_have_a_total():
         results().print(margin_table("product", sums))
     lines = [" ".join(line.split()) for line in shown.get().splitlines()]
     assert "voice wholesale 3 charge 12.50 EUR 4.2501 EUR 8.2499 EUR 66.0" in lines
-    assert "data wholesale 1 charge 0.00 EUR 0.5000 EUR -0.5000 EUR" in lines
+    assert "data wholesale 1 charge 0.00 EUR 0.50 EUR -0.50 EUR" in lines
     assert "Total wholesale 4 charge 12.50 EUR 4.7501 EUR 7.7499 EUR 62.0" in lines
     assert margins_document(sums)["totals"] == [
         {

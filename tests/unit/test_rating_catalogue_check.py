@@ -157,6 +157,16 @@ def test_a_good_catalogue_has_no_errors():
             "x.price.tiers[1].upto: expected a quantity above zero that s measures, such as "
             "'10 s', found '5 GB'",
         ),
+        (
+            "{model: per_unit, amount: 1, per: 5minutes}",
+            "x.price.per: expected a quantity above zero that s measures, such as '10 s', "
+            "found '5minutes' (did you mean 5 minutes?)",
+        ),
+        (
+            "{model: per_unit, amount: 1, per: 1 Min}",
+            "x.price.per: expected a quantity above zero that s measures, such as '10 s', "
+            "found '1 Min' (did you mean 1 min?)",
+        ),
         ("[1]", "x.price.model: expected a price model, found a list"),
     ],
 )

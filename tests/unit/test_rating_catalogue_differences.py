@@ -246,7 +246,7 @@ SECTION_CASES = {
     "a package": (
         [("size: 1000 record", "size: 500 record")],
         [
-            "plan night, price messages: 2.00 EUR per package of 1000 record -> 2.00 EUR per package of 500 record (+100 %)"
+            "plan night, price messages: 2.00 EUR per package of 1000 records -> 2.00 EUR per package of 500 records (+100 %)"
         ],
     ),
     "a package's part": (
@@ -256,7 +256,7 @@ SECTION_CASES = {
     "a commitment": (
         [("{amount: 50.00, overage: 1.5, true_up: yes}", "{units: 10000 record, overage: 1.5}")],
         [
-            "plan night, price messages, commitment: 50.00 EUR -> 10000 record",
+            "plan night, price messages, commitment: 50.00 EUR -> 10000 records",
             "plan night, price messages, true-up of the commitment: yes -> no",
         ],
     ),
@@ -336,11 +336,11 @@ SECTION_CASES = {
         [
             "removed: plan night: currency EUR",
             "removed: plan night, price calls: of Telephone calls: off-peak 0.05 EUR per min by 1 min, peak 0.20 EUR per min by 1 min, peak from 1 min on 0.10 EUR per min by 30 s, bands hours",
-            "removed: plan night, price messages: of message: 2.00 EUR per package of 1000 record, commitment 50.00 EUR, price above the commitment times 1.5, true-up of the commitment yes, rounding half up to 2 places",
+            "removed: plan night, price messages: of message: 2.00 EUR per package of 1000 records, commitment 50.00 EUR, price above the commitment times 1.5, true-up of the commitment yes, rounding half up to 2 places",
             "removed: plan night, price data: of Mobile data: off-peak 1 EUR per MB, peak 2 EUR per MB, bands hours",
             "added: plan nights: currency EUR",
             "added: plan nights, price calls: of Telephone calls: off-peak 0.05 EUR per min by 1 min, peak 0.20 EUR per min by 1 min, peak from 1 min on 0.10 EUR per min by 30 s, bands hours",
-            "added: plan nights, price messages: of message: 2.00 EUR per package of 1000 record, commitment 50.00 EUR, price above the commitment times 1.5, true-up of the commitment yes, rounding half up to 2 places",
+            "added: plan nights, price messages: of message: 2.00 EUR per package of 1000 records, commitment 50.00 EUR, price above the commitment times 1.5, true-up of the commitment yes, rounding half up to 2 places",
             "added: plan nights, price data: of Mobile data: off-peak 1 EUR per MB, peak 2 EUR per MB, bands hours",
         ],
     ),

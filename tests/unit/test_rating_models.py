@@ -317,6 +317,7 @@ def test_discounts_follow_each_other_and_roundings_do_too():
     [
         (CALL, "From 1 min on: 2 x 30 s, at 0.30 EUR per min."),
         ("{model: package, size: 1 min, amount: 5}", "2 packages of 1 min, at 5.00 EUR each."),
+        ("{model: package, size: 2 min, amount: 5}", "1 package of 2 min, at 5.00 EUR each."),
         (
             "{model: volume, per: s, tiers: [{upto: 60, amount: 2}, {amount: 1, fee: 3}]}",
             "all of it is in the tier without end, at 1.00 EUR per s, and 3.00 EUR once.",

@@ -325,6 +325,54 @@ def test_a_line_that_cannot_be_read_is_an_error_with_its_place(lines, error):
     assert ", found " in found
 
 
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        (f"8GB of data, charge 8.00 EUR\n{TOTAL}", "found '8GB' (did you mean 8 GB?)"),
+        (f"{CHARGED}, 1gb free\n{TOTAL}", "found '1gb' (did you mean 1 GB?)"),
+        (
+            f"on 2026-10-05 at 12:00 lasting 6 Min, {CHARGED}\n{TOTAL}",
+            "found '6 Min' (did you mean 6 min?)",
+        ),
+        (
+            f"8 GB of data, refused: rating.unknown_produkt\n{TOTAL}",
+            "(did you mean rating.unknown_product?)",
+        ),
+        (f"8 GB of data, charged 8.00 EUR\n{TOTAL}", "(did you mean charge?)"),
+        (f"8 GB of data, 1 GB bild, filterd\n{TOTAL}", "found '1 GB bild' (did you mean billed?)"),
+        (f"8 GB of data, filterd\n{TOTAL}", "found 'filterd' (did you mean filtered?)"),
+    ],
+)
+def test_what_was_meant_stands_behind_what_was_found(lines, found):
+    assert any(found in error for error in errors_of(scenario(lines)))
+
+
+def test_a_heading_that_is_nearly_one_says_which():
+    fine = scenario(f"{CHARGED}\n{TOTAL}")
+    (error,) = errors_of(f"{fine}\nScenarion: b\n")
+    assert error.endswith("found 'Scenarion: b' (did you mean Scenario:?)")
+
+
+@pytest.mark.parametrize(
+    ("line", "before", "hint"),
+    [
+        ("8 GB of datta, charge 8.00 EUR", ACCOUNT, "Did you mean data?"),
+        ("8 gb of data, charge 8.00 EUR", ACCOUNT, "Did you mean GB?"),
+        (
+            "8 GB of data, charge 8.00 EUR",
+            "Account on plan pp in EUR, zone UTC\n",
+            "found nothing near",
+        ),
+        ("1 record of message, charge 8.00 EUR", ACCOUNT, "found nothing near"),
+    ],
+    ids=["a product", "a unit", "a plan of one letter", "what is as it should be"],
+)
+def test_a_refusal_of_a_name_says_what_was_meant(line, before, hint):
+    (failure, *_) = failures_of(scenario(f"{line}\n{TOTAL}", before=before))
+    why = failure.explanation[-1]
+    assert why.endswith(hint) or (hint == "found nothing near" and "mean" not in why)
+
+
 FINE = f"Scenario: a\n    {CHARGED}\n    total 8.00 EUR\n"
 
 

@@ -13,6 +13,7 @@ from rating.units import convert, convertible, readable
         ("1000", "min", "s", "60000"),
         ("0.1", "kWh", "Wh", "100"),
         ("3", "message", "message", "3"),
+        ("1000", "records", "record", "1000"),
     ],
 )
 def test_a_quantity_is_written_in_a_smaller_unit_exactly(quantity, unit, to, converted):
@@ -39,7 +40,11 @@ def test_other_units_are_not_converted(unit, to):
         ("10000000001", "B", "10.000000001 GB"),
         ("999", "bytes", "999 bytes"),
         ("742000", "Wh", "742 kWh"),
-        ("3", "record", "3 record"),
+        ("1", "record", "1 record"),
+        ("-1", "record", "-1 record"),
+        ("5", "record", "5 records"),
+        ("0", "record", "0 records"),
+        ("3", "device", "3 device"),
     ],
 )
 def test_a_person_reads_a_quantity_in_a_unit_that_suits_it(quantity, unit, text):

@@ -134,3 +134,14 @@ def test_the_other_lines_become_what_the_readme_says(normalised, rated):
     assert normalised.reasons() == ["duplicate", "mediation.negative_quantity"]
     assert rated.proofs[-1].outcomes == {"rated": 1, "filtered": 1}
     assert [each.index for each in normalised.suspense()] == [1, 3]
+
+
+def test_what_the_readme_says_has_no_price_is_what_has_no_form():
+    """A form that comes is taken off both lists."""
+    (said,) = re.findall(r"^- Prices of (.+?): \[docs/pricing", README, re.MULTILINE | re.DOTALL)
+    words = said.split(", ")
+    pricing = (ROOT / "docs" / "pricing.md").read_text()
+    without_form = pricing.partition("\n## What has no form yet\n")[2].partition("\n## ")[0]
+    assert len(words) > 3
+    ends = [end for word in words for end in (word.split()[0], word.split()[-1])]
+    assert [end for end in ends if end not in without_form] == []
