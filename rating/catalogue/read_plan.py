@@ -24,9 +24,9 @@ from rating.catalogue.document import (
 from rating.catalogue.errors import quoted
 from rating.catalogue.extending import (
     Extended,
-    inherited_prices,
     same_currency,
     with_inherited,
+    with_inherited_prices,
 )
 from rating.catalogue.reachable import Reach
 from rating.catalogue.reached import hiding, refuse_close_of_events, what_of
@@ -107,7 +107,7 @@ class PlanReader:
                 values["prices"], f"{field}.prices", expected="at least one price", found="none"
             )
         if base is not None:
-            prices += inherited_prices(prices, base)
+            prices = with_inherited_prices(prices, base)
         also_rated = UNSET if base is None else base.also_rated
         if ALSO_RATED in values:
             at = f"{field}.{ALSO_RATED}"
