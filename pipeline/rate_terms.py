@@ -185,7 +185,7 @@ class TermsInForce:
         from_ms, to_ms = subscription.valid_from_ms, subscription.valid_to_ms
         to_ms = _NEVER_MS if to_ms is None else to_ms
         holder = None
-        if isinstance(offered.offer, Offer) and offered.offer.has_conditions:
+        if isinstance(offered.offer, Offer) and offered.offer.asks_for_holder:
             at_ms = event.started_at_ms
             holder = holder_at(account, subscription, at_ms)
             same = account.attributes_at(at_ms)

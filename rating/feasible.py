@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
+from msgspec import UNSET
 
 from rating.catalogue import document as doc
 from rating.catalogue.compile_document import compile
@@ -55,11 +56,13 @@ def infeasible(document: doc.CatalogueDocument) -> list[Infeasible]:
     """
     cards = tuple(msgspec.structs.replace(card, rows=()) for card in document.cards)
     matrices = tuple(msgspec.structs.replace(matrix, rows=()) for matrix in document.matrices)
-    whole = msgspec.structs.replace(document, cards=cards, matrices=matrices)
+    # A price alone has no plan beside its own that could rate it too.
+    plans = tuple(msgspec.structs.replace(plan, also_rated=UNSET) for plan in document.plans)
+    whole = msgspec.structs.replace(document, cards=cards, matrices=matrices, plans=plans)
     if _why(whole) is None:
         return []
     found = []
-    for plan in document.plans:
+    for plan in plans:
         for price in plan.prices:
             alone = msgspec.structs.replace(plan, prices=(price,))
             why = _why(msgspec.structs.replace(whole, plans=(alone,)))

@@ -8,6 +8,7 @@ from rating.catalogue.document import BelowZero, Consume, Sharing, ZeroUsage
 from rating.catalogue.read_matrix import MAX_DIMENSIONS
 from rating.counting import CounterPeriod
 from rating.dimensions import ATTRIBUTE, FIELDS
+from rating.margins import CHARGED
 from rating.price.allowance import MOST_MONTHS, TakenFirst
 
 SECTIONS: Schema = {
@@ -236,6 +237,20 @@ THINGS: Schema = {
             ),
             "prices": by_code(
                 "What the products cost, by code.", {"$ref": "#/$defs/plan_price"}, minProperties=1
+            ),
+            "also_rated": by_code(
+                "Plans under which the same usage is rated too, such as what it costs, by the name of "
+                "the rating: the first is paid from what is charged, each further one from the one "
+                "before it. Their prices ask nothing of the month.",
+                {
+                    "description": "The plan; or one for each product that has the rating.",
+                    "anyOf": [
+                        {"$ref": "#/$defs/code"},
+                        by_code("The plan, by product.", {"$ref": "#/$defs/code"}, minProperties=1),
+                    ],
+                },
+                propertyNames={"$ref": "#/$defs/code", "not": {"const": CHARGED}},
+                examples=[{"wholesale": "carrier-a"}, {"interconnect": {"voice": "carrier-a"}}],
             ),
         },
         anyOf=[{"required": ["extends"]}, {"required": ["currency", "prices"]}],

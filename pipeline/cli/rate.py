@@ -197,6 +197,7 @@ def _show_end(
     as_json: bool,
     as_json_lines: bool,
 ) -> None:
+    from pipeline.cli.margin_lines import margin_table, margins_document
     from pipeline.cli.rate_lines import closing_block, totals_table
 
     if as_json:
@@ -204,7 +205,16 @@ def _show_end(
             currency: to_text(one.amount) for currency, one in rating.sums.by_currency.items()
         }
         counts = dict(rating.counts)
-        write_json({"events": events, "closings": closings, "counts": counts, "totals": totals})
+        margins = margins_document(list(rating.sums.margins.values()))
+        write_json(
+            {
+                "events": events,
+                "closings": closings,
+                "counts": counts,
+                "totals": totals,
+                "margins": margins,
+            }
+        )
         return
     for closing in closings:
         if as_json_lines:
@@ -213,6 +223,8 @@ def _show_end(
             results().print(closing_block(closing), markup=False)
     if not as_json_lines and rating.counts.total() > 1 and rating.sums.by_price:
         results().print(totals_table(rating.sums))
+        if rating.sums.margins:
+            results().print(margin_table("price", list(rating.sums.margins.values())))
 
 
 def _fields(closing: ShownClosing) -> dict[str, object]:

@@ -10,6 +10,7 @@ import msgspec
 
 from rating.catalogue import CatalogueDocument, CatalogueError, compile
 from rating.explain import sentences
+from rating.explain_others import ShownRating, shown_ratings
 from rating.rate import Filtered
 from rating.trial import (
     NOT_PUBLISHED,
@@ -55,6 +56,7 @@ class ShownCharge(msgspec.Struct, frozen=True, kw_only=True):
     amount: str
     currency: str
     sentences: tuple[str, ...]
+    other_ratings: tuple[ShownRating, ...] = ()  # such as what the usage costs
 
 
 class ShownEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -244,6 +246,7 @@ def _shown(charge: Charge) -> ShownCharge:
         amount=charge.amount,
         currency=charge.currency,
         sentences=tuple(sentences(charge)),
+        other_ratings=shown_ratings(charge),
     )
 
 

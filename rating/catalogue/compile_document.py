@@ -27,6 +27,7 @@ from rating.catalogue.compiled import (
     MatrixPrice,
     Model,
     Offer,
+    OtherOffer,
     Rule,
 )
 from rating.catalogue.document_parts import STATED_ROWS, RowsOf, document_with_rows
@@ -79,12 +80,13 @@ def _compile(document: doc.CatalogueDocument, version: int, rows_of: RowsOf) -> 
     exchange = {table.code: table for table in document.exchange_rates}
     conditions = _Conditions()
     compile_model = CompileModel(bands, cards, matrices)
+    plans = {
+        plan.code: _plan(plan, products, exchange, compile_model, conditions)
+        for plan in document.plans
+    }
     return Catalogue(
         version=version,
-        plans={
-            plan.code: _plan(plan, products, exchange, compile_model, conditions)
-            for plan in document.plans
-        },
+        plans={plan.code: _with_others(plan, plans) for plan in document.plans},
         product_types={code: product.product_type for code, product in products.items()},
         limits=document.limits,
     )
@@ -153,6 +155,33 @@ def _plan(
             code: _offer(products[code], plan.currency, tuple(found))
             for code, found in entries.items()
         },
+    )
+
+
+def _with_others(plan: doc.Plan, plans: dict[str, CompiledPlan]) -> CompiledPlan:
+    """Return a plan whose offers have those of the plans that it is also rated under, as these are by
+    themselves: what those are also rated under is not looked at."""
+    compiled = plans[plan.code]
+    if not plan.also_rated:
+        return compiled
+    offers = {}
+    for product, offer in compiled.offers.items():
+        others = [
+            OtherOffer(each.name, code, plans[code].offers[product])
+            for each in plan.also_rated
+            if (code := each.plan_of(product))
+        ]
+        assert not any(_asks_for_more(other.offer) for other in others), "refused by the check"
+        offers[product] = msgspec.structs.replace(offer, others=tuple(others))
+    return msgspec.structs.replace(compiled, offers=offers)
+
+
+def _asks_for_more(offer: Offer) -> bool:
+    """Return whether some price asks for more than the event: for counters, or at a close."""
+    rules = [rule for entry in offer.entries for rule in entry.rules]
+    return any(
+        rule.counting or any(rule.counting_of_band.values()) or rule.unique_by or rule.asks_at_close
+        for rule in rules
     )
 
 

@@ -217,6 +217,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return rule if day < rule.to_day else None
 
 
+class OtherOffer(msgspec.Struct, frozen=True):
+    """What another plan has for the same product: usage is rated under it too."""
+
+    name: str  # of the rating, such as "wholesale"
+    plan: str
+    offer: Offer  # its prices ask for no counters
+
+
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """What a plan has for a product: the first entry that matches wins."""
 
@@ -231,6 +239,12 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     tax_code: str | None
     has_conditions: bool = False  # some of its prices or discounts ask for attributes
     entries: tuple[Entry, ...]
+    others: tuple[OtherOffer, ...] = ()  # of a plan that is `also_rated`, in its order
+
+    @property
+    def asks_for_holder(self) -> bool:
+        """Return whether its own prices, or those of another rating, ask for attributes."""
+        return self.has_conditions or any(other.offer.has_conditions for other in self.others)
 
 
 class CompiledPlan(msgspec.Struct, frozen=True, kw_only=True):

@@ -396,6 +396,20 @@ class PlanAllowance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     rolls_over: RollsOver | None = None
 
 
+class AlsoRated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Another rating of the same usage: under which plan, for all products or by product."""
+
+    name: str
+    plan: str = (
+        ""  # of all products; empty: `plans` says it of some, the others have no such rating
+    )
+    plans: dict[str, str] = {}  # by product, sorted
+
+    def plan_of(self, product: str) -> str:
+        """Return the plan for a product; empty where the product has no such rating."""
+        return self.plan or self.plans.get(product, "")
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What a subscription is on. Of its prices for a product, the first that matches wins."""
 
@@ -404,6 +418,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     allowances: tuple[PlanAllowance, ...] = ()
     prices: tuple[PlanPrice, ...]
+    also_rated: tuple[AlsoRated, ...] | UnsetType = UNSET  # unset: no key in the JSON
 
 
 class CatalogueDocument(msgspec.Struct, frozen=True, kw_only=True):

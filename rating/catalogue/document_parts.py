@@ -33,7 +33,11 @@ FORMAT_WITH_ROLL_OVER = 5
 """Of a head in which allowances roll over, perhaps with conditions too. A build that does not know it would
 charge what is free, and give nothing of what months have left."""
 
-_READ = (FORMAT, FORMAT_WITH_CONDITIONS, FORMAT_WITH_ROLL_OVER)
+FORMAT_WITH_OTHER_RATINGS = 6
+"""Of a head in which plans are `also_rated`, whatever else it has. A build that knows none would rate
+only what is charged, and say nothing of what it costs."""
+
+_READ = (FORMAT, FORMAT_WITH_CONDITIONS, FORMAT_WITH_ROLL_OVER, FORMAT_WITH_OTHER_RATINGS)
 
 MAX_CHUNK_BYTES = 500_000  # below the size at which the broker refuses a record
 
@@ -152,6 +156,8 @@ def is_of_this_format(head_json: bytes) -> bool:
 
 def _format_of(document: CatalogueDocument) -> int:
     """Return the first format that says all that is in a document."""
+    if any(plan.also_rated for plan in document.plans):
+        return FORMAT_WITH_OTHER_RATINGS
     if any(each.rolls_over is not None for plan in document.plans for each in plan.allowances):
         return FORMAT_WITH_ROLL_OVER
     return FORMAT_WITH_CONDITIONS if _has_conditions(document) else FORMAT

@@ -7,6 +7,8 @@ from functools import partial
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from rating.catalogue.also_rated import KEY as ALSO_RATED
+from rating.catalogue.also_rated import read_also_rated
 from rating.catalogue.check_price import restates
 from rating.catalogue.document import (
     BandSet,
@@ -65,7 +67,7 @@ class PlanReader:
     ) -> Plan | None:
         """Return the plan with all that it has of the one that it extends, which ``extended`` finds;
         None where it is no mapping, or that plan is refused."""
-        keys = ("currency", "prices", "name", "extends", "allowances")
+        keys = ("currency", "prices", "name", "extends", "allowances", ALSO_RATED)
         values = reader.record(node, field, optional=keys)
         if values is None:
             return None
@@ -109,6 +111,11 @@ class PlanReader:
             )
         if base is not None:
             prices = with_inherited_prices(prices, base)
+        also_rated = UNSET if base is None else base.also_rated
+        if ALSO_RATED in values:
+            at = f"{field}.{ALSO_RATED}"
+            # None at all is the word of a plan that extends one with others.
+            also_rated = read_also_rated(reader, values[ALSO_RATED], at, self._products) or UNSET
         name = values.get("name")
         return Plan(
             code=code,
@@ -116,6 +123,7 @@ class PlanReader:
             currency=currency,
             allowances=tuple(allowances[code] for code in sorted(allowances)),
             prices=tuple(prices),
+            also_rated=also_rated,
         )
 
     def _read_allowances(

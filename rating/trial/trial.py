@@ -15,6 +15,7 @@ from rating.closing_days import AtClose, Days, rules_at_close
 from rating.conditions.condition import Condition
 from rating.conditions.names import Holder
 from rating.local_time import local_time
+from rating.other_ratings import other_ratings
 from rating.selection import Filtered, select
 from rating.trial.hints import with_hint
 from rating.trial.presence import Presence, Stay
@@ -75,6 +76,9 @@ class Trial:
             return with_hint(selected, self._catalogue, event, plan)
         if isinstance(selected, Filtered):
             return selected
+        others = other_ratings(selected.offer, event, holder)
+        if isinstance(others, Refused):
+            return others
         tallies = self._tallies[event.rating_key]
         self._presence.meet(event, plan)
         if selected.rule.months_rolled:
@@ -100,7 +104,7 @@ class Trial:
         return (
             *made,
             usage_charge(
-                *(event, selected, priced),
+                *(event, selected, priced, others),
                 period_ms=month_ms,
                 catalogue_version=self._catalogue.version,
                 sequence=self._next(event.rating_key),

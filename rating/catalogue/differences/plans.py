@@ -49,7 +49,19 @@ def _plan(plan: Plan) -> list[Part]:
     return [
         words("name", plan.name)._replace(default=plan.name == plan.code),
         words("currency", plan.currency),
+        *_also_rated(plan),
     ]
+
+
+def _also_rated(plan: Plan) -> Iterator[Part]:
+    """Yield the other ratings; behind the first, what each is paid from belongs to it."""
+    before = ""
+    for each in plan.also_rated or ():
+        by_product = ", ".join(f"{product} under {code}" for product, code in each.plans.items())
+        said = f"under {each.plan}" if each.plan else by_product
+        after = f", after {before}" if before else ""
+        yield words(f"also_rated.{each.name}", said + after, name=f"also rated as {each.name}")
+        before = each.name
 
 
 def _allowances(at: str, thing: str, old: Plan | None, new: Plan | None) -> Iterator[Difference]:
