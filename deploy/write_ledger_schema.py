@@ -26,7 +26,7 @@ _RECORDS = {
     record.__name__: record
     for record in (
         *(ledger.Charge, ledger.LimitReached, ledger.PeriodClosed, proof.Proof),
-        *(ledger.CounterAfter, ledger.Unbilled, ledger.LimitHit),
+        *(ledger.OtherRating, ledger.CounterAfter, ledger.Unbilled, ledger.LimitHit),
         *(proof.Cumulative, proof.ReadSoFar, proof.SourceTally, proof.Versions),
     )
 }

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -14,7 +13,8 @@ from pipeline.rate_running import RunningState
 from pipeline.rate_terms import PeriodCounter, holder_at
 from rating.catalogue import Catalogue, Offer
 from rating.catalogue.compiled import Rule
-from rating.closing import asked_of_holder, close_month, looked_at, rules_at_close
+from rating.closing import close_month, looked_at
+from rating.closing_days import Days, rules_at_close
 from rating.conditions.condition import Condition
 from rating.counting import CounterKind
 from rating.local_time import local_time
@@ -57,28 +57,24 @@ def closables(
     if account is None or not any(_closing_rules(catalogue, account)):
         return ()
     found = []
+    by_plan = _by_plan(account)
     for start_ms, end_ms in _months(close.period_end_ms, account.zone):
-        for (subscription_id, plan_code), entries in _by_plan(account).items():
-            on_plan = _days(account, entries, start_ms, end_ms)
+        month = _Month(account, start_ms, end_ms)
+        for (subscription_id, plan_code), entries in by_plan.items():
             plan = catalogue.plans.get(plan_code)
-            if not on_plan.days or plan is None or plan.currency != account.currency:
+            on_plan = month.days_of(entries)
+            if not on_plan or plan is None or plan.currency != account.currency:
                 continue
+            held = month.held_by(entries)
             for offer in plan.offers.values():
-                for entry in offer.entries:
-                    held, condition = on_plan, asked_of_holder(entry)
-                    if condition is not None:
-                        held = _days(account, entries, start_ms, end_ms, condition)
-                    days, of_month, last_day = held if held.days else on_plan
-                    for rule in rules_at_close(entry, held=held.days > 0):
-                        if rule.from_day <= last_day < rule.to_day:
-                            found.append(
-                                Closable(
-                                    *(offer, rule, subscription_id, start_ms, end_ms),
-                                    *(days, of_month),
-                                    *_counters(close.rating_key, offer, rule, subscription_id,
-                                               start_ms),
-                                )
-                            )  # fmt: skip
+                for rule, days in rules_at_close(offer, on_plan, held):
+                    found.append(
+                        Closable(
+                            *(offer, rule, subscription_id, start_ms, end_ms),
+                            *(days, month.length),
+                            *_counters(close.rating_key, offer, rule, subscription_id, start_ms),
+                        )
+                    )
     return tuple(found)
 
 
@@ -109,41 +105,69 @@ def _by_plan(account: Account) -> dict[tuple[str, str], list[Subscription]]:
     return found
 
 
-class _Days(NamedTuple):
-    """The local days of a month on which a subscription had a price."""
+class _Month:
+    """A month of an account: its local days, and on which of them subscriptions had what."""
 
-    days: int
-    of_month: int
-    last: int  # of those days, since 1970
+    def __init__(self, account: Account, start_ms: int, end_ms: int) -> None:
+        self._account = account
+        self._start_ms, self._end_ms = start_ms, end_ms
+        self._days: list[tuple[int, int, int]] = []  # from, to, and the day's number
+        self._known: dict[tuple[int, int], Days] = {}  # by validity; most have the same
+        at_ms = start_ms
+        while at_ms < end_ms:
+            _, next_ms = day_of(at_ms, zone=account.zone)
+            self._days.append((at_ms, next_ms, local_time(at_ms, zone=account.zone)[0]))
+            at_ms = next_ms
 
+    @property
+    def length(self) -> int:
+        """Return how many days it has."""
+        return len(self._days)
 
-def _days(
-    account: Account,
-    entries: list[Subscription],
-    start_ms: int,
-    end_ms: int,
-    condition: Condition | None = None,
-) -> _Days:
-    """Return on how many days of a month a subscription was there and the condition held: at the
-    beginning of the day, or of the entry where that is later."""
-    days = of_month = last_day = 0
-    at_ms = start_ms
-    while at_ms < end_ms:
-        _, next_ms = day_of(at_ms, zone=account.zone)
-        of_month += 1
-        if any(
-            entry.valid_from_ms < next_ms
-            and (entry.valid_to_ms is None or entry.valid_to_ms > at_ms)
-            and (
-                condition is None
-                or condition.holds_of(holder_at(account, entry, max(at_ms, entry.valid_from_ms)))
+    def days_of(self, entries: list[Subscription]) -> Days:
+        """Return the days on which one of the entries was valid."""
+        if len(entries) == 1:
+            return self._valid(entries[0])
+        return tuple(sorted({day for entry in entries for day in self._valid(entry)}))
+
+    def held_by(self, entries: list[Subscription]) -> Callable[[Condition], Days]:
+        """Return what tells on which of these days a condition held: at the beginning of the day, or of
+        the entry where that is later."""
+
+        def held(condition: Condition) -> Days:
+            return tuple(sorted({day for each in entries for day in self._held(each, condition)}))
+
+        return held
+
+    def _valid(self, entry: Subscription) -> Days:
+        from_ms = max(entry.valid_from_ms, self._start_ms)
+        to_ms = self._end_ms if entry.valid_to_ms is None else min(entry.valid_to_ms, self._end_ms)
+        days = self._known.get((from_ms, to_ms))
+        if days is None:
+            days = tuple(
+                [day for at_ms, next_ms, day in self._days if from_ms < next_ms and to_ms > at_ms]
             )
-            for entry in entries
-        ):
-            days += 1
-            last_day, _ = local_time(at_ms, zone=account.zone)
-        at_ms = next_ms
-    return _Days(days, of_month, last_day)
+            self._known[from_ms, to_ms] = days
+        return days
+
+    def _held(self, entry: Subscription, condition: Condition) -> Days:
+        days = self._valid(entry)
+        if not days:
+            return days
+        account = self._account
+        first_ms = max(self._start_ms, entry.valid_from_ms)
+        same_to_ms = account.attributes_at(first_ms).to_ms
+        if same_to_ms is None or same_to_ms >= self._end_ms:  # all month long, as nearly always
+            return days if condition.holds_of(holder_at(account, entry, first_ms)) else ()
+        wanted = set(days)
+        return tuple(
+            [
+                day
+                for at_ms, _, day in self._days
+                if day in wanted
+                and condition.holds_of(holder_at(account, entry, max(at_ms, entry.valid_from_ms)))
+            ]
+        )
 
 
 def _counters(

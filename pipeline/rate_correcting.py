@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
 import msgspec
+from msgspec import UNSET
 
 from counters.count import bill_period, count_running, product_counter
 from counters.running import RunningBucket, RunningHead
@@ -30,8 +31,9 @@ _MOST_DIGITS = 80  # of what is added up; twenty less than sums are exact to
 
 _CHANGED = Refused(
     RefusalReason.STALE_CORRECTION,
-    "the month has other charges than when the correction was worked out; nothing of it took effect. "
-    "Operator action: run `ratemill correct` again.",
+    "the month has other charges than when the correction was worked out, or later months took of its "
+    "allowances, and such a month cannot be corrected yet; nothing of it took effect. Operator action: run "
+    "`ratemill correct` again; what is refused once more is to be made good by hand.",
 )
 
 
@@ -76,6 +78,8 @@ def correct(
         found = [_figures(each.after) for each in correction.counters]
         expected = [_figures(each.before) for each in correction.counters]
         figures = [_amounts(each) for each in correction.charges]
+        for each in correction.charges:
+            _look_at_others(each)
     except InvalidOperation:
         return _invalid("a figure is none")
     if not correction.charges:
@@ -205,6 +209,7 @@ def _charge(
         tax_code=charge.tax_code,
         corrects=charge.corrects,
         job_id=job_id,
+        other_ratings=charge.other_ratings or UNSET,
     )
 
 
@@ -224,6 +229,12 @@ def _amounts(charge: CorrectedCharge) -> tuple[Decimal, Decimal]:
     """Return what was used, and the amount; the other figures are read as well."""
     used, amount, _, _ = _decimals(charge.used, charge.amount, charge.billed, charge.free)
     return used, amount
+
+
+def _look_at_others(charge: CorrectedCharge) -> None:
+    """Raise `InvalidOperation` where another rating has a figure that is none."""
+    for each in charge.other_ratings:
+        list(_decimals(each.billed, each.amount))
 
 
 def _decimals(*texts: str) -> Iterator[Decimal]:

@@ -13,9 +13,11 @@ from pipeline.rate_correcting import Correctable, correctable
 from pipeline.rate_read import ReadRuns
 from pipeline.rate_records import Charged, charged_of, rest_json, usage_json
 from pipeline.rate_terms import PeriodCounters, Terms, TermsInForce
+from rating.other_ratings import other_ratings
 from rating.rate import Filtered, Selected, charge_after, select_price
 from schemas import usage
 from schemas.flow import SourceRecord
+from schemas.ledger import OtherRating
 from schemas.proof import Versions
 from schemas.refusal import RefusalReason, Refused
 from schemas.usage import MonthCorrection, NormalisedRecord, PeriodClose, UsageEvent
@@ -134,15 +136,28 @@ def _item(
     selected = select_price(offer, event, terms.plan, terms.holder)
     if not isinstance(selected, Selected):
         return Item(record, event, selected)
+    others: tuple[OtherRating, ...] = ()
+    if offer.others:
+        rated = other_ratings(offer, event, terms.holder)
+        if isinstance(rated, Refused):
+            return Item(record, event, rated)
+        others = rated
     counters = terms.counters(event.started_at_ms, selected.counting)
+    if len(counters) > 1 and selected.rule.months_rolled:
+        earlier = in_force.earlier_months(event, terms, selected.rule)
+        selected = msgspec.structs.replace(selected, earlier=earlier)
     keys[terms.head_key] = None
     for counter in counters:
         keys[counter.key] = None
-    return Item(record, None, _priceable(event, selected, terms, counters))
+    return Item(record, None, _priceable(event, selected, terms, counters, others))
 
 
 def _priceable(
-    event: UsageEvent, selected: Selected, terms: Terms, counters: PeriodCounters
+    event: UsageEvent,
+    selected: Selected,
+    terms: Terms,
+    counters: PeriodCounters,
+    others: tuple[OtherRating, ...],
 ) -> Priceable:
     month_ms = terms.month_start_ms
     charged = None
@@ -160,6 +175,6 @@ def _priceable(
         charge_id,
         event.source,
         usage_json(event, selected, charge_id),
-        rest_json(event, selected),
+        rest_json(event, selected, others),
         (provenance.partition, provenance.offset, provenance.index),
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 
 import msgspec
+from msgspec import UNSET
 
 from rating.counting import Count
 from rating.rate import Priced, Selected
 from schemas.decimals import DecimalText, to_text
 from schemas.flow import SourceRecord
 from schemas.ids import suspense_id
-from schemas.ledger import ExplanationStep
+from schemas.ledger import ExplanationStep, OtherRating
 from schemas.ledger_parts import PricePart, RestPart, UsagePart, explanation_json, fields_json
 from schemas.proof import RATE
 from schemas.refusal import Refused
@@ -80,10 +81,13 @@ def usage_json(event: UsageEvent, selected: Selected, charge_id: bytes) -> bytes
     )
 
 
-def rest_json(event: UsageEvent, selected: Selected) -> bytes:
-    """Return the part of a charge that ends it."""
+def rest_json(event: UsageEvent, selected: Selected, others: tuple[OtherRating, ...]) -> bytes:
+    """Return the part of a charge that ends it; ``others``: what the event comes to under the other
+    plans that rate it."""
     tax_code = selected.offer.tax_code
-    return fields_json(RestPart(tax_code, event.recycles, None, None, event.attributes))
+    return fields_json(
+        RestPart(tax_code, event.recycles, None, None, event.attributes, others or UNSET)
+    )
 
 
 def suspended_record(

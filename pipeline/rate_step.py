@@ -36,6 +36,7 @@ from schemas.usage import NormalisedRecord
 _USAGE: Headers = ((ledger.KIND_HEADER, ledger.KIND_USAGE),)
 _LIMIT_REACHED: Headers = ((ledger.KIND_HEADER, ledger.KIND_LIMIT_REACHED),)
 _PERIOD_CLOSED: Headers = ((ledger.KIND_HEADER, ledger.KIND_PERIOD_CLOSED),)
+_ZONES_APART_MS = 26 * 3_600_000  # the most
 _FRAMING_BYTES = 64  # more than the kind header and the record's own lengths take
 _LEDGER = Channel.LEDGER
 
@@ -256,9 +257,11 @@ class _Work:
         month of which a part was closed is not over by that."""
         command = closing.command
         first_ms = head.first_open_period_ms or command.period_start_ms
+        # A month that was closed in another zone ended some hours before or after it does here.
+        margin_ms = _ZONES_APART_MS if head.first_open_period_ms else 0
         charges: list[Charge] = []
         for closable in closing.closables:
-            if closable.month_end_ms <= first_ms:
+            if closable.month_end_ms <= first_ms + margin_ms:
                 continue
             found = closing_charge(
                 *(state, head, command, closable),

@@ -7,6 +7,7 @@ to batch for as long as catalogue and reference data are the ones that it was fo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -16,8 +17,11 @@ from counters.limits import LimitInForce, in_force, that_count
 from counters.state import bucket_key, head_key
 from pipeline.generations import Generations
 from rating.catalogue import Catalogue, Offer
-from rating.counting import CounterPeriod, Counting
+from rating.catalogue.compiled import Rule
+from rating.counting import Counter, CounterPeriod, Counting
+from rating.earlier_months import EarlierMonth, Span, months_before, months_had
 from rating.rate import Holder, counter_names, find_offer
+from rating.roll_over import NO_EARLIER, EarlierMonths
 from schemas.event_digests import EventDigests
 from schemas.ledger_parts import head_json
 from schemas.period import day_of, month_of
@@ -50,7 +54,7 @@ PeriodCounters = tuple[PeriodCounter, ...]
 
 
 class Terms(msgspec.Struct, gc=False):
-    """What an event of one subscription and product meets. The last six fields change: they are
+    """What an event of one subscription and product meets. The last eight fields change: they are
     the month that was asked for last, and its counters with the instants between which they are
     the right ones."""
 
@@ -74,6 +78,8 @@ class Terms(msgspec.Struct, gc=False):
     named: PeriodCounters = ()
     named_from_ms: int = 0
     named_to_ms: int = 0
+    earlier: EarlierMonths = NO_EARLIER  # before that of `month_start_ms`; see `earlier_for`
+    earlier_for: tuple[int, int, bool] = (0, 0, False)  # the month, how many, of the account too
 
     def fits(self, event: UsageEvent) -> bool:
         """Return whether these are the terms of an event of the same account, subscription and
@@ -106,7 +112,7 @@ class Terms(msgspec.Struct, gc=False):
         product = product_counter(offer.product, unit=offer.unit, currency=offer.currency)
         names = counter_names(counting, subscription_id=self.subscription_id, unit=offer.unit)
         starts_ms = [
-            self.named_from_ms if counter.period is CounterPeriod.DAY else self.month_start_ms
+            self.named_from_ms if counter.period is CounterPeriod.DAY else self._month_ms(counter)
             for counter in counting
         ]
         return tuple(
@@ -117,6 +123,13 @@ class Terms(msgspec.Struct, gc=False):
                 )
             ]
         )
+
+    def _month_ms(self, counter: Counter) -> int:
+        """Return the start of the month of a counter."""
+        back = counter.months_back
+        if not back:
+            return self.month_start_ms
+        return months_before(self.month_start_ms, zone=self.zone, count=back)[-1].start_ms
 
 
 class _Offered(NamedTuple):
@@ -135,6 +148,7 @@ class TermsInForce:
         self._offers: dict[tuple[str, str, str], _Offered] = {}
         self._texts: dict[str, str] = {}
         self._kept: Generations[tuple[str, str, str], Terms] = Generations(_MOST_KEPT)
+        self._of_account: dict[tuple[str, str, int, int], tuple[str, ...]] = {}
 
     def are_of(self, catalogue: Catalogue, reference: ReferenceData) -> bool:
         """Return whether these are still the versions in force."""
@@ -171,7 +185,7 @@ class TermsInForce:
         from_ms, to_ms = subscription.valid_from_ms, subscription.valid_to_ms
         to_ms = _NEVER_MS if to_ms is None else to_ms
         holder = None
-        if isinstance(offered.offer, Offer) and offered.offer.has_conditions:
+        if isinstance(offered.offer, Offer) and offered.offer.asks_for_holder:
             at_ms = event.started_at_ms
             holder = holder_at(account, subscription, at_ms)
             same = account.attributes_at(at_ms)
@@ -195,6 +209,39 @@ class TermsInForce:
             *month_of(event.started_at_ms, zone=event.zone),
         )
 
+    def earlier_months(self, event: UsageEvent, terms: Terms, rule: Rule) -> EarlierMonths:
+        """Return in which of the months before that of ``event`` that its price looks at the
+        subscription was on the plan, and where that matters any of its account. ``terms`` are its
+        terms, asked for its counters last."""
+        month_ms, count = terms.month_start_ms, rule.months_rolled
+        asked = (month_ms, count, rule.shares_rolled)
+        if terms.earlier_for == asked:
+            return terms.earlier
+        months = months_before(month_ms, zone=terms.zone, count=count)
+        own = self.reference.entries(
+            account_id=event.account_id, subscription_id=event.subscription_id
+        )
+        terms.earlier = EarlierMonths(
+            months_had(months, _on_plan(own, terms.plan)),
+            self._account_had(event.account_id, terms.plan, months) if rule.shares_rolled else (),
+        )
+        terms.earlier_for = asked
+        return terms.earlier
+
+    def _account_had(
+        self, account_id: str, plan: str, months: Sequence[EarlierMonth]
+    ) -> tuple[str, ...]:
+        """Return the same of all subscriptions of an account; once for all of them, since it may have
+        a hundred thousand."""
+        key = (account_id, plan, months[0].start_ms, len(months))
+        found = self._of_account.get(key)
+        if found is None:
+            entries = self.reference.accounts[account_id].subscriptions
+            if len(self._of_account) >= _MOST_KEPT:
+                self._of_account.clear()
+            found = self._of_account[key] = months_had(months, _on_plan(entries, plan))
+        return found
+
     def _shared(self, text: str) -> str:
         """Return the one copy of a text that nearly all terms have: comparing it with that of an
         event then waits for no memory."""
@@ -212,6 +259,10 @@ class TermsInForce:
                 self._offers.clear()
             offered = self._offers[key] = _Offered(offer, limits)
         return offered
+
+
+def _on_plan(entries: Sequence[Subscription], plan: str) -> list[Span]:
+    return [(entry.valid_from_ms, entry.valid_to_ms) for entry in entries if entry.plan == plan]
 
 
 def holder_at(account: Account, subscription: Subscription, at_ms: int) -> Holder:

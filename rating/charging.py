@@ -28,6 +28,7 @@ from rating.price.package import PackagePrice
 from rating.price.per_unit import PerUnitPrice
 from rating.price.units import rounded_units
 from rating.price.volume import VolumePrice
+from rating.roll_over import NO_EARLIER, EarlierMonths, give
 from rating.rounding import rounded
 from rating.selection import Selected
 from rating.usage_discount import UsageDiscount, discounted
@@ -79,8 +80,10 @@ class RatedUsage(msgspec.Struct, frozen=True, kw_only=True):
 def charge(selected: Selected, before: Mapping[str, Totals]) -> RatedUsage:
     """Return the charge for the event, given its counters in their periods so far.
 
-    A counter that is not in ``before`` was never counted.
+    A counter that is not in ``before`` was never counted. By their names nobody can tell the counters
+    of several months: who knows the earlier months of a selection asks `charge_after`.
     """
+    assert selected.earlier is NO_EARLIER
     names = selected.counters
     priced = charge_after(selected, [before.get(name) or NoCount() for name in names])
     offer = selected.offer
@@ -124,7 +127,9 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
     counts: list[Count] = []
     is_free = False
     if rule.allowances or rule.free is not None:
-        free, billed, is_free = without_free(rule, increments, units, before, counts, steps)
+        free, billed, is_free = without_free(
+            rule, increments, units, before, counts, steps, selected.earlier
+        )
     else:
         free, billed = ZERO, incremented(increments, units, steps)
     # An event without usage that is priced all the same has its fee and its flat price.
@@ -136,7 +141,7 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
             counts.append((free, None) if rule.free_counts and free else None)
         steps.append(rule.rounding_step)
         amount, restated, earlier = _after_price(
-            rule, units, amount, ZERO, _NOTHING, before, counts, steps
+            rule, units, amount, ZERO, _NOTHING, before, counts, steps, selected.earlier
         )
         causes = _causes(steps) if restated else ()
         return Priced(billed, free, amount, tuple(steps), tuple(counts), restated, earlier, causes)
@@ -153,7 +158,7 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
     steps.append(rule.rounding_step)
     if len(counts) < len(before):
         amount, restated, earlier = _after_price(
-            rule, units, amount, restated, earlier, before, counts, steps
+            rule, units, amount, restated, earlier, before, counts, steps, selected.earlier
         )
     causes = _causes(steps) if restated else ()
     return Priced(billed, free, amount, tuple(steps), tuple(counts), restated, earlier, causes)
@@ -210,13 +215,15 @@ def _unwound(selected: Selected, price: MonthPrice, before: Sequence[Totals]) ->
     if rule.free is None:
         billed = incremented(price.increments, units, steps)
     else:
-        _, billed, _ = without_free(rule, price.increments, units, (), [], steps)
+        _, billed, _ = without_free(rule, price.increments, units, (), [], steps, NO_EARLIER)
     steps += (("month_before", to_text(done)), ("mirrored",), rule.rounding_step)
     amount = month_growth(rule, price, done, EXACT.subtract(done, billed))
     billed = billed.copy_negate()
     charged = EXACT.add(amount, uncounted_amount(rule, price, before[0]))
     counts: list[Count] = [(billed, charged)]
-    amount, _, _ = _after_price(rule, units, amount, ZERO, _NOTHING, before, counts, steps)
+    amount, _, _ = _after_price(
+        rule, units, amount, ZERO, _NOTHING, before, counts, steps, selected.earlier
+    )
     return Priced(billed, ZERO, amount, tuple(steps), tuple(counts))
 
 
@@ -235,6 +242,7 @@ def _after_price(
     before: Sequence[Totals],
     counts: list[Count],
     steps: list[ExplanationStep],
+    earlier_months: EarlierMonths,
 ) -> tuple[Decimal, Decimal, _Earlier]:
     """Return what is left of the amount after a discount by usage, below the caps, and after what a
     close and credits pay of it; and of what earlier charges change by."""
@@ -258,6 +266,13 @@ def _after_price(
         if least:
             amount, restated = _above_close(least, charged, amount, restated, steps)
     for credit in rule.credits:
+        if credit.rolls_over is not None:
+            own, codes = before[len(counts) :], ("credit", "rolled_credit")
+            found = give(credit, earlier_months, own, amount, codes)
+            counts += found.counts
+            steps += found.steps
+            amount = EXACT.subtract(amount, found.free)
+            continue
         given = take(credit, taken_before=before[len(counts)].quantity, wanted=amount)
         step = ("credit", credit.allowance_id, to_text(credit.size))
         taken_before = to_text(before[len(counts)].quantity)

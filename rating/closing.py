@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-import msgspec
-
 from rating.amount import amount_of
-from rating.catalogue.compiled import ByEvent, Closing, Entry, Rule
-from rating.conditions.condition import Condition
+from rating.catalogue.compiled import ByEvent, Closing, Rule
 from rating.counting import Counter, CounterKind, CounterPeriod, Totals
 from rating.month_cost import first_fee
 from rating.price.call import CallPrice
@@ -19,21 +16,6 @@ from rating.rounding import rounded
 from rating.usage_discount import Discounted, UsageDiscount, discounted
 from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import ExplanationStep
-
-
-def asked_of_holder(entry: Entry) -> Condition | None:
-    """Return the condition that decides whom the close of a month asks for what a price misses."""
-    return entry.when if any(rule.closing for rule in entry.rules) else None
-
-
-def rules_at_close(entry: Entry, *, held: bool) -> Iterator[Rule]:
-    """Yield the rules of a price that a close looks at. Where its condition held on no day it asks for
-    nothing new, but what was charged within a day may change by usage of another product."""
-    for rule in entry.rules:
-        if held and rule.asks_at_close:
-            yield rule
-        elif rule.usage_discount is not None:
-            yield msgspec.structs.replace(rule, closing=None)
 
 
 class Change(NamedTuple):

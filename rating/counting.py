@@ -32,6 +32,7 @@ class CounterKind(StrEnum):
     """What a counter counts. The word is the beginning of its name, so it is never renamed."""
 
     ALLOWANCE = "allowance"  # what was taken of an allowance: units, or money
+    ROLLED = "rolled"  # what later months took of it
     TIER = "tier"  # units billed under a price
     RECORDS = "records"  # records under a price that had usage
     CAP = "cap"  # money charged under a price
@@ -57,6 +58,7 @@ class Counter(msgspec.Struct, frozen=True, gc=False):
     period: CounterPeriod = CounterPeriod.MONTH
     shared: bool = False  # by all subscriptions of the account
     currency: str = ""  # of one that counts money alone, whatever the product is measured in
+    months_back: int = 0  # it is that of so many months before the event's
 
     def name(self, *, subscription_id: str, unit: str) -> str:
         """Return the counter's name among those of the account.
@@ -73,7 +75,8 @@ class Counter(msgspec.Struct, frozen=True, gc=False):
 
 
 Counting = tuple[Counter, ...]
-"""The counters of a price, in the order in which `charge_after` takes and gives their figures."""
+"""The counters of a price, in the order in which `charge_after` takes and gives their figures. Those of
+several months have one name: their place tells them apart."""
 
 NO_COUNTING: Counting = ()
 

@@ -189,6 +189,23 @@ def _credit(charge: Charge, fields: list[str]) -> str:
     )
 
 
+def _rolled(charge: Charge, fields: list[str]) -> str:
+    allowance_id, month, left, free = fields
+    return (
+        f"Of {month} {_units(charge, left)} of allowance {allowance_id} were left to later months: "
+        f"{_units(charge, free)} is free."
+    )
+
+
+def _rolled_credit(charge: Charge, fields: list[str]) -> str:
+    allowance_id, month, left, paid = fields
+    return (
+        f"Of {month} {_money(left, charge.currency)} of allowance {allowance_id} were left to later "
+        "months: "
+        f"{_money(paid, charge.currency)} is paid by it."
+    )
+
+
 def _period(stated: list[str]) -> str:
     return stated[0] if stated else "month"
 
@@ -463,6 +480,8 @@ _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "free_units": _free_units,
     "allowance": _allowance,
     "credit": _credit,
+    "rolled": _rolled,
+    "rolled_credit": _rolled_credit,
     "minimum_units": _minimum_units,
     "increments": _increments,
     "rate": _rate,

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
+from msgspec import UNSET
 
 from rating.catalogue import document as doc
 from rating.catalogue.compile_document import compile
@@ -22,10 +23,12 @@ from rating.catalogue.compiled import (
 from rating.charging import NoCount, charge_after
 from rating.closing import close_month, looked_at
 from rating.counting import Counter, CounterKind, Counting, Totals
+from rating.price.allowance import MOST_MONTHS
 from rating.price.bands import BandedPrice
 from rating.price.call import CallPrice
 from rating.price.increments import Increments
 from rating.price.per_unit import per_unit_price
+from rating.roll_over import EarlierMonths
 from rating.selection import Selected
 from schemas.decimals import ZERO
 
@@ -34,6 +37,7 @@ _ONE = Decimal(1)
 # As many digits as usage may have, before and after the point: what its month has come to is longer.
 _USED = Decimal("98765432109876.54321098765432")
 _BEFORE = Decimal("98765432109876543210987654.3210987654321098765432109876")
+_EARLIER = EarlierMonths(*[("2026-09",) * MOST_MONTHS] * 2)
 
 
 class Infeasible(NamedTuple):
@@ -52,11 +56,13 @@ def infeasible(document: doc.CatalogueDocument) -> list[Infeasible]:
     """
     cards = tuple(msgspec.structs.replace(card, rows=()) for card in document.cards)
     matrices = tuple(msgspec.structs.replace(matrix, rows=()) for matrix in document.matrices)
-    whole = msgspec.structs.replace(document, cards=cards, matrices=matrices)
+    # A price alone has no plan beside its own that could rate it too.
+    plans = tuple(msgspec.structs.replace(plan, also_rated=UNSET) for plan in document.plans)
+    whole = msgspec.structs.replace(document, cards=cards, matrices=matrices, plans=plans)
     if _why(whole) is None:
         return []
     found = []
-    for plan in document.plans:
+    for plan in plans:
         for price in plan.prices:
             alone = msgspec.structs.replace(plan, prices=(price,))
             why = _why(msgspec.structs.replace(whole, plans=(alone,)))
@@ -99,7 +105,7 @@ def _contradiction(rule: Rule) -> tuple[str, str] | None:
 def _try(offer: Offer, rule: Rule) -> None:
     for price, counting in _prices(rule):
         for used in (_USED, _USED.copy_negate()) if offer.mirrors else (_USED, ZERO):
-            selected = Selected(offer, rule, price, used, (), "", counting, 0)
+            selected = Selected(offer, rule, price, used, (), "", counting, 0, _EARLIER)
             charge_after(selected, [NoCount()] * len(counting))
             charge_after(selected, [_before(counter) for counter in counting])
     nothing: dict[CounterKind, Totals] = {each.kind: NoCount() for each in looked_at(rule)}

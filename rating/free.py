@@ -9,6 +9,7 @@ from rating.catalogue.compiled import Rule
 from rating.counting import Count, CounterPeriod, Totals
 from rating.price.allowance import Allowance, take
 from rating.price.increments import Increments, billable_units
+from rating.roll_over import EarlierMonths, give
 from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import ExplanationStep
 
@@ -31,11 +32,13 @@ def without_free(
     before: Sequence[Totals],
     counts: list[Count],
     steps: list[ExplanationStep],
+    earlier: EarlierMonths,
 ) -> tuple[Decimal, Decimal, bool]:
     """Return what of ``units`` is free, what is billed, and whether the record itself is free,
     whatever it measures.
 
-    What each allowance gave is added to ``counts``, and what was done to ``steps``.
+    What each allowance gave is added to ``counts``, which is empty, and what was done to ``steps``.
+    ``earlier``: the months that may have left something.
     """
     rest, free = units, ZERO
     in_phase = True
@@ -53,11 +56,18 @@ def without_free(
     as_increments = bool(rule.allowances) and rule.allowances[0].takes_increments
     if as_increments:
         rest = incremented(increments, rest, steps)
-    for place, allowance in enumerate(rule.allowances):
+    for allowance in rule.allowances:
         if not in_phase or not rest:
-            counts.append(None)
+            counts += [None] * allowance.counted
             continue
-        taken_before = before[place].quantity
+        if allowance.rolls_over is not None:
+            own = before[len(counts) :]
+            found = give(allowance, earlier, own, rest, ("allowance", "rolled"))
+            counts += found.counts
+            steps += found.steps
+            free, rest = EXACT.add(free, found.free), EXACT.subtract(rest, found.free)
+            continue
+        taken_before = before[len(counts)].quantity
         given = take(allowance, taken_before=taken_before, wanted=rest)
         step = ("allowance", allowance.allowance_id, to_text(allowance.size))
         steps.append((*step, to_text(taken_before), to_text(given.free), *often(allowance)))

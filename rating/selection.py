@@ -33,6 +33,7 @@ from rating.looking_up import (
 from rating.price.aggregate import Aggregation
 from rating.price.bands import BandChoice, BandedPrice
 from rating.price.call import CallPrice
+from rating.roll_over import NO_EARLIER, EarlierMonths
 from rating.scheduling import call_in_bands
 from schemas.decimals import ZERO
 from schemas.ids import digest_of
@@ -54,6 +55,7 @@ class Selected(msgspec.Struct, frozen=True, gc=False):
     subscription_id: str
     counting: Counting
     started_at_ms: int
+    earlier: EarlierMonths = NO_EARLIER  # none: nothing rolls over into its month
 
     @property
     def unit(self) -> str:
@@ -145,7 +147,8 @@ def select_price(
     steps: Steps = ()
     if offer.has_conditions:
         holder = holder or Holder(event.account_id, event.subscription_id)
-        chosen = choose_entry(offer, event, used, holder, plan_code)
+        # What an event below zero takes back has the price that the usage had.
+        chosen = choose_entry(offer, event, used.copy_abs(), holder, plan_code)
         if isinstance(chosen, Refused):
             return chosen
         entry, steps = chosen
@@ -172,7 +175,7 @@ def select_price(
 
 
 def _with_discounts(selected: Selected, event: UsageEvent, holder: Holder) -> Selected:
-    rule, steps = with_chosen_discounts(selected.rule, event, selected.used, holder)
+    rule, steps = with_chosen_discounts(selected.rule, event, selected.used.copy_abs(), holder)
     explanation = (*selected.explanation, *steps)
     return msgspec.structs.replace(selected, rule=rule, explanation=explanation)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from schemas.decimals import DecimalText
-from schemas.ledger import ExplanationStep
+from schemas.ledger import ExplanationStep, OtherRating
 
 
 class CorrectedCharge(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -35,6 +35,7 @@ class CorrectedCharge(msgspec.Struct, frozen=True, array_like=True, kw_only=True
     price_id: str
     tax_code: str | None
     explanation: tuple[ExplanationStep, ...]
+    other_ratings: tuple[OtherRating, ...] = ()  # what it changes of them
 
 
 class CounterFigures(msgspec.Struct, frozen=True, array_like=True, gc=False):

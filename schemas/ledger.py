@@ -7,6 +7,7 @@ by `charge_id`. Fields are added, never renamed.
 from __future__ import annotations
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from schemas.decimals import DecimalText
 from schemas.proof import Proof
@@ -53,7 +54,7 @@ class CounterAfter(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     counter: str
-    period_start_ms: int  # of the usage's own period
+    period_start_ms: int  # of the usage's own period, or of an earlier month that it took of
     records: int
     quantity: DecimalText  # used
     amount: DecimalText
@@ -71,6 +72,18 @@ class Unbilled(msgspec.Struct, frozen=True, array_like=True, gc=False):
     currency: str
     records: int  # zero-priced ones included
     amount: DecimalText
+
+
+class OtherRating(msgspec.Struct, frozen=True, kw_only=True):
+    """What the usage of a charge comes to under another plan: what it costs, what a reseller pays."""
+
+    name: str  # as the plan of the charge calls it: "wholesale"
+    plan: str
+    price_id: str
+    billed: DecimalText  # in the unit of the charge
+    amount: DecimalText
+    currency: str  # that of the charge
+    explanation: tuple[ExplanationStep, ...]
 
 
 class Charge(msgspec.Struct, frozen=True, tag_field="kind", tag="usage", kw_only=True):
@@ -114,6 +127,7 @@ class Charge(msgspec.Struct, frozen=True, tag_field="kind", tag="usage", kw_only
     corrects: str | None = None
     job_id: str | None = None
     attributes: dict[str, str] = {}
+    other_ratings: tuple[OtherRating, ...] | UnsetType = UNSET  # in the order of the plan
 
 
 class LimitHit(msgspec.Struct, frozen=True, kw_only=True):

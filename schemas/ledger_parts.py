@@ -7,9 +7,10 @@ state adds is put between. A test compares the fields, their order and the bytes
 from __future__ import annotations
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from schemas.decimals import DecimalText
-from schemas.ledger import CounterAfter, ExplanationStep, Unbilled
+from schemas.ledger import CounterAfter, ExplanationStep, OtherRating, Unbilled
 
 _encode = msgspec.json.Encoder().encode
 
@@ -67,6 +68,7 @@ class RestPart(msgspec.Struct, frozen=True, gc=False):
     corrects: str | None
     job_id: str | None
     attributes: dict[str, str]
+    other_ratings: tuple[OtherRating, ...] | UnsetType = UNSET
 
 
 class _HeadPart(msgspec.Struct, frozen=True, tag_field="kind", tag="usage"):

@@ -179,6 +179,11 @@ class ReferenceData:
         """Return the account and subscription that an identifier belongs to at an instant."""
         return _at(self._by_identifier.of((tenant, identifier), self.accounts), at_ms)
 
+    def entries(self, *, account_id: str, subscription_id: str) -> Sequence[Subscription]:
+        """Return all entries of a subscription of an account."""
+        held = self._by_subscription.of((account_id, subscription_id), self.accounts)
+        return [entry for _, entry in held]
+
     def subscription(self, *, account_id: str, subscription_id: str, at_ms: int) -> Held | None:
         """Return the account and the entry of one of its subscriptions at an instant."""
         return _at(self._by_subscription.of((account_id, subscription_id), self.accounts), at_ms)

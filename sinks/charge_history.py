@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from schemas.decimals import DecimalText
-from schemas.ledger import ExplanationStep, records_of
+from schemas.ledger import ExplanationStep, OtherRating, records_of
 from schemas.period import from_ms, to_ms
 from schemas.proof import RATE
 from sinks.connection import Pool
 from sinks.errors import classified
 
 _decode_steps = msgspec.json.Decoder(tuple[ExplanationStep, ...]).decode
+_decode_ratings = msgspec.json.Decoder(tuple[OtherRating, ...]).decode
 
 
 class Under(NamedTuple):
@@ -52,6 +54,7 @@ class HistoryRow(msgspec.Struct, frozen=True, kw_only=True):
     source_partition: int
     source_offset: int
     under: Under
+    other_ratings: tuple[OtherRating, ...] | UnsetType = UNSET
 
     @property
     def is_usage(self) -> bool:
@@ -96,6 +99,7 @@ async def read_month(pool: Pool, account_id: str, *, month_start_ms: int) -> lis
             "u.product_type, u.usage_kind, u.source, u.record_id, u.started_at, u.origin, "
             "u.destination, u.used::text, u.billed::text, u.free::text, u.unit, u.amount::text, "
             "u.currency, u.price_id, u.tax_code, u.catalogue_version, u.explanation, u.corrects, "
+            "u.other_ratings, "
             f"u.source_partition, u.source_offset, {_UNDER} AS under FROM rated_usage u "
             "WHERE u.rating_key = $1 AND u.usage_period = $2 ORDER BY u.sequence",
             account_id,
@@ -109,6 +113,8 @@ def _row(found: dict[str, Any]) -> HistoryRow:
     found["started_at_ms"] = to_ms(found.pop("started_at"))
     found["charge_id"] = found["charge_id"].hex
     found["explanation"] = _decode_steps(found["explanation"])
+    others = found.pop("other_ratings")
+    found["other_ratings"] = UNSET if others is None else _decode_ratings(others)
     found["corrects"] = found["corrects"] and found["corrects"].hex
     found["under"] = Under(*found["under"])
     return HistoryRow(**found)

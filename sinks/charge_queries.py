@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from typing import NamedTuple
 
-from schemas.decimals import DecimalText
+import msgspec
+
+from rating.margins import margins
+from schemas.decimals import DecimalText, to_text
+from schemas.ledger import OtherRating
 from sinks.connection import Pool
 from sinks.errors import classified
 
@@ -19,6 +24,18 @@ class Asked(NamedTuple):
     usage_kind: str | None = None
     month: str | None = None  # of the usage, in the account's zone: "2026-10"
     uninvoiced: bool = False  # only what is on no invoice
+
+
+class RatedOtherwise(msgspec.Struct, frozen=True):
+    """What the usage of a charge comes to under another plan, in the charge's currency."""
+
+    name: str
+    plan: str
+    price_id: str
+    amount: DecimalText
+    margin: (
+        DecimalText  # what is left of the amount before it: the charge's, or the rating's before
+    )
 
 
 class ListedCharge(NamedTuple):
@@ -37,6 +54,7 @@ class ListedCharge(NamedTuple):
     currency: str
     price_id: str
     invoice_number: str | None  # None: not on an invoice yet
+    other_ratings: tuple[RatedOtherwise, ...]  # none: rated under its own plan alone
 
 
 async def list_charges(pool: Pool, asked: Asked, *, most: int) -> list[ListedCharge]:
@@ -45,7 +63,7 @@ async def list_charges(pool: Pool, asked: Asked, *, most: int) -> list[ListedCha
         rows = await pool.fetch(
             "SELECT u.started_at, u.charge_id, u.subscription_id, u.product, u.usage_kind, "
             "u.destination, u.used::text, u.billed::text, u.unit, u.amount::text, u.currency, "
-            "u.price_id, i.number FROM rated_usage u "
+            "u.price_id, i.number, u.other_ratings FROM rated_usage u "
             "LEFT JOIN invoice_charges x ON x.charge_id = u.charge_id "
             "LEFT JOIN invoices i ON i.invoice_id = x.invoice_id "
             "WHERE u.rating_key = $1 AND ($2::text IS NULL OR u.subscription_id = $2) "
@@ -59,4 +77,22 @@ async def list_charges(pool: Pool, asked: Asked, *, most: int) -> list[ListedCha
             *(asked.account_id, asked.subscription_id, asked.product, asked.usage_kind),
             *(asked.month, asked.uninvoiced, most),
         )
-    return [ListedCharge(row[0], row[1].hex, *tuple(row)[2:]) for row in rows]
+    return [
+        ListedCharge._make(
+            (row[0], row[1].hex, *tuple(row)[2:-1], _with_margins(row["amount"], row[-1]))
+        )
+        for row in rows
+    ]
+
+
+_ratings = msgspec.json.Decoder(tuple[OtherRating, ...])
+
+
+def _with_margins(amount: DecimalText, json: str | None) -> tuple[RatedOtherwise, ...]:
+    if json is None:
+        return ()
+    ratings = _ratings.decode(json)
+    return tuple(
+        RatedOtherwise(each.name, each.plan, each.price_id, each.amount, to_text(margin.left))
+        for each, margin in zip(ratings, margins(Decimal(amount), ratings), strict=True)
+    )

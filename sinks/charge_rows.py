@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
+from msgspec import UNSET
 
 from sinks.connection import Connection
 from sinks.ledger_batch import LedgerBatch, LedgerCharge
@@ -62,6 +63,7 @@ _RATED = (
     _Column("corrects", "uuid"),
     *_text("job_id"),
     _Column("attributes", "text", "{}::json"),
+    _Column("other_ratings", "text", "{}::json"),
     _Column("ledger_partition", "integer"),
     _Column("ledger_offset", "bigint"),
     _Column("batch", "bigint"),
@@ -228,6 +230,7 @@ def _row(charge: LedgerCharge, partition: int, offset: int, batch: int) -> tuple
         charge.corrects,
         charge.job_id,
         str(charge.attributes, "utf-8"),
+        None if charge.other_ratings is UNSET else str(charge.other_ratings, "utf-8"),
         partition,
         offset,
         batch,

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from schemas import sethash
 from schemas.decimals import EXACT, ZERO, DecimalText
@@ -62,6 +63,7 @@ class LedgerCharge(
     corrects: str | None = None
     job_id: str | None = None
     attributes: msgspec.Raw = _NO_ATTRIBUTES
+    other_ratings: msgspec.Raw | UnsetType = UNSET
 
 
 class LedgerBatch(NamedTuple):

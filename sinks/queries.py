@@ -6,9 +6,10 @@ import base64
 from typing import NamedTuple
 
 import msgspec
+from msgspec import UNSET
 
 from schemas.decimals import DecimalText
-from schemas.ledger import Charge, CounterAfter, ExplanationStep
+from schemas.ledger import Charge, CounterAfter, ExplanationStep, OtherRating
 from schemas.period import to_ms
 from sinks.connection import Pool
 from sinks.errors import classified
@@ -152,6 +153,7 @@ class FoundCharge(NamedTuple):
 _explanation = msgspec.json.Decoder(tuple[ExplanationStep, ...])
 _counters = msgspec.json.Decoder(tuple[CounterAfter, ...])
 _attributes = msgspec.json.Decoder(dict[str, str])
+_other_ratings = msgspec.json.Decoder(tuple[OtherRating, ...])
 _AS_THEY_ARE = (
     *("tenant", "rating_key", "sequence", "run", "account_id", "subscription_id", "product"),
     *("product_type", "usage_kind", "source", "record_id", "origin", "destination", "unit"),
@@ -192,6 +194,9 @@ async def find_charge(pool: Pool, charge_id: str) -> FoundCharge | None:
         recycles=None if row["recycles"] is None else row["recycles"].hex,
         corrects=None if row["corrects"] is None else row["corrects"].hex,
         attributes=_attributes.decode(row["attributes"]),
+        other_ratings=UNSET
+        if row["other_ratings"] is None
+        else _other_ratings.decode(row["other_ratings"]),
     )
     return FoundCharge(
         charge,

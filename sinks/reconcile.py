@@ -28,6 +28,7 @@ class RatedRow(NamedTuple):
     charge_id: bytes
     amount: str
     currency: str
+    other_ratings: str | None  # JSON, as it came; None: it is rated under its own plan alone
 
 
 class LimitRow(NamedTuple):
@@ -70,6 +71,7 @@ class KeptCharge(NamedTuple):
     usage_period_ms: int
     bill_period_ms: int
     counters_after: str  # JSON
+    other_ratings: str | None  # JSON
 
 
 class KeptLimit(NamedTuple):
@@ -207,7 +209,8 @@ class TablesSnapshot:
         """Yield the charges of a ledger partition in the ledger's order."""
         return self._chunks(
             RatedRow,
-            "SELECT batch, uuid_send(charge_id), amount::text, currency FROM rated_usage "
+            "SELECT batch, uuid_send(charge_id), amount::text, currency, "
+            "other_ratings::text FROM rated_usage "
             "WHERE ledger_partition = $1 ORDER BY ledger_offset",
             partition,
         )
@@ -256,7 +259,8 @@ class TablesSnapshot:
             KeptCharge,
             f"SELECT ledger_offset, rating_key, sequence, {_hex('charge_id')}, product, "
             "product_type, usage_kind, used::text, billed::text, unit, amount::text, currency, "
-            f"{_ms('usage_period')}, {_ms('bill_period')}, counters_after::text FROM rated_usage "
+            f"{_ms('usage_period')}, {_ms('bill_period')}, counters_after::text, "
+            "other_ratings::text FROM rated_usage "
             "WHERE ledger_partition = $1 AND ledger_offset < $2 ORDER BY ledger_offset",
             partition,
             below,

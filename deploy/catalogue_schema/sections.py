@@ -8,6 +8,8 @@ from rating.catalogue.document import BelowZero, Consume, Sharing, ZeroUsage
 from rating.catalogue.read_matrix import MAX_DIMENSIONS
 from rating.counting import CounterPeriod
 from rating.dimensions import ATTRIBUTE, FIELDS
+from rating.margins import CHARGED
+from rating.price.allowance import MOST_MONTHS, TakenFirst
 
 SECTIONS: Schema = {
     "products": by_code(
@@ -236,6 +238,20 @@ THINGS: Schema = {
             "prices": by_code(
                 "What the products cost, by code.", {"$ref": "#/$defs/plan_price"}, minProperties=1
             ),
+            "also_rated": by_code(
+                "Plans under which the same usage is rated too, such as what it costs, by the name of "
+                "the rating: the first is paid from what is charged, each further one from the one "
+                "before it. Their prices ask nothing of the month.",
+                {
+                    "description": "The plan; or one for each product that has the rating.",
+                    "anyOf": [
+                        {"$ref": "#/$defs/code"},
+                        by_code("The plan, by product.", {"$ref": "#/$defs/code"}, minProperties=1),
+                    ],
+                },
+                propertyNames={"$ref": "#/$defs/code", "not": {"const": CHARGED}},
+                examples=[{"wholesale": "carrier-a"}, {"interconnect": {"voice": "carrier-a"}}],
+            ),
         },
         anyOf=[{"required": ["extends"]}, {"required": ["currency", "prices"]}],
     ),
@@ -249,7 +265,7 @@ THINGS: Schema = {
                 5.00,
             ),
             "every": choice(
-                "How often it begins anew; what is left is lost.",
+                "How often it begins anew; what is left is lost, unless it rolls over.",
                 CounterPeriod,
                 default=CounterPeriod.MONTH,
             ),
@@ -266,14 +282,65 @@ THINGS: Schema = {
                 default=Consume.EXACT,
             ),
             "step": of("quantity", "The step of `consume: steps`.", "1 min"),
+            "rolls_over": of(
+                "rolls_over",
+                "What a month leaves may be used in later ones.",
+                {"months": 1, "upto": "5 GB"},
+            ),
         },
         oneOf=[{"required": ["units"]}, {"required": ["amount"]}],
         **{
             "if": {"properties": {"consume": {"const": "steps"}}, "required": ["consume"]},
             "then": {"required": ["step"]},
             "else": {"properties": {"step": False}},
-            "dependentSchemas": {"amount": {"properties": {"consume": False, "step": False}}},
+            "dependentSchemas": {
+                "amount": {
+                    "properties": {
+                        "consume": False,
+                        "step": False,
+                        "rolls_over": {
+                            "properties": {"upto": {"$ref": "#/$defs/amount_above_zero"}}
+                        },
+                    }
+                },
+                "rolls_over": {"properties": {"every": {"const": "month"}}},
+            },
         },
+    ),
+    "rolls_over": record(
+        "What a month leaves of the allowance, for later months to use.",
+        {
+            "months": {
+                "description": "How many months may use it, after its own.",
+                "type": "integer",
+                "minimum": 1,
+                "maximum": MOST_MONTHS,
+                "examples": [1, 3],
+            },
+            "upto": {
+                "description": "The most that a month leaves, as the allowance itself is stated; all that "
+                "is left where this is left out.",
+                "anyOf": [
+                    {"$ref": "#/$defs/quantity"},
+                    {"$ref": "#/$defs/amount_above_zero"},
+                ],
+                "examples": ["5 GB", 2.50],
+            },
+            "order": choice(
+                "Which is taken first. oldest_first: what expires first. current_first: that of the "
+                "month itself, then what expires first.",
+                TakenFirst,
+                default=TakenFirst.OLDEST_FIRST,
+            ),
+            "since": {
+                "description": "The first month that leaves anything; every month does where this is "
+                "left out.",
+                "type": "string",
+                "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$",
+                "examples": ["2026-10"],
+            },
+        },
+        required=("months",),
     ),
     "plan_price": record(
         "What products cost in the plan, perhaps only for some destinations, or where a condition "

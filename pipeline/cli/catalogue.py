@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rating.catalogue import CatalogueDocument, CatalogueError, Checked, Difference
 
 _MOST_SHOWN = 30  # changes when publishing
+_MOST_PLANS = 5  # in one line
 
 catalogue = typer.Typer(
     no_args_is_help=True, help="Plans, prices, rate cards and limits: check, compare, publish."
@@ -56,6 +57,7 @@ def check(folder: Folder, as_json: Json = False) -> None:
         if checked.document is not None:
             tell(_contents(checked.document) + ". Nothing is wrong.")
             _tell_asked(checked.document)
+            _tell_also_rated(checked.document)
     if checked.errors:
         raise typer.Exit(Exit.FAILED)
 
@@ -269,6 +271,22 @@ def _tell_asked(document: CatalogueDocument) -> None:
     asked = asked_attributes(document)
     if asked:
         tell(f"Conditions ask for {', '.join(asked)}.")
+
+
+def _tell_also_rated(document: CatalogueDocument) -> None:
+    """Say what has other ratings, and what has none: once for all plans that are rated alike."""
+    alike: dict[str, list[str]] = {}
+    for plan in document.plans:
+        for rating in plan.also_rated or ():
+            products = dict.fromkeys(price.product for price in plan.prices)
+            without = [product for product in products if not rating.plan_of(product)]
+            codes = rating.plan or ", ".join(dict.fromkeys(rating.plans.values()))
+            but = f", but for {', '.join(without)}" if without else ""
+            alike.setdefault(f"as {rating.name} under {codes}{but}", []).append(plan.code)
+    for how, plans in alike.items():
+        more = f" and {len(plans) - _MOST_PLANS:,} more" if len(plans) > _MOST_PLANS else ""
+        named = f"plan{'s' if len(plans) > 1 else ''} {', '.join(plans[:_MOST_PLANS])}{more}"
+        tell(f"Usage of {named} is also rated {how}.")
 
 
 def _contents(document: CatalogueDocument) -> str:

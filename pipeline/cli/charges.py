@@ -72,18 +72,23 @@ def charges(
             "`ratemill suspense` what was refused."
         )
         return
+    others = any(each.other_ratings for each in found)
     results().print(
         table(
             None,
-            ["Usage, UTC", "Subscription", "Product", ">Used", ">Amount", "Invoice", "Charge"],
-            [_line(each) for each in found],
+            [
+                *("Usage, UTC", "Subscription", "Product", ">Used", ">Amount"),
+                *(("Over", ">Costs", ">Margin") if others else ()),
+                *("Invoice", "Charge"),
+            ],
+            [_line(each, with_others=others) for each in found],
         )
     )
     if len(found) == limit:
         tell(f"The newest {limit:,}; --limit shows more.")
 
 
-def _line(charge: ListedCharge) -> tuple[str, ...]:
+def _line(charge: ListedCharge, *, with_others: bool) -> tuple[str, ...]:
     is_usage = records_of(charge.usage_kind) == 1
     used = readable(Decimal(charge.used), charge.unit) if is_usage else charge.usage_kind
     return (
@@ -92,8 +97,20 @@ def _line(charge: ListedCharge) -> tuple[str, ...]:
         charge.product,
         used,
         money(Decimal(charge.amount), charge.currency, places=2),
+        *(_others(charge) if with_others else ()),
         charge.invoice_number or "",
         charge.charge_id,
+    )
+
+
+def _others(charge: ListedCharge) -> tuple[str, str, str]:
+    """Return the other ratings, what they come to, and what is left of the amount before: one below
+    the other."""
+    rated = charge.other_ratings
+    return (
+        "\n".join(one.name for one in rated),
+        "\n".join(money(Decimal(one.amount), charge.currency, places=2) for one in rated),
+        "\n".join(money(Decimal(one.margin), charge.currency, places=2) for one in rated),
     )
 
 

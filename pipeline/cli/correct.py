@@ -195,13 +195,14 @@ def _show(done: _Done, *, as_json: bool, apply: bool) -> None:
     for each in done.corrections:
         for line in each.lines:
             difference = line.now - line.was
-            totals[line.currency] = totals.get(line.currency, Decimal(0)) + difference
+            if not line.rating:
+                totals[line.currency] = totals.get(line.currency, Decimal(0)) + difference
             amounts = (line.was, line.now, difference)
             rows.append(
                 (
                     each.account_id,
                     line.subscription_id,
-                    line.price_id,
+                    f"{line.price_id}, as {line.rating}" if line.rating else line.price_id,
                     *(money(amount, line.currency, places=2) for amount in amounts),
                 )
             )
@@ -243,6 +244,10 @@ def _document(each: WorkedOut) -> dict[str, object]:
                 "unit": charge.unit,
                 "amount": charge.amount,
                 "currency": charge.currency,
+                "other_ratings": [
+                    {"name": one.name, "plan": one.plan, "amount": one.amount}
+                    for one in charge.other_ratings
+                ],
             }
             for charge in each.correction.charges
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
@@ -13,6 +14,7 @@ from pipeline.mappings import load_mappings
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
 from rating.explain import sentences
+from rating.explain_others import ShownRating, shown_ratings
 from schemas.period import from_ms
 from sinks.connection import open_pool
 from sinks.queries import FoundCharge, find_charge
@@ -33,6 +35,7 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
     price_id: str
     invoice: str | None  # its number; None: not invoiced yet
     sentences: tuple[str, ...]
+    other_ratings: tuple[ShownRating, ...]  # none: rated under its own plan alone
     raw: Provenance | None  # None: the raw topic no longer holds it
 
     def in_lines(self) -> list[str]:
@@ -45,10 +48,17 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
             + (f"invoice {self.invoice}" if self.invoice else "no invoice yet"),
             f"  price {self.price_id} of catalogue version {self.catalogue_version}",
             "",
-            *(f"  {number}. {text}" for number, text in enumerate(self.sentences, start=1)),
+            *_numbered(self.sentences),
             "",
         ]
+        for rating in self.other_ratings:
+            lines += [f"Rated as {rating.name} under plan {rating.plan}:", ""]
+            lines += [*_numbered(rating.sentences), ""]
         return [*lines, *_provenance_lines(self.raw)]
+
+
+def _numbered(sentences: Iterable[str]) -> list[str]:
+    return [f"  {number}. {text}" for number, text in enumerate(sentences, start=1)]
 
 
 def _provenance_lines(raw: Provenance | None) -> list[str]:
@@ -98,5 +108,6 @@ def explained(found: FoundCharge, raw: Provenance | None) -> Explained:
         price_id=charge.price_id,
         invoice=found.invoice_number,
         sentences=tuple(sentences(charge)),
+        other_ratings=shown_ratings(charge),
         raw=raw,
     )

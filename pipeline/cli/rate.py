@@ -86,7 +86,8 @@ def rate(
     Needs no broker and no database. An event is an object of JSON: {"product": "voice", "started_at":
     "2026-10-14T10:30:04", "quantities": {"s": 126}, "destination": "442079460958"}. It may say plan,
     currency, zone, account, subscription, ended_at, origin, service_class, attributes, usage_kind,
-    source, record_id, account_attributes and subscription_attributes too. A time without an offset is by the clock of its zone.
+    source, record_id, account_attributes, subscription_attributes and subscription_since too. A time
+    without an offset is by the clock of its zone.
 
     Events are rated in the order of the file, and what the month counts (tiers, allowances, caps) goes
     on from one to the next. Exit code 1 when an event is refused or cannot be read, when there is
@@ -196,6 +197,7 @@ def _show_end(
     as_json: bool,
     as_json_lines: bool,
 ) -> None:
+    from pipeline.cli.margin_lines import margin_table, margins_document
     from pipeline.cli.rate_lines import closing_block, totals_table
 
     if as_json:
@@ -203,7 +205,16 @@ def _show_end(
             currency: to_text(one.amount) for currency, one in rating.sums.by_currency.items()
         }
         counts = dict(rating.counts)
-        write_json({"events": events, "closings": closings, "counts": counts, "totals": totals})
+        margins = margins_document(list(rating.sums.margins.values()))
+        write_json(
+            {
+                "events": events,
+                "closings": closings,
+                "counts": counts,
+                "totals": totals,
+                "margins": margins,
+            }
+        )
         return
     for closing in closings:
         if as_json_lines:
@@ -212,6 +223,8 @@ def _show_end(
             results().print(closing_block(closing), markup=False)
     if not as_json_lines and rating.counts.total() > 1 and rating.sums.by_price:
         results().print(totals_table(rating.sums))
+        if rating.sums.margins:
+            results().print(margin_table("price", list(rating.sums.margins.values())))
 
 
 def _fields(closing: ShownClosing) -> dict[str, object]:

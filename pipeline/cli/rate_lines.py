@@ -13,7 +13,7 @@ from rating.units import readable
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from pipeline.cli.rating import ShownCharge, ShownClosing, ShownEvent
+    from pipeline.cli.rating import ShownClosing, ShownEvent
     from rating.trial import Sums
 
 _LEAST_PLACES = 2
@@ -33,7 +33,10 @@ def block_of(event: ShownEvent) -> str:
     for charge in event.charges:
         if charge.kind != "usage":
             lines.append("  Earlier charges have another price now:")
-        lines += _numbered(charge)
+        lines += _numbered(charge.sentences)
+        for rating in charge.other_ratings:
+            lines.append(f"  Rated as {rating.name} under plan {rating.plan}:")
+            lines += _numbered(rating.sentences)
     return "\n".join(lines) + "\n"
 
 
@@ -48,15 +51,20 @@ def line_of(event: ShownEvent) -> str:
         for one in event.charges
     ]
     result = " and ".join(reversed(shown)) if shown else came.rjust(_AMOUNT_WIDTH)
-    return (
-        f"{result.rjust(_AMOUNT_WIDTH)}  {event.file}:{event.line}  {_when(event)}  {_what(event)}"
+    others = "".join(
+        f"  {rating.name} {_plain(Decimal(rating.amount), rating.currency)}, "
+        f"margin {_plain(Decimal(rating.margin), rating.currency)}"
+        for charge in event.charges
+        for rating in charge.other_ratings
     )
+    where = f"{event.file}:{event.line}  {_when(event)}  {_what(event)}"
+    return f"{result.rjust(_AMOUNT_WIDTH)}  {where}{others}"
 
 
 def closing_block(closing: ShownClosing) -> str:
     """Return what the close of a month asks for, with its steps as sentences."""
     of_whom = f"subscription {closing.subscription} of account {closing.account}"
-    lines = [f"Close of {closing.month}: {of_whom}", *_numbered(closing.charge)]
+    lines = [f"Close of {closing.month}: {of_whom}", *_numbered(closing.charge.sentences)]
     return "\n".join(lines) + "\n"
 
 
@@ -92,8 +100,8 @@ def _when(event: ShownEvent) -> str:
     return f"{by_clock} {event.zone} ({in_utc} UTC)"
 
 
-def _numbered(charge: ShownCharge) -> Iterable[str]:
-    return [f"  {number:>2}. {text}" for number, text in enumerate(charge.sentences, start=1)]
+def _numbered(sentences: Iterable[str]) -> list[str]:
+    return [f"  {number:>2}. {text}" for number, text in enumerate(sentences, start=1)]
 
 
 def _plain(amount: Decimal, currency: str) -> str:

@@ -10,6 +10,7 @@ import msgspec
 
 from rating.catalogue import CatalogueDocument, CatalogueError, compile
 from rating.explain import sentences
+from rating.explain_others import ShownRating, shown_ratings
 from rating.rate import Filtered
 from rating.trial import (
     NOT_PUBLISHED,
@@ -55,6 +56,7 @@ class ShownCharge(msgspec.Struct, frozen=True, kw_only=True):
     amount: str
     currency: str
     sentences: tuple[str, ...]
+    other_ratings: tuple[ShownRating, ...] = ()  # such as what the usage costs
 
 
 class ShownEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,7 +128,7 @@ class Rating:
                 account_id,
                 month_start_ms(account.zone, year, month),
                 members=[
-                    Member(*each, attributes=attributes)
+                    account.stated.get(each, Member(*each))._replace(attributes=attributes)
                     for each, attributes in account.subscriptions.items()
                 ],
                 currency=account.currency,
@@ -154,7 +156,7 @@ class Rating:
         self, line: int, read: TrialEvent
     ) -> TrialEvent | tuple[CatalogueError, ...]:
         """Return the event, or what contradicts those of its account before it: months are counted by
-        the zone, and unbilled usage is in one currency."""
+        the zone, and unbilled usage is in one currency; a subscription begins once."""
         account = self._accounts.get(read.event.account_id)
         if account is None:
             return read
@@ -162,22 +164,36 @@ class Rating:
             ("zone", account.zone, read.event.zone),
             ("currency", account.currency, read.currency),
         )
-        return (
-            tuple(
-                CatalogueError(
-                    *(self._file, line, field),
-                    *(f"{was}, as of the account {read.event.account_id} before", now),
-                )
-                for field, was, now in said
-                if was != now
+        wrong = tuple(
+            CatalogueError(
+                *(self._file, line, field),
+                *(f"{was}, as of the account {read.event.account_id} before", now),
             )
-            or read
+            for field, was, now in said
+            if was != now
         )
+        name = read.event.subscription_id
+        before = account.stated.get((name, read.plan))
+        if before is not None and read.since_ms not in (None, before.from_ms):
+            expected = f"the same as of the subscription {name} before"
+            wrong += (
+                CatalogueError(self._file, line, "subscription_since", expected, "another date"),
+            )
+        return wrong or read
 
     def _rated(self, line: int, read: TrialEvent) -> ShownEvent:
         event = read.event
-        came = self._trial.rate(event, plan=read.plan, currency=read.currency, holder=read.holder)
         account = self._accounts.setdefault(event.account_id, _Account(event.zone, read.currency))
+        if read.since_ms is not None:
+            key = (event.subscription_id, read.plan)
+            account.stated[key] = Member(*key, read.since_ms)
+        came = self._trial.rate(
+            event,
+            plan=read.plan,
+            currency=read.currency,
+            holder=read.holder,
+            members=account.stated.values(),
+        )
         account.attributes = read.holder.account
         account.subscriptions[event.subscription_id, read.plan] = read.holder.subscription
         charges: tuple[Charge, ...] = ()
@@ -216,6 +232,7 @@ class _Account:
         self.zone, self.currency = zone, currency
         self.attributes: Mapping[str, str] = {}  # as the newest event has them
         self.subscriptions: dict[tuple[str, str], Mapping[str, str]] = {}  # the same of each
+        self.stated: dict[tuple[str, str], Member] = {}  # those that say since when they are there
 
 
 def _shown(charge: Charge) -> ShownCharge:
@@ -229,6 +246,7 @@ def _shown(charge: Charge) -> ShownCharge:
         amount=charge.amount,
         currency=charge.currency,
         sentences=tuple(sentences(charge)),
+        other_ratings=shown_ratings(charge),
     )
 
 

@@ -10,6 +10,9 @@ from typing import NamedTuple
 import msgspec
 
 from pipeline.correcting.history import RERATED, History
+from pipeline.correcting.others import NO_OTHERS, Others, added, negated, others_of
+from pipeline.correcting.others import corrected as corrected_ratings
+from pipeline.correcting.others import taken_back as taken_back_ratings
 from pipeline.correcting.replay import (
     Entry,
     Replayed,
@@ -51,6 +54,7 @@ class PriceLine(NamedTuple):
     currency: str
     was: Decimal
     now: Decimal
+    rating: str = ""  # the name of another rating that it is of; empty: of what is charged
 
 
 class WorkedOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,17 +83,27 @@ class _Sum(NamedTuple):
     amount: Decimal = ZERO
     billed: Decimal = ZERO
     free: Decimal = ZERO
+    others: Others = NO_OTHERS
 
     def plus(self, charge: Charge | HistoryRow | CorrectedCharge) -> _Sum:
         add = EXACT.add
+        ratings = charge.other_ratings
         return _Sum(
             add(self.amount, Decimal(charge.amount)),
             add(self.billed, Decimal(charge.billed)),
             add(self.free, Decimal(charge.free)),
+            added(self.others, others_of(ratings)) if ratings else self.others,
         )
 
     def minus(self, other: _Sum) -> _Sum:
-        return _Sum(*(EXACT.subtract(a, b) for a, b in zip(self, other, strict=True)))
+        subtract = EXACT.subtract
+        return _Sum(
+            subtract(self.amount, other.amount),
+            subtract(self.billed, other.billed),
+            subtract(self.free, other.free),
+            # The names of plans and prices are those that there are now.
+            added(negated(other.others), self.others),
+        )
 
 
 def work_out(
@@ -180,6 +194,13 @@ def _compare(history: History, found: Replayed) -> None:
                 f"{to_text(now.amount)}. A month whose prices take from other months cannot be corrected "
                 "yet. Operator action: run `ratemill verify`; where it finds nothing, report this."
             )
+        differing = now.minus(was).others
+        if differing:
+            raise CannotCorrect(
+                f"{history.account_id}: what the usage charged under {price.price_id} comes to as "
+                f"{' and '.join(next(iter(differing)))} is not what comes out when it is rated again as it "
+                "was then. Operator action: run `ratemill verify`; where it finds nothing, report this."
+            )
     outside = [
         name
         for name, start_ms in found.counters
@@ -232,9 +253,7 @@ def _charges(
         difference = now.get(price, _Sum()).minus(was.get(price, _Sum()))
         rest = difference.minus(reversed_sums.get(price, _Sum()))
         if any(rest):
-            earlier = EXACT.add(
-                was.get(price, _Sum()).amount, reversed_sums.get(price, _Sum()).amount
-            )
+            earlier = now.get(price, _Sum()).minus(rest)
             yield _corrected(history, price, rest, earlier, asked, because, before, after)
 
 
@@ -264,6 +283,7 @@ def _reversal(row: HistoryRow, because: tuple[ExplanationStep, ...]) -> Correcte
         price_id=row.price_id,
         tax_code=row.tax_code,
         explanation=(("reversed", row.charge_id), *because),
+        other_ratings=taken_back_ratings(row.other_ratings or (), (("reversed", row.charge_id),)),
     )
 
 
@@ -271,7 +291,7 @@ def _corrected(
     history: History,
     price: _Price,
     rest: _Sum,
-    earlier: Decimal,
+    earlier: _Sum,
     asked: Asked,
     because: tuple[ExplanationStep, ...],
     before: Replayed,
@@ -280,8 +300,15 @@ def _corrected(
     under = asked.rerate
     catalogue_version = under.catalogue if under else _version_of(price, after, before)
     steps: list[ExplanationStep] = [
-        ("corrected", to_text(earlier), to_text(EXACT.add(earlier, rest.amount)))
+        ("corrected", to_text(earlier.amount), to_text(EXACT.add(earlier.amount, rest.amount)))
     ]
+    if len(rest.others) > 1:
+        chains = " and ".join(", ".join(chain) for chain in rest.others)
+        raise CannotCorrect(
+            f"{history.account_id}: usage charged under {price.price_id} would be also rated as other "
+            f"ratings, or in another order, than it was: {chains}. Operator action: publish a catalogue "
+            "in which the plan is also_rated as in that month; nothing was corrected."
+        )
     if under is not None:
         steps.append((RERATED, str(under.catalogue), str(under.reference)))
     return CorrectedCharge(
@@ -305,6 +332,11 @@ def _corrected(
         price_id=price.price_id,
         tax_code=price.tax_code,
         explanation=(*steps, *because),
+        other_ratings=tuple(
+            rating
+            for chain in rest.others
+            for rating in corrected_ratings(chain, rest.others, earlier.others)
+        ),
     )
 
 
@@ -345,6 +377,20 @@ def _lines(before: Iterable[Charge], after: Iterable[Charge]) -> Iterable[PriceL
             yield PriceLine(
                 price.subscription_id, price.product, price.price_id, price.currency, *amounts
             )
+        yield from _other_lines(price, was.get(price, _Sum()), now.get(price, _Sum()))
+
+
+def _other_lines(price: _Price, was: _Sum, now: _Sum) -> Iterable[PriceLine]:
+    differing = now.minus(was).others
+    for chain, ratings in differing.items():
+        before = was.others.get(chain) or (None,) * len(chain)
+        for name, each, old in zip(chain, ratings, before, strict=True):
+            came = ZERO if old is None else old.amount
+            if each.amount:
+                yield PriceLine(
+                    *(price.subscription_id, price.product, price.price_id, price.currency),
+                    *(came, EXACT.add(came, each.amount), name),
+                )
 
 
 def _not_rated(history: History, rows: list[HistoryRow], found: Replayed) -> CannotCorrect:

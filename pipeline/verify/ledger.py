@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from pipeline.verify.fold import Fold
-from pipeline.verify.ledger_records import ChargeSaid, CloseSaid, LimitSaid, Said
+from pipeline.verify.ledger_records import (
+    ChargeSaid,
+    CloseSaid,
+    LimitSaid,
+    Said,
+    in_words,
+    ratings_of,
+)
 from pipeline.verify.report import Check, Finding, Findings
 from pipeline.verify.unique import Repeats
 from schemas import sethash
@@ -25,7 +32,8 @@ class _Batch:
     first: int | None = None
     records: int = 0
     unknown: int = 0
-    charges: dict[bytes, tuple[str, str]] = field(default_factory=dict)  # id: amount, currency
+    # id: amount, currency, and what other ratings there are
+    charges: dict[bytes, tuple[str, ...]] = field(default_factory=dict)
     rated: int = 0
     sums: dict[str, Decimal] = field(default_factory=dict)
     quantities: dict[str, Decimal] = field(default_factory=dict)
@@ -125,7 +133,7 @@ class LedgerPartition:
         amount, currency = Decimal(charge.amount), charge.currency
         is_usage = records_of(charge.usage_kind) == 1
         batch.rated += is_usage
-        batch.charges[identity] = charge.amount, currency
+        batch.charges[identity] = charge.amount, currency, *in_words(charge.other_ratings)
         batch.sums[currency] = EXACT.add(batch.sums.get(currency, ZERO), amount)
         self.charges[currency] = EXACT.add(self.charges.get(currency, ZERO), amount)
         unit, billed = charge.unit, Decimal(charge.billed)
@@ -170,7 +178,7 @@ class ClosedBatch:
     first: int
     next: int
     records: int
-    charges: dict[bytes, tuple[str, str]]
+    charges: dict[bytes, tuple[str, ...]]
     limits: list[bytes]
 
 
@@ -186,7 +194,10 @@ class LedgerRows:
     def compare(self, batch: ClosedBatch, rated: list[RatedRow], limits: list[LimitRow]) -> None:
         """Check the rows of one batch, charge by charge and digit by digit."""
         self.rows += len(rated)
-        found = {row.charge_id: (row.amount, row.currency) for row in rated}
+        found = {
+            row.charge_id: (row.amount, row.currency, *in_words(ratings_of(row.other_ratings)))
+            for row in rated
+        }
         strays = sum(row.batch != batch.number for row in rated)
         if found != batch.charges or len(rated) != len(found) or strays:
             self._rated(batch, found, rows=len(rated), strays=strays)
@@ -221,7 +232,7 @@ class LedgerRows:
         )
 
     def _rated(
-        self, batch: ClosedBatch, found: dict[bytes, tuple[str, str]], *, rows: int, strays: int
+        self, batch: ClosedBatch, found: dict[bytes, tuple[str, ...]], *, rows: int, strays: int
     ) -> None:
         missing = [each for each in batch.charges if each not in found]
         extra = [each for each in found if each not in batch.charges]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from schemas.ledger import CounterAfter, LimitHit, Unbilled
 from schemas.proof import Proof
@@ -15,6 +16,29 @@ class Keyed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     sequence: int
     first_open_period_ms: int
     unbilled: tuple[Unbilled, ...]
+
+
+class RatingSaid(msgspec.Struct, frozen=True, gc=False):
+    """What a charge says of another rating."""
+
+    name: str
+    plan: str
+    amount: str
+    currency: str
+
+
+RatingsSaid = tuple[RatingSaid, ...] | UnsetType
+_ratings = msgspec.json.Decoder(tuple[RatingSaid, ...])
+
+
+def ratings_of(json: str | None) -> RatingsSaid:
+    """Return the other ratings of a charge as Postgres keeps them; None: it has none."""
+    return UNSET if json is None else _ratings.decode(json)
+
+
+def in_words(ratings: RatingsSaid) -> list[str]:
+    """Return other ratings as texts to be compared and shown; nothing where there are none."""
+    return [f"{one.name} {one.plan} {one.amount} {one.currency}" for one in ratings or ()]
 
 
 class ChargeSaid(Keyed, frozen=True, gc=False, tag_field="kind", tag="usage", kw_only=True):
@@ -30,6 +54,7 @@ class ChargeSaid(Keyed, frozen=True, gc=False, tag_field="kind", tag="usage", kw
     usage_period_ms: int
     bill_period_ms: int
     counters_after: tuple[CounterAfter, ...]
+    other_ratings: RatingsSaid = UNSET
 
 
 class LimitSaid(Keyed, frozen=True, gc=False, tag_field="kind", tag="limit_reached", kw_only=True):

@@ -14,7 +14,7 @@ import msgspec
 from aiokafka import TopicPartition
 
 from pipeline.verify.context import Context
-from pipeline.verify.ledger_records import ChargeSaid, CloseSaid, LimitSaid, Said
+from pipeline.verify.ledger_records import ChargeSaid, CloseSaid, LimitSaid, Said, ratings_of
 from pipeline.verify.report import Check, Finding
 from schemas.ledger import CounterAfter, LimitHit, Unbilled
 from schemas.proof import RATE, Proof, proof_from_json
@@ -135,6 +135,7 @@ def _charge(row: KeptCharge) -> ChargeSaid:
         usage_period_ms=row.usage_period_ms,
         bill_period_ms=row.bill_period_ms,
         counters_after=_counters(row.counters_after),
+        other_ratings=ratings_of(row.other_ratings),
     )
 
 

@@ -27,6 +27,7 @@ from rating.catalogue.compiled import (
     MatrixPrice,
     Model,
     Offer,
+    OtherOffer,
     Rule,
 )
 from rating.catalogue.document_parts import STATED_ROWS, RowsOf, document_with_rows
@@ -36,6 +37,7 @@ from rating.month_cost import month_cost
 from rating.price.aggregate import Aggregation
 from rating.price.bands import BandedPrice
 from rating.price.rate_card import FIRST_DAY, LAST_DAY
+from rating.roll_over import counters_of
 from rating.rounding import RoundingRule, rounded
 from rating.units import RECORD
 from rating.usage_discount import Reached, UsageDiscount
@@ -78,12 +80,13 @@ def _compile(document: doc.CatalogueDocument, version: int, rows_of: RowsOf) -> 
     exchange = {table.code: table for table in document.exchange_rates}
     conditions = _Conditions()
     compile_model = CompileModel(bands, cards, matrices)
+    plans = {
+        plan.code: _plan(plan, products, exchange, compile_model, conditions)
+        for plan in document.plans
+    }
     return Catalogue(
         version=version,
-        plans={
-            plan.code: _plan(plan, products, exchange, compile_model, conditions)
-            for plan in document.plans
-        },
+        plans={plan.code: _with_others(plan, plans) for plan in document.plans},
         product_types={code: product.product_type for code, product in products.items()},
         limits=document.limits,
     )
@@ -157,6 +160,33 @@ def _plan(
     )
 
 
+def _with_others(plan: doc.Plan, plans: dict[str, CompiledPlan]) -> CompiledPlan:
+    """Return a plan whose offers have those of the plans that it is also rated under, as these are by
+    themselves: what those are also rated under is not looked at."""
+    compiled = plans[plan.code]
+    if not plan.also_rated:
+        return compiled
+    offers = {}
+    for product, offer in compiled.offers.items():
+        others = [
+            OtherOffer(each.name, code, plans[code].offers[product])
+            for each in plan.also_rated
+            if (code := each.plan_of(product))
+        ]
+        assert not any(_asks_for_more(other.offer) for other in others), "refused by the check"
+        offers[product] = msgspec.structs.replace(offer, others=tuple(others))
+    return msgspec.structs.replace(compiled, offers=offers)
+
+
+def _asks_for_more(offer: Offer) -> bool:
+    """Return whether some price asks for more than the event: for counters, or at a close."""
+    rules = [rule for entry in offer.entries for rule in entry.rules]
+    return any(
+        rule.counting or any(rule.counting_of_band.values()) or rule.unique_by or rule.asks_at_close
+        for rule in rules
+    )
+
+
 def _always(rules: Sequence[Rule]) -> Rule | None:
     """Return the rule that needs no local time to be selected, if there is one."""
     if not rules:
@@ -216,20 +246,17 @@ def _rule(
     credits = tuple(allowance_of(plan.code, each) for each in allowances.values() if each.money)
     free = Free(version.free_records, version.free_units, version.minimum_units)
     growing = grows(version, has_allowances=bool(units))
-    before = tuple(
-        Counter(CounterKind.ALLOWANCE, each.allowance_id, each.period, each.shared)
-        for each in units
-    )
+    before = tuple(counter for each in units for counter in counters_of(each))
     discount = _usage_discount(version, products)
     after = (
         *(() if discount is None else discount.counters(price_id, plan.currency)),
         *_money_counted(price_id, caps, counts_closed, plan.currency),
-        *(
-            Counter(CounterKind.ALLOWANCE, one.allowance_id, one.period, one.shared, plan.currency)
-            for one in credits
-        ),
+        *(counter for one in credits for counter in counters_of(one, currency=plan.currency)),
         *([Counter(CounterKind.RECORDS, price_id)] if version.free_records else ()),
     )
+    rolling = [
+        (each.rolls_over.months, each.shared) for each in (*units, *credits) if each.rolls_over
+    ]
     around = (units, credits, caps, closing, adjusting, discount, version.round_units)
     return Rule(
         price_id=price_id,
@@ -259,6 +286,8 @@ def _rule(
         usage_discount=discount,
         caps=caps,
         credits=credits,
+        months_rolled=max([months for months, _ in rolling], default=0),
+        shares_rolled=any(shared for _, shared in rolling),
         discounts_when=discounts_when,
         from_day=first_day(version.valid_from),
         to_day=last_day(version.valid_to),

@@ -8,7 +8,7 @@ from decimal import Decimal
 from rating.catalogue import document as doc
 from rating.catalogue.compiled import BandedCall, CardPrice, CardsPrice, MatrixPrice, Model
 from rating.price.aggregate import Aggregation
-from rating.price.allowance import Allowance
+from rating.price.allowance import Allowance, RollOver
 from rating.price.bands import BandedPrice, Bands
 from rating.price.call import CallPrice, Rate, Stretch
 from rating.price.flat import FlatPrice
@@ -119,4 +119,13 @@ def allowance_of(plan_code: str, allowance: doc.PlanAllowance) -> Allowance:
         allowance.step_units,
         allowance.period,
         allowance.shared_by is doc.Sharing.ACCOUNT,
+        _roll_over(allowance),
     )
+
+
+def _roll_over(allowance: doc.PlanAllowance) -> RollOver | None:
+    stated = allowance.rolls_over
+    if stated is None:
+        return None
+    upto = allowance.units if stated.upto is None else stated.upto
+    return RollOver(stated.months, upto, stated.order, stated.since)

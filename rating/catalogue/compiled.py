@@ -161,6 +161,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     usage_discount: UsageDiscount | None = None
     caps: tuple[Cap, ...] = ()
     credits: tuple[Allowance, ...] = ()  # allowances in money: they pay the charge
+    months_rolled: int = 0  # before that of an event, of which allowances may still give something
+    shares_rolled: bool = False  # some of those allowances are of the account
     discounts_when: ConditionalDiscounts | None = None
     from_day: int = FIRST_DAY  # local days since 1 January 1970
     to_day: int = LAST_DAY  # exclusive
@@ -169,13 +171,14 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     def tier_place(self) -> int:
         """Return where among the counters that of the units billed is, where the price grows."""
         assert self.grows
-        return len(self.allowances)
+        return sum([allowance.counted for allowance in self.allowances])
 
     @property
     def counted_after_price(self) -> int:
         """Return how many of the counters are of what follows the price."""
         discount = 0 if self.usage_discount is None else 2
-        others = self.counts_closed + len(self.credits) + self.counts_records
+        credits = sum([credit.counted for credit in self.credits]) if self.credits else 0
+        others = self.counts_closed + credits + self.counts_records
         return discount + len(self.caps) + others
 
     @property
@@ -227,6 +230,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return rule if day < rule.to_day else None
 
 
+class OtherOffer(msgspec.Struct, frozen=True):
+    """What another plan has for the same product: usage is rated under it too."""
+
+    name: str  # of the rating, such as "wholesale"
+    plan: str
+    offer: Offer  # its prices ask for no counters
+
+
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """What a plan has for a product: the first entry that matches wins."""
 
@@ -241,6 +252,12 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     tax_code: str | None
     has_conditions: bool = False  # some of its prices or discounts ask for attributes
     entries: tuple[Entry, ...]
+    others: tuple[OtherOffer, ...] = ()  # of a plan that is `also_rated`, in its order
+
+    @property
+    def asks_for_holder(self) -> bool:
+        """Return whether its own prices, or those of another rating, ask for attributes."""
+        return self.has_conditions or any(other.offer.has_conditions for other in self.others)
 
 
 class CompiledPlan(msgspec.Struct, frozen=True, kw_only=True):

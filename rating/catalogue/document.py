@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 
 from rating.counting import CounterPeriod
 from rating.price.aggregate import Aggregation
+from rating.price.allowance import TakenFirst
 from rating.price.bands import BandChoice
 from rating.price.increments import Increments
 from rating.price.rate_card import CardChoice
@@ -372,6 +373,15 @@ class PlanPrice(msgspec.Struct, frozen=True, kw_only=True):
     versions: tuple[PriceVersion, ...]
 
 
+class RollsOver(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a month leaves of an allowance to later months."""
+
+    months: int  # that may use it
+    upto: Decimal | None = None  # of it, in the allowance's unit; None: all that is left
+    order: TakenFirst = TakenFirst.OLDEST_FIRST
+    since: str = ""  # the first month that leaves anything, as 2026-10; empty: each does
+
+
 class PlanAllowance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is free in a period: units, or money where ``unit`` is the plan's currency."""
 
@@ -383,6 +393,21 @@ class PlanAllowance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     period: CounterPeriod = CounterPeriod.MONTH
     shared_by: Sharing = Sharing.SUBSCRIPTION
     money: bool = False
+    rolls_over: RollsOver | None = None
+
+
+class AlsoRated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Another rating of the same usage: under which plan, for all products or by product."""
+
+    name: str
+    plan: str = (
+        ""  # of all products; empty: `plans` says it of some, the others have no such rating
+    )
+    plans: dict[str, str] = {}  # by product, sorted
+
+    def plan_of(self, product: str) -> str:
+        """Return the plan for a product; empty where the product has no such rating."""
+        return self.plan or self.plans.get(product, "")
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -393,6 +418,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     allowances: tuple[PlanAllowance, ...] = ()
     prices: tuple[PlanPrice, ...]
+    also_rated: tuple[AlsoRated, ...] | UnsetType = UNSET  # unset: no key in the JSON
 
 
 class CatalogueDocument(msgspec.Struct, frozen=True, kw_only=True):

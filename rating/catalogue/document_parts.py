@@ -29,7 +29,15 @@ FORMAT_WITH_CONDITIONS = 4
 """Of a head in which prices or discounts have conditions. A build that knows none would price as if
 all of them held, so it must refuse it; a catalogue without conditions is read by it as ever."""
 
-_READ = (FORMAT, FORMAT_WITH_CONDITIONS)
+FORMAT_WITH_ROLL_OVER = 5
+"""Of a head in which allowances roll over, perhaps with conditions too. A build that does not know it would
+charge what is free, and give nothing of what months have left."""
+
+FORMAT_WITH_OTHER_RATINGS = 6
+"""Of a head in which plans are `also_rated`, whatever else it has. A build that knows none would rate
+only what is charged, and say nothing of what it costs."""
+
+_READ = (FORMAT, FORMAT_WITH_CONDITIONS, FORMAT_WITH_ROLL_OVER, FORMAT_WITH_OTHER_RATINGS)
 
 MAX_CHUNK_BYTES = 500_000  # below the size at which the broker refuses a record
 
@@ -110,7 +118,7 @@ def document_to_parts(document: CatalogueDocument) -> tuple[bytes, dict[str, byt
         for matrix in document.matrices
     ]
     head = _Head(
-        format=FORMAT_WITH_CONDITIONS if _has_conditions(document) else FORMAT,
+        format=_format_of(document),
         products=document.products,
         calendars=document.calendars,
         bands=document.bands,
@@ -146,6 +154,15 @@ def is_of_this_format(head_json: bytes) -> bool:
     return _format_decoder.decode(head_json).format in _READ
 
 
+def _format_of(document: CatalogueDocument) -> int:
+    """Return the first format that says all that is in a document."""
+    if any(plan.also_rated for plan in document.plans):
+        return FORMAT_WITH_OTHER_RATINGS
+    if any(each.rolls_over is not None for plan in document.plans for each in plan.allowances):
+        return FORMAT_WITH_ROLL_OVER
+    return FORMAT_WITH_CONDITIONS if _has_conditions(document) else FORMAT
+
+
 def _has_conditions(document: CatalogueDocument) -> bool:
     return any(
         price.when or any(version.discounts_when for version in price.versions)
@@ -159,7 +176,7 @@ def _head_of(head_json: bytes) -> _Head:
     found = _format_decoder.decode(head_json).format
     if found not in _READ:
         raise msgspec.ValidationError(
-            f"the catalogue is of format {found}, this build reads {' and '.join(map(str, _READ))}. "
+            f"the catalogue is of format {found}, this build reads {FORMAT} to {_READ[-1]}. "
             "Operator action: publish it again with this build."
         )
     return _head_decoder.decode(head_json)

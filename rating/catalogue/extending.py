@@ -60,10 +60,16 @@ def _kind(allowance: PlanAllowance) -> str:
     return f"in {allowance.unit} that takes {allowance.consume.value}"
 
 
-def inherited_prices(own: Sequence[PlanPrice], base: Plan) -> list[PlanPrice]:
-    """Return the prices of the other plan that usage still reaches behind a plan's own: those of
-    another code that none of them hides."""
-    codes = {price.code for price in own}
-    return [
-        price for price in base.prices if price.code not in codes and hiding(own, price) is None
-    ]
+def with_inherited_prices(own: Sequence[PlanPrice], base: Plan) -> list[PlanPrice]:
+    """Return the prices of a plan and of the one it extends in their order: its own, then those of
+    the other that usage still reaches. One that has the code of an inherited price stands in its place."""
+    by_code = {price.code: price for price in own}
+    inherited = {price.code for price in base.prices}
+    found = [price for price in own if price.code not in inherited]
+    for price in base.prices:
+        stated = by_code.get(price.code)
+        if stated is not None:
+            found.append(stated)
+        elif hiding(found, price) is None:
+            found.append(price)
+    return found

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 from rating.catalogue.document import BandSet, Card, CardRow
+from rating.catalogue.spans import Span, joined, span_of, whole_spans
 from rating.price.rate_card import CardChoice
-
-_EARLIEST = dt.date.min
-_LATEST = dt.date.max
 
 _Index = dict[str, list[CardRow]]  # rows by prefix
 
@@ -22,6 +21,7 @@ class Reach:
         self._cards = cards
         self._bands = bands
         self._indexes: dict[str, _Index] = {}
+        self._spans: dict[tuple[tuple[str, str], ...], list[Span]] = {}
         self._never: dict[tuple[tuple[str, ...], CardChoice], tuple[str, ...]] = {}
 
     def never_reached(self, codes: tuple[str, ...], choose: CardChoice) -> tuple[str, ...]:
@@ -48,34 +48,30 @@ class Reach:
         order of the cards decides, of a shorter one."""
         shortest = 1 if choose is CardChoice.FIRST else len(row.prefix)
         prefixes = [row.prefix[:length] for length in range(shortest, len(row.prefix) + 1)]
-        found = {
-            code: [other for prefix in prefixes for other in self._index(code).get(prefix, ())]
-            for code in before
-        }
-        start, end = row.valid_from or _EARLIEST, row.valid_to or _LATEST
-        edges = {
-            day
-            for rows in found.values()
-            for each in rows
-            for day in (each.valid_from, each.valid_to)
-        }
-        # Whether another row is in force can only change on a day on which one begins or ends.
-        days = {start, *(day for day in edges if day is not None and start < day < end)}
-        return all(
-            any(self._has_all_bands(code, rows, day) for code, rows in found.items())
-            for day in days
+        found = tuple(
+            [
+                (code, prefix)
+                for code in before
+                for prefix in prefixes
+                if prefix in self._index(code)
+            ]
         )
+        start, end = span_of(row)
+        return any(since <= start and end <= until for since, until in self._taken(found))
 
-    def _has_all_bands(self, code: str, rows: list[CardRow], day: dt.date) -> bool:
-        in_force = {
-            row.band
-            for row in rows
-            if (row.valid_from or _EARLIEST) <= day < (row.valid_to or _LATEST)
-        }
-        if None in in_force:
-            return True
-        bands = self._cards[code].bands
-        return bands is not None and {band.code for band in self._bands[bands].bands} <= in_force
+    def _taken(self, found: tuple[tuple[str, str], ...]) -> list[Span]:
+        """Return when a number with these prefixes on these cards has a row in every band of one of
+        them. Many rows have the same ones."""
+        spans = self._spans.get(found)
+        if spans is None:
+            whole: list[Span] = []
+            for code, pairs in groupby(found, key=itemgetter(0)):
+                rows = [row for _, prefix in pairs for row in self._index(code)[prefix]]
+                bands = self._cards[code].bands
+                names = [] if bands is None else [band.code for band in self._bands[bands].bands]
+                whole += whole_spans(rows, names)
+            spans = self._spans[found] = joined(whole)
+        return spans
 
     def _index(self, code: str) -> _Index:
         index = self._indexes.get(code)

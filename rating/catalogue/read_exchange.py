@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from rating.catalogue.document import ExchangeRate, ExchangeTable
 from rating.catalogue.errors import CatalogueError, quoted
+from rating.catalogue.read_card import numbered_records
 from rating.catalogue.reader import Entry, Reader, date_of, number
 from rating.catalogue.yaml_tree import Node
 
@@ -82,13 +81,13 @@ def _listed(reader: Reader, values: Mapping[str, Node], field: str) -> Iterator[
 
 
 def _rows(file: str, text: str, errors: list[CatalogueError]) -> Iterator[_Stated]:
-    lines = csv.reader(io.StringIO(text, newline=""))
-    header = next(lines, [])
+    lines = numbered_records(file, text, errors)
+    _, header = next(lines, (1, []))
     if tuple(name.strip() for name in header) != COLUMNS:
         expected = f"a first line with the columns {','.join(COLUMNS)}"
         errors.append(CatalogueError(file, 1, "(header)", expected, quoted(",".join(header))))
         return
-    for line, cells in enumerate(lines, 2):
+    for line, cells in lines:
         if not cells:
             continue
         if len(cells) != len(COLUMNS):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from rating.catalogue.also_rated import KEY as ALSO_RATED
+from rating.catalogue.also_rated import read_also_rated
 from rating.catalogue.check_price import restates
 from rating.catalogue.document import (
     BandSet,
@@ -22,15 +26,16 @@ from rating.catalogue.document import (
 from rating.catalogue.errors import quoted
 from rating.catalogue.extending import (
     Extended,
-    inherited_prices,
     same_currency,
     with_inherited,
+    with_inherited_prices,
 )
 from rating.catalogue.reachable import Reach
 from rating.catalogue.reached import hiding, refuse_close_of_events, what_of
 from rating.catalogue.read_condition import read_condition
 from rating.catalogue.read_price import read_price
 from rating.catalogue.read_priced import SEVERAL, read_priced
+from rating.catalogue.read_roll_over import read_roll_over
 from rating.catalogue.reader import Reader
 from rating.catalogue.surroundings import Surroundings
 from rating.catalogue.yaml_tree import Node, Scalar
@@ -62,7 +67,7 @@ class PlanReader:
     ) -> Plan | None:
         """Return the plan with all that it has of the one that it extends, which ``extended`` finds;
         None where it is no mapping, or that plan is refused."""
-        keys = ("currency", "prices", "name", "extends", "allowances")
+        keys = ("currency", "prices", "name", "extends", "allowances", ALSO_RATED)
         values = reader.record(node, field, optional=keys)
         if values is None:
             return None
@@ -105,7 +110,12 @@ class PlanReader:
                 values["prices"], f"{field}.prices", expected="at least one price", found="none"
             )
         if base is not None:
-            prices += inherited_prices(prices, base)
+            prices = with_inherited_prices(prices, base)
+        also_rated = UNSET if base is None else base.also_rated
+        if ALSO_RATED in values:
+            at = f"{field}.{ALSO_RATED}"
+            # None at all is the word of a plan that extends one with others.
+            also_rated = read_also_rated(reader, values[ALSO_RATED], at, self._products) or UNSET
         name = values.get("name")
         return Plan(
             code=code,
@@ -113,6 +123,7 @@ class PlanReader:
             currency=currency,
             allowances=tuple(allowances[code] for code in sorted(allowances)),
             prices=tuple(prices),
+            also_rated=also_rated,
         )
 
     def _read_allowances(
@@ -204,7 +215,9 @@ def _read_allowance(
     reader: Reader, code: str, node: Node, field: str, units: list[str], currency: str
 ) -> PlanAllowance | None:
     values = reader.record(
-        node, field, optional=("units", "amount", "consume", "step", "every", "shared_by")
+        node,
+        field,
+        optional=("units", "amount", "consume", "step", "every", "shared_by", "rolls_over"),
     )
     if values is None:
         return None
@@ -231,7 +244,20 @@ def _read_allowance(
             )
             return None
         return PlanAllowance(
-            code=code, units=amount, unit=currency, period=period, shared_by=sharing, money=True
+            code=code,
+            units=amount,
+            unit=currency,
+            period=period,
+            shared_by=sharing,
+            money=True,
+            rolls_over=read_roll_over(
+                *(reader, values.get("rolls_over"), field),
+                size=amount,
+                unit=currency,
+                step=None,
+                period=period,
+                read_size=reader.amount,
+            ),
         )
     text = reader.text(values["units"], f"{field}.units")
     measured = _measured_in(text, units)
@@ -271,6 +297,14 @@ def _read_allowance(
         step_units=step,
         period=period,
         shared_by=sharing,
+        rolls_over=read_roll_over(
+            *(reader, values.get("rolls_over"), field),
+            size=size,
+            unit=measured,
+            step=step,
+            period=period,
+            read_size=partial(reader.quantity, unit=measured),
+        ),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rating.catalogue.also_rated import check_also_rated
 from rating.catalogue.document import Plan
 from rating.catalogue.errors import quoted
 from rating.catalogue.read_plan import PlanReader
@@ -17,7 +18,10 @@ def read_plans(entries: Iterable[Entry], plan_reader: PlanReader) -> dict[str, P
     """Return the plans by code, each as if it had been written out in full."""
     plans = _Plans({entry.code: entry for entry in entries}, plan_reader)
     read = {code: plans.of(code) for code in plans.entries}
-    return {code: plan for code, plan in read.items() if plan is not None}
+    found = {code: plan for code, plan in read.items() if plan is not None}
+    for code, plan in found.items():
+        check_also_rated(plans.entries[code], plan, read)
+    return found
 
 
 class _Plans:

@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
 
 from rating.counting import CounterPeriod
 from schemas.decimals import EXACT, ZERO
+
+MOST_MONTHS = 12
+"""Into which a month may leave what it did not use."""
+
+
+class TakenFirst(StrEnum):
+    """Which of the months that have something left is taken first."""
+
+    OLDEST_FIRST = "oldest_first"  # what expires first
+    CURRENT_FIRST = "current_first"  # that of the usage, then what expires first
+
+
+class RollOver(msgspec.Struct, frozen=True, gc=False):
+    """What a month leaves to later ones."""
+
+    months: int  # that may use it, after its own
+    upto: Decimal  # of it, by all of them together
+    order: TakenFirst = TakenFirst.OLDEST_FIRST
+    since: str = ""  # the first month that leaves anything, as 2026-10; empty: each does
+
+    def __post_init__(self) -> None:
+        assert 1 <= self.months <= MOST_MONTHS
+        assert self.upto > 0
 
 
 class Allowance(msgspec.Struct, frozen=True, gc=False):
@@ -20,10 +44,17 @@ class Allowance(msgspec.Struct, frozen=True, gc=False):
     step: Decimal | None = None  # what it gives is a whole number of these; None: any part
     period: CounterPeriod = CounterPeriod.MONTH
     shared: bool = False  # by all subscriptions of the account
+    rolls_over: RollOver | None = None  # None: what is left is lost
 
     def __post_init__(self) -> None:
         assert self.size > 0
         assert self.step is None or self.step > 0
+        assert self.rolls_over is None or self.period is CounterPeriod.MONTH
+
+    @property
+    def counted(self) -> int:
+        """Return how many counters it has: its own, and two of each earlier month that it takes of."""
+        return 1 if self.rolls_over is None else 1 + 2 * self.rolls_over.months
 
 
 class Taken(NamedTuple):
@@ -36,7 +67,11 @@ class Taken(NamedTuple):
 def take(allowance: Allowance, *, taken_before: Decimal, wanted: Decimal) -> Taken:
     """Return what of ``wanted`` is free, after what the period took before."""
     assert taken_before >= ZERO
-    left = EXACT.subtract(allowance.size, taken_before)
+    return take_of(allowance, left=EXACT.subtract(allowance.size, taken_before), wanted=wanted)
+
+
+def take_of(allowance: Allowance, *, left: Decimal, wanted: Decimal) -> Taken:
+    """Return what of ``wanted`` is free where so much of it is left; below zero is nothing."""
     # A smaller allowance may come into force inside a period: then nothing is left, not less.
     if left <= ZERO:
         return Taken(ZERO, ZERO)

@@ -51,6 +51,8 @@ _DIGITS = re.compile(r"[0-9]+")
 _TOTAL = re.compile(r"total(?: by (\S+))? (.+)")
 _CLOSE = re.compile(r"close of (\S+), charge (.+)")
 
+_OTHER_RATING = re.compile(r"(?:rated as|(?P<margin>margin over)) (?P<name>\S+) (?P<amount>.+)")
+
 _USAGE_FORM = (
     "'[on <date> [at <time>] [until <time>],] <used> <unit> of <product> [to <digits>] "
     "[from <digits>] [by <subscription>] [in class <class>] [with <attribute>=<value> and ...], "
@@ -210,11 +212,15 @@ def _look_whether_it_is_there(
 def _expected(clauses: list[str]) -> Expected:
     """Return what must become of usage; the outcome, and it alone, is said by every line."""
     expected, seen = Expected(), set()
+    named: set[tuple[str, str]] = set()  # what is expected, and of which other rating
     for clause in clauses:
-        field, value = _one_expected(clause)
-        if field in seen:
+        field, stated = _one_expected(clause)
+        field, _, rating = field.partition(" ")
+        if (field, rating) in named:
             raise Unread("each thing that is expected once", clause)
+        named.add((field, rating))
         seen.add(field)
+        value = {**getattr(expected, field), rating: stated} if rating else stated
         expected = msgspec.structs.replace(expected, **{field: value})
     if len(seen & {"charge", "refused", "filtered"}) != 1:
         raise Unread(f"one outcome: {_OUTCOMES}", ", ".join(clauses))
@@ -224,8 +230,13 @@ def _expected(clauses: list[str]) -> Expected:
 
 
 def _one_expected(clause: str) -> tuple[str, StatedUnits | StatedAmount | str]:
-    """Return the field that a clause is of, and what it says."""
+    """Return the field that a clause is of, and what it says; behind the field the name of another
+    rating, where it is of one."""
     word, _, rest = clause.partition(" ")
+    other = _OTHER_RATING.fullmatch(clause)
+    if other is not None:
+        field = "ratings" if other["margin"] is None else "margins"
+        return f"{field} {other['name']}", amount_of(other["amount"])
     if word == "charge":
         return "charge", amount_of(rest)
     if clause.startswith("earlier charges "):
@@ -241,7 +252,8 @@ def _one_expected(clause: str) -> tuple[str, StatedUnits | StatedAmount | str]:
             return name, units_of(clause.removesuffix(f" {name}"))
     raise Unread(
         f"'<quantity> <unit> free', '<quantity> <unit> billed', 'price <plan>/<price>', "
-        f"'earlier charges <amount> <currency>', or {_OUTCOMES}",
+        "'earlier charges <amount> <currency>', 'rated as <name> <amount> <currency>', "
+        f"'margin over <name> <amount> <currency>', or {_OUTCOMES}",
         clause,
         suggestion(word, _CLAUSE_WORDS) or suggestion(clause.rpartition(" ")[2], _LAST_WORDS),
     )

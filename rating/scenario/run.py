@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from rating.catalogue import Catalogue
 from rating.explain import amount_text, sentences
+from rating.explain_others import shown_ratings
+from rating.margins import margins
 from rating.rate import Filtered
 from rating.scenario.statements import (
     CloseLine,
@@ -144,9 +146,15 @@ class _Running:
         holder = self._account.holder_of(usage.subscription_id)
         came: list[_Came] = []
         for _ in range(usage.times):
-            event = self._event(stated, quantities)
-            currency = self._account.currency
-            came.append(self._trial.rate(event, plan=plan, currency=currency, holder=holder))
+            came.append(
+                self._trial.rate(
+                    self._event(stated, quantities),
+                    plan=plan,
+                    currency=self._account.currency,
+                    holder=holder,
+                    members=self._account.members,
+                )
+            )
         charges = [charge for one in came if isinstance(one, tuple) for charge in one]
         self._charges += [(stated.line, charge) for charge in charges]
         wrong = _mismatches(stated.expected, came, charges)
@@ -194,12 +202,34 @@ def _mismatches(
     prices = " and ".join(dict.fromkeys(charge.price_id for charge in used))
     if stated.price is not None and prices != stated.price:
         wrong.append(Mismatch(f"price {stated.price}", f"price {prices}"))
+    wrong += _others(stated, used)
     earlier = [charge for charge in charges if charge.usage_kind in WITHOUT_USAGE]
     if stated.earlier is not None:
         wrong += _amounts("earlier charges", stated.earlier, _sum(earlier), currency)
     elif earlier:
         found_amount = amount_text(_sum(earlier), currency)
         wrong.append(Mismatch("no change of earlier charges", f"earlier charges {found_amount}"))
+    return wrong
+
+
+def _others(stated: Expected, used: Sequence[Charge]) -> list[Mismatch]:
+    """Return what of other ratings, and of the margins over them, is not as a line says."""
+    found = [
+        margin
+        for charge in used
+        for margin in margins(Decimal(charge.amount), charge.other_ratings or ())
+    ]
+    wrong = []
+    for what, amounts in (("rated as", stated.ratings), ("margin over", stated.margins)):
+        for name, amount in amounts.items():
+            of_name = [one for one in found if one.rating == name]
+            said = f"{what} {name}"
+            if len(of_name) < len(used):
+                wrong.append(Mismatch(f"{said} {_stated(amount)}", f"no rating {name}"))
+                continue
+            each = [one.amount if what == "rated as" else one.left for one in of_name]
+            came = reduce(EXACT.add, each, ZERO)
+            wrong += _amounts(said, amount, came, used[0].currency)
     return wrong
 
 
@@ -259,4 +289,9 @@ def _why(came: _Came) -> Sequence[str]:
 
 
 def _said(charges: Sequence[Charge]) -> list[str]:
-    return [sentence for charge in charges for sentence in sentences(charge)]
+    said = []
+    for charge in charges:
+        said += sentences(charge)
+        for rating in shown_ratings(charge):
+            said += rating.sentences
+    return said

@@ -48,6 +48,8 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     billed: StatedUnits | None = None
     price: str | None = None  # "<plan>/<price>"
     earlier: StatedAmount | None = None  # what it changes of earlier charges; None: nothing
+    ratings: dict[str, StatedAmount] = {}  # what it comes to under other plans, by their names
+    margins: dict[str, StatedAmount] = {}  # over these
     charge: StatedAmount | None = None  # one of the three
     refused: str | None = None
     filtered: str | None = None  # the word itself

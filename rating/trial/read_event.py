@@ -12,6 +12,7 @@ from rating.catalogue.compiled import Catalogue
 from rating.catalogue.currencies import CURRENCIES
 from rating.catalogue.document import Product
 from rating.catalogue.errors import CatalogueError, quoted, suggestion
+from rating.catalogue.reader import date_of
 from rating.conditions.names import Holder
 from rating.meant import meant_unit
 from rating.trial.usage import YEARS, local_instant_ms, measured, usage_event
@@ -24,6 +25,7 @@ FIELDS = (
     *("product", "started_at", "quantities", "ended_at", "plan", "currency", "zone", "account"),
     *("subscription", "origin", "destination", "service_class", "attributes", "usage_kind"),
     *("source", "record_id", "account_attributes", "subscription_attributes"),
+    "subscription_since",
 )
 """All that an event may say; the first two it must."""
 
@@ -57,6 +59,7 @@ class TrialEvent(NamedTuple):
     plan: str
     currency: str
     holder: Holder
+    since_ms: int | None = None  # the subscription is there; None: nobody says
 
 
 class EventReader:
@@ -92,6 +95,10 @@ class EventReader:
             reading.complain(
                 "ended_at", "an instant not before started_at", reading.shown("ended_at")
             )
+        since_ms = reading.day("subscription_since", zone=zone)
+        if since_ms is not None and started_at_ms is not None and started_at_ms < since_ms:
+            expected = "a date on or before that of started_at"
+            reading.complain("subscription_since", expected, reading.shown("subscription_since"))
         if product and known is None and not reading.states("quantities"):
             # Which unit is missing, nobody knows.
             expected = f"a product of the catalogue: {', '.join(self._products)}"
@@ -121,7 +128,7 @@ class EventReader:
             reading.attributes("account_attributes"),
             reading.attributes("subscription_attributes"),
         )
-        return TrialEvent(event, plan, currency, holder)
+        return TrialEvent(event, plan, currency, holder, since_ms)
 
     def _plan(self, reading: _Reading) -> str:
         plans = sorted(self._catalogue.plans)
@@ -224,6 +231,17 @@ class _Reading:
             expected = f"a time that {zone} has once; write its offset, such as +01:00, behind it"
             self.complain(field, expected, text)
         return at_ms
+
+    def day(self, field: str, *, zone: str) -> int | None:
+        """Return the first instant of a date by the zone's clock, in UTC milliseconds."""
+        text = self.text(field)
+        if not text:
+            return None
+        date = date_of(text)
+        if date is None or date.year not in YEARS:
+            self.complain(field, "a date such as 2026-10-05", text)
+            return None
+        return to_ms(dt.datetime.combine(date, dt.time(), zone_info(zone)).astimezone(dt.UTC))
 
     def quantities(self, unit: str | None) -> dict[str, Decimal]:
         """Return what was measured, in the product's unit where that is possible."""

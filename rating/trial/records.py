@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from msgspec import UNSET
+
 from rating.catalogue.compiled import Offer, Rule
 from rating.charging import Priced, restated_steps
 from rating.closing import Closed
 from rating.selection import Selected
 from schemas.decimals import ZERO, to_text
 from schemas.ids import adjustment_id, closing_id, usage_charge_id
-from schemas.ledger import ADJUSTMENT, CLOSING, Charge
+from schemas.ledger import ADJUSTMENT, CLOSING, Charge, OtherRating
 from schemas.usage import UsageEvent
 
 
@@ -29,6 +31,7 @@ def usage_charge(
     event: UsageEvent,
     selected: Selected,
     priced: Priced,
+    others: tuple[OtherRating, ...],
     *,
     period_ms: int,
     catalogue_version: int,
@@ -64,6 +67,7 @@ def usage_charge(
         source_offset=0,
         raw=(0, 0, 0),
         attributes=event.attributes,
+        other_ratings=others or UNSET,
         **_of(selected.offer),
     )
 

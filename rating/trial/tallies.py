@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from rating.counting import Counter, CounterKind, CounterPeriod
+from rating.counting import Count, Counter, CounterKind, CounterPeriod
+from rating.earlier_months import months_before
 from rating.selection import Selected
 from schemas.decimals import EXACT, ZERO
 from schemas.period import day_of, month_start_of
@@ -31,23 +32,25 @@ class Tallies:
         """Return a counter; zero where nothing was counted."""
         return self.found.get((name, start_ms), Tally())
 
-    def before(self, event: UsageEvent, selected: Selected) -> dict[str, Tally]:
-        """Return the counters that the event's price asks for, each in the event's own period."""
-        return {
-            name: self.of(name, _start(event, counter))
+    def before(self, event: UsageEvent, selected: Selected) -> list[Tally]:
+        """Return the counters that the event's price asks for, in their order, each in its period."""
+        return [
+            self.of(name, _start(event, counter))
             for name, counter in zip(selected.counters, selected.counting, strict=True)
-        }
+        ]
 
     def add(
         self,
         event: UsageEvent,
         selected: Selected,
-        counted: Iterable[tuple[str, Decimal, Decimal | None]],
+        counts: Sequence[Count],
     ) -> None:
-        """Add what an event counted: (counter, quantity, amount if it counts money)."""
-        counters = dict(zip(selected.counters, selected.counting, strict=True))
-        for name, quantity, amount in counted:
-            key = (name, _start(event, counters[name]))
+        """Add what an event counted, for each of those counters."""
+        for name, counter, count in zip(selected.counters, selected.counting, counts, strict=True):
+            if count is None:
+                continue
+            quantity, amount = count
+            key = (name, _start(event, counter))
             was = self.of(*key)
             self.found[key] = Tally(
                 was.records + 1,
@@ -77,4 +80,7 @@ class Tallies:
 def _start(event: UsageEvent, counter: Counter) -> int:
     if counter.period is CounterPeriod.DAY:
         return day_of(event.started_at_ms, zone=event.zone)[0]
-    return month_start_of(event.started_at_ms, zone=event.zone)
+    month_ms = month_start_of(event.started_at_ms, zone=event.zone)
+    if not counter.months_back:
+        return month_ms
+    return months_before(month_ms, zone=event.zone, count=counter.months_back)[-1].start_ms

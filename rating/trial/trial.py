@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from rating.catalogue.compiled import Catalogue, Offer, Rule
+import msgspec
+
+from rating.catalogue.compiled import Catalogue, Offer
 from rating.charging import charge_after
-from rating.closing import asked_of_holder, close_month, looked_at, rules_at_close
+from rating.closing import close_month, looked_at
+from rating.closing_days import AtClose, Days, rules_at_close
+from rating.conditions.condition import Condition
 from rating.conditions.names import Holder
 from rating.local_time import local_time
+from rating.other_ratings import other_ratings
 from rating.selection import Filtered, select
 from rating.trial.hints import with_hint
+from rating.trial.presence import Presence, Stay
 from rating.trial.records import adjustment_charge, closing_charge, usage_charge
 from rating.trial.tallies import Tallies
 from schemas.ledger import Charge
@@ -33,6 +39,11 @@ class Member(NamedTuple):
     to_ms: int | None = None
     attributes: Mapping[str, str] | None = None  # that conditions ask for
 
+    @property
+    def stay(self) -> Stay:
+        """Return when it is on its plan."""
+        return Stay(self.subscription_id, self.plan, self.from_ms, self.to_ms)
+
 
 class Trial:
     """One version of a catalogue, and what was charged and counted under it so far.
@@ -44,26 +55,40 @@ class Trial:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._tallies: defaultdict[str, Tallies] = defaultdict(Tallies)  # by rating key
+        self._presence = Presence()
         self._sequences: dict[str, int] = {}
         self._first_open_ms: dict[str, int] = {}
 
     def rate(
-        self, event: UsageEvent, *, plan: str, currency: str, holder: Holder | None = None
+        self,
+        event: UsageEvent,
+        *,
+        plan: str,
+        currency: str,
+        holder: Holder | None = None,
+        members: Collection[Member] = (),
     ) -> tuple[Charge, ...] | Filtered | Refused:
         """Return the charge for an event, and before it what the event changes of earlier charges;
-        or why there is none. ``currency``: that of the account; ``holder``: as for `select`."""
+        or why there is none. ``currency``: that of the account; ``holder``: as for `select`;
+        ``members``: its subscriptions as far as they are known, for allowances that roll over."""
         selected = select(self._catalogue, event, plan, currency, holder)
         if isinstance(selected, Refused):
             return with_hint(selected, self._catalogue, event, plan)
         if isinstance(selected, Filtered):
             return selected
+        others = other_ratings(selected.offer, event, holder)
+        if isinstance(others, Refused):
+            return others
         tallies = self._tallies[event.rating_key]
+        self._presence.meet(event, plan)
+        if selected.rule.months_rolled:
+            earlier = self._presence.earlier_months(
+                event, plan, selected.rule, [member.stay for member in members]
+            )
+            selected = msgspec.structs.replace(selected, earlier=earlier)
         before = tallies.before(event, selected)
-        names = selected.counters
-        priced = charge_after(selected, [before[name] for name in names])
-        counts = zip(names, priced.counts, strict=True)
-        counted = [(name, *count) for name, count in counts if count is not None]
-        tallies.add(event, selected, counted)
+        priced = charge_after(selected, before)
+        tallies.add(event, selected, priced.counts)
         tallies.add_product(event, selected)
         made: tuple[Charge, ...] = ()
         month_ms = month_start_of(event.started_at_ms, zone=event.zone)
@@ -79,7 +104,7 @@ class Trial:
         return (
             *made,
             usage_charge(
-                *(event, selected, priced),
+                *(event, selected, priced, others),
                 period_ms=month_ms,
                 catalogue_version=self._catalogue.version,
                 sequence=self._next(event.rating_key),
@@ -124,10 +149,8 @@ class Trial:
     ) -> Iterator[Charge]:
         account_id = holder.account_id
         tallies = self._tallies[account_id]
-        days, of_month, last_day = _days(member, start_ms, end_ms, zone)
-        for offer, rule in self._closing_rules(member.plan, currency, holder):
-            if not rule.from_day <= last_day < rule.to_day:
-                continue
+        on_plan, of_month = _days(member, start_ms, end_ms, zone)
+        for offer, (rule, days) in self._closing_rules(member.plan, currency, holder, on_plan):
             keys = {
                 counter.kind: (
                     counter.name(subscription_id=member.subscription_id, unit=offer.unit),
@@ -152,34 +175,34 @@ class Trial:
             )
 
     def _closing_rules(
-        self, plan_code: str, currency: str, holder: Holder
-    ) -> Iterator[tuple[Offer, Rule]]:
+        self, plan_code: str, currency: str, holder: Holder, on_plan: Days
+    ) -> Iterator[tuple[Offer, AtClose]]:
         plan = self._catalogue.plans.get(plan_code)
         if plan is None or plan.currency != currency:
             return
+
+        def held(condition: Condition) -> Days:
+            return on_plan if condition.holds_of(holder) else ()
+
         for offer in plan.offers.values():
-            for entry in offer.entries:
-                condition = asked_of_holder(entry)
-                held = condition is None or condition.holds_of(holder)
-                for rule in rules_at_close(entry, held=held):
-                    yield offer, rule
+            for found in rules_at_close(offer, on_plan, held):
+                yield offer, found
 
     def _next(self, rating_key: str) -> int:
         self._sequences[rating_key] = self._sequences.get(rating_key, 0) + 1
         return self._sequences[rating_key]
 
 
-def _days(member: Member, start_ms: int, end_ms: int, zone: str) -> tuple[int, int, int]:
-    """Return on how many local days of a month a subscription was there, how many the month has, and
-    the last of those days, since 1970."""
-    days = of_month = last_day = 0
+def _days(member: Member, start_ms: int, end_ms: int, zone: str) -> tuple[Days, int]:
+    """Return the local days of a month on which a subscription was there, and how many it has."""
+    days: list[int] = []
+    of_month = 0
     at_ms = start_ms
     while at_ms < end_ms:
         _, next_ms = day_of(at_ms, zone=zone)
         of_month += 1
         begun = member.from_ms is None or member.from_ms < next_ms
         if begun and (member.to_ms is None or member.to_ms > at_ms):
-            days += 1
-            last_day, _ = local_time(at_ms, zone=zone)
+            days.append(local_time(at_ms, zone=zone)[0])
         at_ms = next_ms
-    return days, of_month, last_day
+    return tuple(days), of_month

@@ -101,8 +101,10 @@ class Engine:
         selected = select(self.catalogue, event, plan or self.plan, self.currency)
         if not isinstance(selected, Selected):
             return selected
-        rated = charge(selected, self.tallies.before(event, selected))
-        self.tallies.add(event, selected, rated.counted)
+        before = self.tallies.before(event, selected)
+        rated = charge(selected, dict(zip(selected.counters, before, strict=True)))
+        counted = {name: count for name, *count in rated.counted}
+        self.tallies.add(event, selected, [counted.get(name) for name in selected.counters])
         return rated
 
     def charged(self, events: Sequence[UsageEvent]) -> Decimal:

@@ -34,7 +34,10 @@ def _bug(name: str, what: str, *edits: tuple[str, str, str], suites: str = SIMUL
 
 
 _MONTHS = "tests/property/test_rate_month_laws.py"
+_ROLL_OVER = "tests/property/test_roll_over_laws.py"
 _CORRECTIONS = "tests/property/test_correction_laws.py"
+_OTHER_RATINGS = "tests/property/test_other_ratings_laws.py"
+_OTHERS_CORRECTED = "tests/property/test_other_ratings_corrected.py"
 _STAGE = "pipeline/stage.py"
 _TRANSACTION = "pipeline/transaction.py"
 
@@ -420,6 +423,16 @@ BUGS = (
         suites=_MONTHS,
     ),
     _bug(
+        "rolled_over_and_still_there",
+        "what later months take of a month is not gone for usage of that month that comes late",
+        (
+            "rating/roll_over.py",
+            "            counts[place] = (given.taken, None)\n",
+            "            counts[place] = None if back else (given.taken, None)\n",
+        ),
+        suites=_ROLL_OVER,
+    ),
+    _bug(
         "stale_correction_is_obeyed",
         "a correction takes effect although its month has other charges by now",
         (
@@ -500,6 +513,26 @@ BUGS = (
             "        partition = self._step.partition_of(key)\n",
             "        partition = self._step.partition_of(key[::-1])\n",
         ),
+    ),
+    _bug(
+        "taken_back_but_paid_for",
+        "a charge is taken back, and what its usage costs is not",
+        (
+            "pipeline/rate_correcting.py",
+            "        other_ratings=charge.other_ratings or UNSET,\n",
+            "        other_ratings=UNSET,\n",
+        ),
+        suites=_OTHERS_CORRECTED,
+    ),
+    _bug(
+        "costs_nothing_where_it_is_unknown",
+        "usage that a plan it is also rated under has no price for is charged without that cost",
+        (
+            "rating/other_ratings.py",
+            "        if isinstance(rating, Refused):\n            return rating\n",
+            "        if isinstance(rating, Refused):\n            continue\n",
+        ),
+        suites=_OTHER_RATINGS,
     ),
     _bug(
         "invoice_of_one_product",

@@ -161,7 +161,7 @@ def price_text(price):
                 "p": {
                     "currency": "EUR",
                     "allowances": {
-                        "money": {"amount": 1},
+                        "money": {"amount": 1, "rolls_over": {"months": 1, "upto": 1}},
                         "minutes": {"units": f"5 {money}" if of_money else "5 min"},
                     },
                     "prices": {"x": {"product": "voice", "price": price}},
@@ -242,6 +242,7 @@ MAPPINGS = {
     r"exchange_rates\.\w+\.rates\[\d\]": "exchange_rate",
     r"plans\.p": "plan",
     r"plans\.p\.allowances\.\w+": "allowance",
+    r"plans\.p\.allowances\.\w+\.rolls_over": "rolls_over",
     r"plans\.p\.prices\.x": "plan_price",
     r"plans\.p\.prices\.x\.versions\[1\]": "version",
     r"limits\.l": "limit",
@@ -329,6 +330,24 @@ WRONG = {
     "an allowance of nothing at all": ("{units: 1000 min}", "{every: day}"),
     "a step that no steps take": ("units: 1000 min", "units: 1000 min, step: 1 min"),
     "steps without a step": ("units: 1000 min", "units: 1000 min, consume: steps"),
+    "a day that rolls over": (
+        "units: 1000 min",
+        "units: 1000 min, every: day, rolls_over: {months: 1}",
+    ),
+    "a roll-over into no month": ("units: 1000 min", "units: 1000 min, rolls_over: {upto: 5 min}"),
+    "a roll-over for ever": ("units: 1000 min", "units: 1000 min, rolls_over: {months: 13}"),
+    "a roll-over of nothing": (
+        "units: 1000 min",
+        "units: 1000 min, rolls_over: {months: 1, upto: 0 min}",
+    ),
+    "units of money that roll over": (
+        "units: 1000 min",
+        "amount: 5, rolls_over: {months: 1, upto: 1 min}",
+    ),
+    "a day as the first month": (
+        "units: 1000 min",
+        "units: 1000 min, rolls_over: {months: 1, since: 2026-10-01}",
+    ),
     "an amount that consumes": ("units: 1000 min", "amount: 5, consume: exact"),
     "a prefix with a plus": ('"49"', '"+49"'),
     "a price and versions": ("versions:", "price: {model: flat, amount: 1}\n        versions:"),

@@ -460,3 +460,39 @@ def test_an_event_says_which_attributes_its_account_and_subscription_have(rated)
     code, out, _ = rated([{**event, "account_attributes": "gold"}], plan=plan)
     assert code == Exit.FAILED
     assert "account_attributes: expected texts by name" in out
+
+
+ROLLING = PLAN + (
+    "  rolling:\n    currency: EUR\n    allowances: {texts: {units: 2 record, rolls_over: {months: 1}}}\n"
+    "    prices:\n"
+    "      m: {product: message, price: {model: per_unit, per: 1 record, amount: 1, allowance: texts}}\n"
+)
+
+
+def test_an_event_says_since_when_its_subscription_has_months_that_roll_over(rated):
+    def free(**since):
+        event = {"product": "message", "plan": "rolling", "started_at": "2026-10-05T12:00:00"}
+        code, out, _ = rated([{**event, **since}] * 5, "--json", plan=ROLLING)
+        assert code == 0, out
+        return sum(int(one["charges"][0]["free"]) for one in json.loads(out)["events"])
+
+    assert free() == 2, "without it, its months begin with its first event"
+    assert free(subscription_since="2026-10-01") == 2
+    assert free(subscription_since="2026-09-30") == 4
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"),
+    [
+        pytest.param(["2026-10-06"], "a date on or before that of started_at", id="later"),
+        pytest.param(["2026-10"], "a date such as 2026-10-05", id="a month"),
+        pytest.param(
+            ["2026-09-01", "2026-08-01"], "the same as of the subscription s-1 before", id="two"
+        ),
+    ],
+)
+def test_a_date_since_when_that_cannot_be_is_refused(rated, since, expected):
+    event = {"product": "message", "plan": "rolling", "started_at": "2026-10-05T12:00:00"}
+    code, out, _ = rated([{**event, "subscription_since": each} for each in since], plan=ROLLING)
+    assert code == Exit.FAILED
+    assert f"subscription_since: expected {expected}" in out

@@ -241,7 +241,7 @@ def test_an_error_says_what_was_meant_in_the_units_that_people_write(price, foun
                 "plans.yaml:6: plans.p.prices.y.price.amount: expected an amount such as 0.0150, "
                 "found 'x'",
                 "plans.yaml:7: plans.p.color: expected one of the keys currency, prices, name, "
-                "extends, allowances, found the unknown key 'color'",
+                "extends, allowances, also_rated, found the unknown key 'color'",
             ],
         ),
         (
@@ -388,7 +388,7 @@ def test_an_error_says_what_was_meant_in_the_units_that_people_write(price, foun
                 "plans.yaml:2: (file): expected values written out, no anchors, found '&all'",
                 "plans.yaml:6: (file): expected values written out, no anchors, found '&cycle'",
                 "plans.yaml:6: plans.r: expected a mapping with currency, prices, name, extends, "
-                "allowances, found a list",
+                "allowances, also_rated, found a list",
             ],
         ),
         (

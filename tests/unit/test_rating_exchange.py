@@ -151,3 +151,15 @@ def test_what_has_no_rate_of_its_day_is_refused(price, field, expected):
 def test_a_table_leads_to_the_plan_s_currency():
     (error,) = errors(FLAT, plan="GBP")
     assert "x.price.exchange: expected a table to GBP, as the plan, found usd to EUR" in error
+
+
+def test_a_field_that_no_rate_could_have_is_an_error_of_its_line():
+    from rating.catalogue import check
+
+    files = {
+        "plans.yaml": b"exchange_rates: {dollars: {from: USD, to: EUR, file: usd.csv}}\n",
+        "usd.csv": b"valid_from,rate\n2026-10-01," + b"1" * 200_000 + b"\n",
+    }
+    errors = [str(error) for error in check(files).errors if error.file == "usd.csv"]
+    assert errors
+    assert errors[0].startswith("usd.csv:2: (file): expected CSV")

@@ -1,6 +1,7 @@
 """Plans that extend others: what they have of them, and what they are then."""
 
 import textwrap
+from decimal import Decimal
 
 import pytest
 
@@ -183,3 +184,29 @@ def test_there_is_an_end_to_levels():
     chain = "".join(f"p{n}: {{extends: p{n + 1}}}\n" for n in range(20)) + "p20: {extends: base}\n"
     first, *_ = errors_of(chain)
     assert "expected at most 8 plans, each extending the next, found one more, p9" in first
+
+
+def test_a_price_of_the_same_code_stands_in_the_place_of_the_inherited_one():
+    """The catch-all is restated: calls within the country keep the price that stands before it."""
+    document = check(
+        {
+            "plans.yaml": b"""
+products:
+  voice: {type: telephony, usage_kind: voice, unit: s}
+plans:
+  base:
+    currency: EUR
+    prices:
+      national: {product: voice, destinations: ["49"], price: {model: flat, amount: 0.05}}
+      international: {product: voice, price: {model: flat, amount: 0.90}}
+  gold:
+    extends: base
+    prices:
+      special: {product: voice, destinations: ["4420"], price: {model: flat, amount: 0.10}}
+      international: {product: voice, price: {model: flat, amount: 0.50}}
+"""
+        }
+    ).document
+    gold = {plan.code: plan for plan in document.plans}["gold"]
+    assert [price.code for price in gold.prices] == ["special", "national", "international"]
+    assert gold.prices[-1].versions[0].model.amount == Decimal("0.50")

@@ -10,7 +10,7 @@ from sinks.ledger_batch import LedgerCharge
 from tests.sink_world import Identity, LedgerWriter
 
 NOT_LOADED = {"first_open_period_ms", "unbilled"}  # state of rating; the ledger keeps it
-KEPT_AS_JSON = {"explanation", "counters_after", "attributes"}
+KEPT_AS_JSON = {"explanation", "counters_after", "attributes", "other_ratings"}
 
 
 def test_the_load_reads_every_field_of_a_charge():

@@ -22,6 +22,7 @@ from rating.catalogue.document import (
     Sharing,
 )
 from rating.counting import CounterPeriod
+from rating.price.allowance import TakenFirst
 from rating.units import readable
 
 
@@ -48,7 +49,19 @@ def _plan(plan: Plan) -> list[Part]:
     return [
         words("name", plan.name)._replace(default=plan.name == plan.code),
         words("currency", plan.currency),
+        *_also_rated(plan),
     ]
+
+
+def _also_rated(plan: Plan) -> Iterator[Part]:
+    """Yield the other ratings; behind the first, what each is paid from belongs to it."""
+    before = ""
+    for each in plan.also_rated or ():
+        by_product = ", ".join(f"{product} under {code}" for product, code in each.plans.items())
+        said = f"under {each.plan}" if each.plan else by_product
+        after = f", after {before}" if before else ""
+        yield words(f"also_rated.{each.name}", said + after, name=f"also rated as {each.name}")
+        before = each.name
 
 
 def _allowances(at: str, thing: str, old: Plan | None, new: Plan | None) -> Iterator[Difference]:
@@ -79,7 +92,24 @@ def _allowance(allowance: PlanAllowance) -> list[Part]:
         words("step", "" if step is None else readable(step, allowance.unit)),
         words("begins anew", every, default="every month"),
         words("shared", shared, default="not shared"),
+        words("rolls over", _rolls_over(allowance), default="not at all"),
     ]
+
+
+def _rolls_over(allowance: PlanAllowance) -> str:
+    """Return what a month leaves to later ones."""
+    roll = allowance.rolls_over
+    if roll is None:
+        return ""
+    said = "into the next month" if roll.months == 1 else f"into the next {roll.months} months"
+    if roll.upto is not None:
+        upto = readable(roll.upto, allowance.unit)
+        if allowance.money:
+            upto = money("upto", roll.upto, allowance.unit).said
+        said += f", up to {upto}"
+    if roll.order is TakenFirst.CURRENT_FIRST:
+        said += ", after that of the month itself"
+    return f"{said}, from {roll.since} on" if roll.since else said
 
 
 class _Prices:
