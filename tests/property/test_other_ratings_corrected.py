@@ -17,7 +17,7 @@ from sinks.charge_history import Under
 from tests.correction_world import REFERENCE, command_of, history_of, worked_out
 from tests.ledger_builders import OCTOBER, SEPTEMBER
 from tests.property.test_correction_laws import usage_of, without
-from tests.property.test_rate_month_laws import CATALOGUE, months, run, verified
+from tests.property.test_rate_month_laws import CATALOGUE, UNITS, months, run, verified
 from tests.rate_world import MemoryStage, account, event
 
 ALSO = "    also_rated: {reseller: partner, wholesale: {data: carrier, sms: carrier, voice: carrier}}\n"
@@ -32,10 +32,7 @@ OTHERS = """
     currency: EUR
     prices:
 """
-for product, unit in (
-    *(("data", "MB"), ("sms", "record"), ("level", "kW")),
-    *(("voice", "s"), ("film", "record"), ("abroad", "min")),
-):
+for product, unit in UNITS.items():
     OTHERS += (
         f"      {product}: {{product: {product}, price: "
         f"{{model: per_unit, amount: 0.07, per: 1 {unit}}}}}\n"
