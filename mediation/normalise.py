@@ -375,7 +375,11 @@ class _Decision:
         provenance = Provenance(
             record.partition, record.offset, item.index, _COMMAND_FORMAT, record.appended_at_ms
         )
+        latest_ms = record.appended_at_ms + self._window.future_ms
         if isinstance(asked, CorrectMonthCommand):
+            month = asked.correction
+            if not month.usage_period_ms < min(month.period_end_ms, latest_ms):
+                return self._suspend(received, item, _NOT_OVER)
             event = MonthCorrection(
                 tenant=asked.tenant,
                 identity=item.key[1:],
@@ -390,7 +394,6 @@ class _Decision:
         else:
             # Obeyed, the close of a period far ahead would hold all usage back until then, for
             # ever: a closed period stays closed.
-            latest_ms = record.appended_at_ms + self._window.future_ms
             if not 0 <= asked.period_start_ms < asked.period_end_ms <= latest_ms:
                 return self._suspend(received, item, _NOT_OVER)
             event = PeriodClose(

@@ -3,7 +3,6 @@ those that it was worked out from."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
@@ -15,7 +14,7 @@ from counters.count import bill_period, count_running, product_counter
 from counters.running import RunningBucket, RunningHead
 from counters.state import bucket_key
 from pipeline.rate_running import RunningState
-from schemas.correction import CorrectedCharge, CorrectedCounter, CounterFigures
+from schemas.correction import CORRECTIONS, CorrectedCharge, CorrectedCounter, CounterFigures
 from schemas.decimals import EXACT, to_text
 from schemas.flow import SourceRecord
 from schemas.ids import correction_id, reversal_id
@@ -23,11 +22,8 @@ from schemas.ledger import CORRECTION, REVERSAL, Charge, CounterAfter, records_o
 from schemas.refusal import RefusalReason, Refused
 from schemas.usage import MonthCorrection
 
-_CHARGE_ID = re.compile(r"[0-9a-f]{32}")
-_KINDS = ((CORRECTION, False, True), (REVERSAL, True, False))  # does it name a charge, or none?
-_NEVER_MS = 1 << 53
 _PRODUCT = "product:"
-_MOST_DIGITS = 80  # of what is added up; twenty less than sums are exact to
+_MOST_DIGITS, _MOST_PLACES = 60, 30  # of what is added up; sums are exact to a hundred digits
 
 _CHANGED = Refused(
     RefusalReason.STALE_CORRECTION,
@@ -48,21 +44,27 @@ def correctable(command: MonthCorrection) -> Correctable | Refused:
     """Return the correction with what the state must be asked for; refused where it cannot be one of
     ours."""
     correction = command.correction
-    instants = [each.period_start_ms for each in correction.counters]
-    instants += [correction.usage_period_ms, *(each.started_at_ms for each in correction.charges)]
-    if not all(0 <= at_ms < _NEVER_MS for at_ms in instants):
-        return _invalid("an instant is none")
+    start_ms, end_ms = correction.usage_period_ms, correction.period_end_ms
+    if not correction.charges:
+        return _invalid("it has no charges")
     for charge in correction.charges:
-        is_id = charge.corrects is not None and _CHARGE_ID.fullmatch(charge.corrects) is not None
-        if (charge.kind, is_id, charge.corrects is None) not in _KINDS:
+        if charge.kind != (CORRECTION if charge.corrects is None else REVERSAL):
             return _invalid("a charge neither takes another one back nor corrects a price")
-    return Correctable(
-        command,
-        tuple(
-            bucket_key(command.rating_key, each.counter, each.period_start_ms)
-            for each in command.correction.counters
-        ),
+    for each in correction.counters:
+        of_month = each.counter == CORRECTIONS or each.counter.startswith(_PRODUCT)
+        latest_ms = start_ms if of_month else end_ms - 1
+        if not start_ms <= each.period_start_ms <= latest_ms:
+            return _invalid(f"{each.counter} is not counted in the month")
+    keys = tuple(
+        bucket_key(command.rating_key, each.counter, each.period_start_ms)
+        for each in correction.counters
     )
+    times = [each for each in correction.counters if each.counter == CORRECTIONS]
+    if len(set(keys)) < len(keys) or len(times) != 1:
+        return _invalid("a counter is there twice, or that of corrections is not")
+    if times[0].after != CounterFigures(times[0].before.records + 1):
+        return _invalid("it does not count itself")
+    return Correctable(command, keys)
 
 
 def correct(
@@ -82,8 +84,9 @@ def correct(
             _look_at_others(each)
     except InvalidOperation:
         return _invalid("a figure is none")
-    if not correction.charges:
-        return _invalid("it has no charges")
+    is_closed = head.first_open_period_ms >= correction.period_end_ms
+    if is_closed != correction.is_closed:
+        return _CHANGED
     if [_figures_of(state.bucket(key)) for key in asked.keys] != expected:
         return _CHANGED
     places = {each.counter: place for place, each in enumerate(correction.counters)}
@@ -92,8 +95,8 @@ def correct(
     for charge, (used, amount) in zip(correction.charges, figures, strict=True):
         name = product_counter(charge.product, unit=charge.unit, currency=charge.currency)
         place = places.get(name)
-        if place is None or not any(expected[place]):
-            return _invalid(f"a charge for {charge.product}, which the month was not charged for")
+        if place is None:
+            return _invalid(f"a charge for {charge.product}, which nothing is said of")
         counted = _counted(head, charge, amount, correction.usage_period_ms)
         if isinstance(counted, Refused):
             return counted
@@ -113,6 +116,8 @@ def correct(
                 records, quantity, amount, to_text(quantity), to_text(amount)
             )
             others.append(_stated(counter, after[place]))
+    if len({charge.charge_id for charge in charges}) < len(charges):
+        return _invalid("two of its charges are the same")
     charges[-1] = _with_counters(charges[-1], others)
     for place, bucket in after.items():
         state.buckets[asked.keys[place]] = bucket
@@ -167,9 +172,10 @@ def _charge(
         identifier = correction_id(
             rating_key=command.rating_key,
             job_id=job_id,
-            subscription_id=charge.subscription_id,
-            product=charge.product,
-            price_id=charge.price_id,
+            of=(
+                *(charge.subscription_id, charge.product, charge.product_type, charge.price_id),
+                *(charge.unit, charge.currency, charge.tax_code or ""),
+            ),
         )
     provenance = command.provenance
     return Charge(
@@ -242,9 +248,10 @@ def _decimals(*texts: str) -> Iterator[Decimal]:
     for text in texts:
         value = Decimal(text)
         exponent = value.as_tuple().exponent
-        if not isinstance(exponent, int) or not -_MOST_DIGITS <= exponent <= 0:
+        if not isinstance(exponent, int) or not -_MOST_PLACES <= exponent <= 0:
             raise InvalidOperation
-        if len(value.as_tuple().digits) > _MOST_DIGITS:
+        # As we write them, so that every reader of the ledger reads what was added up.
+        if len(text) > _MOST_DIGITS or to_text(value) != text or (value.is_signed() and not value):
             raise InvalidOperation
         yield value
 

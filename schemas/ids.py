@@ -96,11 +96,10 @@ def reversal_id(*, corrects: str, job_id: str) -> ChargeId:
     return ChargeId(digest_of(b"reversal", bytes.fromhex(corrects), job_id.encode()).hex())
 
 
-def correction_id(
-    *, rating_key: str, job_id: str, subscription_id: str, product: str, price_id: str
-) -> ChargeId:
-    """Return the id of what a job corrects under a price of a subscription: one for each job."""
-    fields = (rating_key, job_id, subscription_id, product, price_id)
+def correction_id(*, rating_key: str, job_id: str, of: tuple[str, ...]) -> ChargeId:
+    """Return the id of what a job corrects under a price of a subscription: one for each job. ``of``: all
+    that tells such charges apart."""
+    fields = (rating_key, job_id, *of)
     return ChargeId(digest_of(b"correction", *[field.encode() for field in fields]).hex())
 
 

@@ -12,7 +12,7 @@ from schemas.ledger import ExplanationStep, OtherRating, records_of
 from schemas.period import from_ms, to_ms
 from schemas.proof import RATE
 from sinks.connection import Pool
-from sinks.errors import classified
+from sinks.errors import SinkMisconfigured, classified
 
 _decode_steps = msgspec.json.Decoder(tuple[ExplanationStep, ...]).decode
 _decode_ratings = msgspec.json.Decoder(tuple[OtherRating, ...]).decode
@@ -30,6 +30,7 @@ class HistoryRow(msgspec.Struct, frozen=True, kw_only=True):
 
     sequence: int
     charge_id: str
+    identity: str  # of the event, or of the command
     tenant: str
     subscription_id: str
     product: str
@@ -51,6 +52,7 @@ class HistoryRow(msgspec.Struct, frozen=True, kw_only=True):
     catalogue_version: int
     explanation: tuple[ExplanationStep, ...]
     corrects: str | None
+    job_id: str | None
     source_partition: int
     source_offset: int
     under: Under
@@ -67,6 +69,7 @@ class MonthEnd(NamedTuple):
 
     sequence: int
     under: Under
+    has_asked: bool = True  # what prices lacked; not of months before the first one ever closed
 
 
 class ChargeOfMonth(NamedTuple):
@@ -95,11 +98,11 @@ async def read_month(pool: Pool, account_id: str, *, month_start_ms: int) -> lis
     """Return the charges of an account for the usage of a month, in the order of its ledger."""
     with classified():
         rows = await pool.fetch(
-            "SELECT u.sequence, u.charge_id, u.tenant, u.subscription_id, u.product, "
+            "SELECT u.sequence, u.charge_id, u.identity, u.tenant, u.subscription_id, u.product, "
             "u.product_type, u.usage_kind, u.source, u.record_id, u.started_at, u.origin, "
             "u.destination, u.used::text, u.billed::text, u.free::text, u.unit, u.amount::text, "
             "u.currency, u.price_id, u.tax_code, u.catalogue_version, u.explanation, u.corrects, "
-            "u.other_ratings, "
+            "u.job_id, u.other_ratings, "
             f"u.source_partition, u.source_offset, {_UNDER} AS under FROM rated_usage u "
             "WHERE u.rating_key = $1 AND u.usage_period = $2 ORDER BY u.sequence",
             account_id,
@@ -112,17 +115,25 @@ async def read_month(pool: Pool, account_id: str, *, month_start_ms: int) -> lis
 def _row(found: dict[str, Any]) -> HistoryRow:
     found["started_at_ms"] = to_ms(found.pop("started_at"))
     found["charge_id"] = found["charge_id"].hex
+    found["identity"] = found["identity"].hex
     found["explanation"] = _decode_steps(found["explanation"])
     others = found.pop("other_ratings")
     found["other_ratings"] = UNSET if others is None else _decode_ratings(others)
     found["corrects"] = found["corrects"] and found["corrects"].hex
-    found["under"] = Under(*found["under"])
+    found["under"] = _under(found["under"])
     return HistoryRow(**found)
 
 
+def _under(versions: list[int] | None) -> Under:
+    if versions is None:
+        raise SinkMisconfigured(
+            "A batch of charges has no proof in the database. Operator action: run `ratemill verify`."
+        )
+    return Under(*versions)
+
+
 async def read_month_end(pool: Pool, account_id: str, *, month_end_ms: int) -> MonthEnd | None:
-    """Return the close that ended a month of an account, and asked for what its prices lacked; None
-    where it is open, or lies before the first month that was ever closed."""
+    """Return the close that ended a month of an account; None where it is open."""
     with classified():
         row = await pool.fetchrow(
             f"SELECT u.sequence, {_UNDER} AS under, coalesce((SELECT max(b.period_end) FROM "
@@ -133,9 +144,7 @@ async def read_month_end(pool: Pool, account_id: str, *, month_end_ms: int) -> M
             from_ms(month_end_ms),
             RATE,
         )
-    return (
-        None if row is None or not row["asked"] else MonthEnd(row["sequence"], Under(*row["under"]))
-    )
+    return None if row is None else MonthEnd(row["sequence"], _under(row["under"]), row["asked"])
 
 
 async def find_charges(pool: Pool, charge_ids: list[str]) -> list[ChargeOfMonth]:
@@ -152,9 +161,9 @@ async def find_charges(pool: Pool, charge_ids: list[str]) -> list[ChargeOfMonth]
     ]
 
 
-async def accounts_charged(pool: Pool, *, month: str) -> dict[str, int]:
+async def accounts_charged(pool: Pool, *, month: str) -> dict[str, list[int]]:
     """Return the accounts with charges for the usage of a month such as 2026-10, each with the
-    instant at which the month begins in its zone."""
+    instants at which the month begins: one, but for an account that was moved to another zone."""
     with classified():
         rows = await pool.fetch(
             # A period begins at midnight of the account's zone: within half a day of it in UTC.
@@ -163,4 +172,7 @@ async def accounts_charged(pool: Pool, *, month: str) -> dict[str, int]:
             "ORDER BY rating_key",
             month,
         )
-    return {row["rating_key"]: to_ms(row["usage_period"]) for row in rows}
+    found: dict[str, list[int]] = {}
+    for row in rows:
+        found.setdefault(row["rating_key"], []).append(to_ms(row["usage_period"]))
+    return found

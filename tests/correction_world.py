@@ -20,8 +20,8 @@ def history_of(stage, account_id, start_ms, end_ms):
             continue
         if isinstance(record, PeriodClosed):
             first_ms = first_open_ms or record.period_start_ms
-            if first_ms < end_ms <= record.period_end_ms:
-                close = MonthEnd(record.sequence, Under(7, REFERENCE))
+            if close is None and end_ms <= record.period_end_ms:
+                close = MonthEnd(record.sequence, Under(7, REFERENCE), first_ms < end_ms)
             first_open_ms = record.period_end_ms
         elif isinstance(record, Charge) and record.usage_period_ms == start_ms:
             rows.append(_row(record))

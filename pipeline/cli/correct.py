@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -123,6 +124,7 @@ class _Done(NamedTuple):
     corrections: list[WorkedOut]
     unchanged: list[str]  # accounts
     queued: int
+    failures: Sequence[str] = ()  # of accounts that were left as they are
 
 
 async def _reverse(settings: Settings, charge_ids: list[str], reason: str, *, apply: bool) -> _Done:
@@ -154,6 +156,7 @@ async def _rerate(
     settings: Settings, month: str, wanted: list[str], reason: str, *, apply: bool
 ) -> _Done:
     from pipeline.cli.correcting import Corrections
+    from pipeline.errors import CannotCorrect
     from sinks.charge_history import accounts_charged
 
     async with Corrections.opened(settings) as jobs:
@@ -162,16 +165,22 @@ async def _rerate(
         if unknown:
             raise _refused(f"Account {unknown[0]} has no charges in {month}; nothing was changed.")
         corrections, unchanged = [], []
-        names = wanted or sorted(charged)
+        names = list(dict.fromkeys(wanted)) or sorted(charged)
+        failures: list[str] = []
         for number, account_id in enumerate(names):
             if number and number % _TOLD_EVERY == 0:
                 tell(f"{number:,} of {len(names):,} accounts are worked out")
-            worked_out = await jobs.rerating(account_id, charged[account_id], reason)
+            try:
+                worked_out = await jobs.rerating(account_id, charged[account_id], reason)
+            except CannotCorrect as error:
+                failures.append(str(error))
+                continue
             if worked_out is None:
                 unchanged.append(account_id)
             else:
                 corrections.append(worked_out)
-        return _Done(corrections, unchanged, await jobs.send(corrections) if apply else 0)
+        queued = await jobs.send(corrections) if apply else 0
+        return _Done(corrections, unchanged, queued, failures)
 
 
 def _refused(text: str) -> typer.Exit:
@@ -186,9 +195,11 @@ def _show(done: _Done, *, as_json: bool, apply: bool) -> None:
                 "applied": apply,
                 "queued": done.queued,
                 "unchanged": done.unchanged,
+                "failures": list(done.failures),
                 "corrections": [_document(each) for each in done.corrections],
             }
         )
+        _fail(done)
         return
     rows: list[tuple[str, ...]] = []
     totals: dict[str, Decimal] = {}
@@ -217,7 +228,8 @@ def _show(done: _Done, *, as_json: bool, apply: bool) -> None:
     if done.unchanged:
         tell(f"{len(done.unchanged):,} accounts come to what they were charged.")
     if not done.corrections:
-        tell("There is nothing to correct.")
+        if not done.failures:
+            tell("There is nothing to correct.")
     elif not apply:
         tell("Nothing was changed: this is what would be; --apply sends it.")
     else:
@@ -225,6 +237,22 @@ def _show(done: _Done, *, as_json: bool, apply: bool) -> None:
             f"{done.queued:,} corrections are on their way; `ratemill charges ACCOUNT` shows them once "
             "they are rated and loaded."
         )
+        before = len(done.corrections) - done.queued
+        if before:
+            tell(
+                f"{before:,} were sent before and had no effect yet; `ratemill suspense list` shows them "
+                "if they were refused."
+            )
+    _fail(done)
+
+
+def _fail(done: _Done) -> None:
+    """End with an error where accounts were left as they are, and say why."""
+    for failure in done.failures:
+        tell(failure)
+    if done.failures:
+        tell(f"{len(done.failures):,} accounts were left as they are.")
+        raise typer.Exit(Exit.FAILED)
 
 
 def _document(each: WorkedOut) -> dict[str, object]:

@@ -59,8 +59,16 @@ class Corrections:
         assert found is not None, "a charge that is taken back is a change"
         return found
 
-    async def rerating(self, account_id: str, month_start_ms: int, reason: str) -> WorkedOut | None:
+    async def rerating(
+        self, account_id: str, month_starts_ms: list[int], reason: str
+    ) -> WorkedOut | None:
         """Return what rates a month anew; None where it comes to the same."""
+        if len(month_starts_ms) > 1:
+            raise CannotCorrect(
+                f"{account_id}: the account was moved to another zone within the month, which then has two "
+                "beginnings. Operator action: take its charges back, or credit the customer by hand."
+            )
+        (month_start_ms,) = month_starts_ms
         catalogue = await published_catalogue(self._settings, bootstrap=self._bootstrap)
         if catalogue is None:
             raise CannotCorrect("No catalogue is published that this build can read.")

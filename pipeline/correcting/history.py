@@ -25,6 +25,11 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
         """Return the charges that were taken back before."""
         return frozenset(row.corrects for row in self.rows if row.corrects is not None)
 
+    @property
+    def corrections(self) -> int:
+        """Return how many took effect."""
+        return len({row.job_id for row in self.rows if row.job_id is not None})
+
     def events(self) -> list[HistoryRow]:
         """Return the charges of events that stand: each event has one, and one position."""
         taken_back = self.reversed_ids()
@@ -36,7 +41,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
         for row in self.rows:
             for step in row.explanation:
                 if step[0] == RERATED:
-                    found = row.sequence, Under(int(step[1]), int(step[2]))
+                    _, catalogue, reference = step
+                    found = row.sequence, Under(int(catalogue), int(reference))
         return found
 
     def under(self, sequence: int, at_the_time: Under) -> Under:
@@ -48,5 +54,5 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
         """Return all versions that a replay of the month needs."""
         found = {self.under(row.sequence, row.under) for row in self.events()}
         if self.close is not None:
-            found.add(self.under(*self.close))
+            found.add(self.under(self.close.sequence, self.close.under))
         return found | set(more)

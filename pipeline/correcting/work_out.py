@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from counters.count import product_counter
 from pipeline.correcting.history import RERATED, History
 from pipeline.correcting.others import NO_OTHERS, Others, added, negated, others_of
 from pipeline.correcting.others import corrected as corrected_ratings
@@ -22,18 +23,27 @@ from pipeline.correcting.replay import (
 )
 from pipeline.errors import CannotCorrect
 from schemas.correction import (
+    CORRECTIONS,
     CorrectedCharge,
     CorrectedCounter,
     CounterFigures,
     MonthCorrected,
 )
 from schemas.decimals import EXACT, ZERO, to_text
-from schemas.ledger import CORRECTION, REVERSAL, Charge, CounterAfter, ExplanationStep
+from schemas.ledger import (
+    CORRECTION,
+    REVERSAL,
+    Charge,
+    CounterAfter,
+    ExplanationStep,
+    records_of,
+)
 from schemas.raw import MAX_RECORD_BYTES, CorrectMonthCommand, command_to_json
 from sinks.charge_history import HistoryRow, Under
 
 _PRODUCT = "product:"
 _HEADROOM_BYTES = 4_096  # of a record, for what its envelope adds
+_NO_ID = "0" * 32
 _SHOWN = 5
 
 
@@ -127,12 +137,22 @@ def work_out(
     corrected = replay(_entries(history, left, values, rerate=asked.rerate), step_of)
     if corrected.refused:
         raise _not_rated(history, left, corrected)
+    _refuse_filtered(history, left, corrected)
     taken_back = tuple(row for row in rows if row.charge_id in asked.reverse)
     charges = tuple(_charges(history, as_charged, corrected, taken_back, asked))
+    counters = tuple(_counters(history, as_charged, corrected))
     if not charges:
-        return None
+        charges = tuple(_carrying(history, counters, as_charged, corrected, asked))
+        if not charges:
+            return None
+    _add_up(history, charges, counters)
     correction = MonthCorrected(
-        "", history.month_start_ms, charges, tuple(_counters(history, as_charged, corrected))
+        _NO_ID,
+        history.month_start_ms,
+        history.month_end_ms,
+        history.close is not None,
+        charges,
+        counters,
     )
     # Of its content: what is worked out twice from the same charges takes effect once.
     job_id = hashlib.blake2b(msgspec.msgpack.encode(correction), digest_size=16).hexdigest()
@@ -173,10 +193,10 @@ def _entries(
         for row in rows
     ]
     close = history.close
-    if close is not None:
+    if close is not None and close.has_asked:
         start_ms, end_ms = history.month_start_ms, history.month_end_ms
         command = close_of(history.account_id, history.rows[0].tenant, start_ms, end_ms)
-        under = rerate or history.under(*close)
+        under = rerate or history.under(close.sequence, close.under)
         placed.append((close.sequence, Entry(command, under)))
     return [entry for _, entry in sorted(placed, key=lambda each: each[0])]
 
@@ -298,7 +318,7 @@ def _corrected(
     after: Replayed,
 ) -> CorrectedCharge:
     under = asked.rerate
-    catalogue_version = under.catalogue if under else _version_of(price, after, before)
+    catalogue_version = under.catalogue if under else _version_of(history, price, after, before)
     steps: list[ExplanationStep] = [
         ("corrected", to_text(earlier.amount), to_text(EXACT.add(earlier.amount, rest.amount)))
     ]
@@ -340,27 +360,92 @@ def _corrected(
     )
 
 
-def _version_of(price: _Price, *replays: Replayed) -> int:
+def _version_of(history: History, price: _Price, *replays: Replayed) -> int:
     """Return the newest version under which the price was charged."""
-    return max(
-        charge.catalogue_version
-        for replayed in replays
-        for charge in replayed.charges
-        if charge.price_id == price.price_id
-    )
+    charges: list[Charge | HistoryRow] = [*history.rows]
+    for replayed in replays:
+        charges += replayed.charges
+    return max(each.catalogue_version for each in charges if each.price_id == price.price_id)
+
+
+def _carrying(
+    history: History,
+    counters: tuple[CorrectedCounter, ...],
+    before: Replayed,
+    after: Replayed,
+    asked: Asked,
+) -> Iterable[CorrectedCharge]:
+    """Yield a charge of nothing where only counters change: tiers or allowances go on as they are now."""
+    figures = [(_decimals(each.before), _decimals(each.after)) for each in counters]
+    if all(
+        was == now for (was, now), each in zip(figures, counters, strict=True) if _is_of_price(each)
+    ):
+        return
+    price = min(_sums(history.rows), key=str)
+    yield _corrected(history, price, _Sum(), _Sum(), asked, (), before, after)
+
+
+def _is_of_price(counter: CorrectedCounter) -> bool:
+    return counter.counter != CORRECTIONS
+
+
+def _decimals(figures: CounterFigures) -> tuple[int, Decimal, Decimal]:
+    return figures.records, Decimal(figures.quantity), Decimal(figures.amount)
 
 
 def _counters(history: History, before: Replayed, after: Replayed) -> Iterable[CorrectedCounter]:
     """Yield every counter that the month's charges stand on, as it must be and as it will be."""
     for name, start_ms in sorted(before.counters.keys() | after.counters.keys()):
         was, now = before.counters.get((name, start_ms)), after.counters.get((name, start_ms))
-        if was is None and name.startswith(_PRODUCT):
-            raise CannotCorrect(
-                f"{history.account_id}: usage would be counted as {name.removeprefix(_PRODUCT)}, "
-                "which it is not measured or paid in by now. Operator action: correct the product's unit "
-                "or the account's currency; a month is corrected in those that it was charged in."
-            )
         yield CorrectedCounter(name, start_ms, _figures(was), _figures(now))
+    done = history.corrections
+    yield CorrectedCounter(
+        CORRECTIONS, history.month_start_ms, CounterFigures(done), CounterFigures(done + 1)
+    )
+
+
+def _add_up(
+    history: History,
+    charges: tuple[CorrectedCharge, ...],
+    counters: tuple[CorrectedCounter, ...],
+) -> None:
+    """Raise `CannotCorrect` where the charges do not come to what they make of the products' counters:
+    rate would refuse them."""
+    sums: dict[str, tuple[int, Decimal, Decimal]] = {}
+    for charge in charges:
+        name = product_counter(charge.product, unit=charge.unit, currency=charge.currency)
+        records, used, amount = sums.get(name, (0, ZERO, ZERO))
+        sums[name] = (
+            records + records_of(charge.kind),
+            EXACT.add(used, Decimal(charge.used)),
+            EXACT.add(amount, Decimal(charge.amount)),
+        )
+    for counter in counters:
+        if not counter.counter.startswith(_PRODUCT):
+            continue
+        records, used, amount = _decimals(counter.before)
+        more = sums.pop(counter.counter, (0, ZERO, ZERO))
+        comes_to = (records + more[0], EXACT.add(used, more[1]), EXACT.add(amount, more[2]))
+        if comes_to != _decimals(counter.after):
+            raise CannotCorrect(
+                f"{history.account_id}: usage would be counted otherwise than it was as "
+                f"{counter.counter.removeprefix(_PRODUCT)}: as another product, in another unit or "
+                "currency. Operator action: publish the catalogue with those that it was charged in, or "
+                "take the charges back; nothing was corrected."
+            )
+    assert not sums, "every charge moves its product's counter"
+
+
+def _refuse_filtered(history: History, rows: list[HistoryRow], found: Replayed) -> None:
+    """Raise `CannotCorrect` where records that were charged would not be any more."""
+    charged = {one.identity for one in found.charges if records_of(one.usage_kind) == 1}
+    missing = [row.charge_id for row in rows if row.identity not in charged]
+    if missing:
+        raise CannotCorrect(
+            f"{history.account_id}: {len(missing):,} records would be filtered, and have a charge, such as "
+            f"{', '.join(missing[:_SHOWN])}. Operator action: take them back first with `ratemill correct "
+            "reverse`; nothing was corrected."
+        )
 
 
 def _figures(counter: CounterAfter | None) -> CounterFigures:

@@ -38,6 +38,7 @@ class Fold:
     def __init__(self) -> None:
         self._keys: dict[str, _Key] = {}
         self._counters: dict[tuple[str, str, int], _Used] = {}
+        self._taken_back: set[bytes] = set()  # charges, by their ids
 
     def add(self, record: Said, *, whole: bool = True) -> list[Mismatch]:
         """Add one record; return what it says otherwise than the sum of those before it.
@@ -79,6 +80,12 @@ class Fold:
 
     def _charge(self, key: _Key, charge: ChargeSaid, wrong: list[Mismatch]) -> None:
         key.last_charge = charge.sequence, charge.charge_id
+        if charge.corrects is not None:
+            corrects = bytes.fromhex(charge.corrects)
+            if corrects in self._taken_back:
+                expected = f"charge {charge.corrects} taken back once"
+                wrong.append((Check.LEDGER_UNIQUE, expected, f"again by {charge.charge_id}"))
+            self._taken_back.add(corrects)
         amount = Decimal(charge.amount)
         entry = (charge.product, charge.product_type, charge.bill_period_ms, charge.currency)
         records, total = key.unbilled.get(entry, (0, ZERO))

@@ -55,6 +55,7 @@ class ChargeSaid(Keyed, frozen=True, gc=False, tag_field="kind", tag="usage", kw
     bill_period_ms: int
     counters_after: tuple[CounterAfter, ...]
     other_ratings: RatingsSaid = UNSET
+    corrects: str | None = None
 
 
 class LimitSaid(Keyed, frozen=True, gc=False, tag_field="kind", tag="limit_reached", kw_only=True):

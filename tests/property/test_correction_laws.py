@@ -4,16 +4,22 @@ was rated anew is the one that the other prices give, to the last digit and coun
 from collections import defaultdict
 from decimal import Decimal
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from counters.state import bucket_from_state
 from pipeline.correcting.work_out import Asked
+from pipeline.errors import CannotCorrect
+from pipeline.verify.report import Check
 from rating.catalogue import check, compile
+from schemas.correction import CORRECTIONS, CorrectedCounter, CounterFigures
+from schemas.decimals import to_text
 from schemas.ledger import CORRECTION, REVERSAL, Charge, records_of
 from sinks.charge_history import Under
 from tests.correction_world import REFERENCE, command_of, history_of, worked_out
-from tests.ledger_builders import NOVEMBER, OCTOBER, SEPTEMBER
+from tests.ledger_builders import OCTOBER, SEPTEMBER, period_close
 from tests.property.test_rate_month_laws import CATALOGUE, ENDS, UNITS, months, run, verified, world
 from tests.rate_world import MemoryStage, account, event
 
@@ -25,6 +31,12 @@ DEARER = (
     .replace("increments: 60/60", "increments: 1/1")
     .replace("units: 60 s", "units: 30 s")
     .replace("{from: 4, percent: 25}", "{from: 3, percent: 50}")
+    # Other codes, another tax, another kind of product.
+    .replace("      calls:", "      voice:")
+    .replace("      daily:", "      each-day:")
+    .replace("allowance: [daily, budget]", "allowance: [each-day, budget]")
+    .replace("usage_kind: gauge, unit: kW", "usage_kind: gauge, unit: kW, tax_code: reduced")
+    .replace("film: {type: film", "film: {type: video")
 )
 ANEW = compile(check({"plans.yaml": DEARER.encode()}).document, 9)
 
@@ -33,7 +45,7 @@ def figures(stage):
     """Return the counters that count anything; those that came to nothing again are as good as none."""
     found = {}
     for key, value in stage.state.items():
-        if key[:1] == b"c":
+        if key[:1] == b"c" and not key.endswith(CORRECTIONS.encode()):
             bucket = bucket_from_state(value)
             numbers = (bucket.records, Decimal(bucket.quantity), Decimal(bucket.amount))
             if any(numbers):
@@ -42,16 +54,20 @@ def figures(stage):
 
 
 def sums(stage):
-    """Return what each price of a subscription's month came to, with its records and units."""
-    found = defaultdict(lambda: [0, Decimal(0), Decimal(0), Decimal(0), Decimal(0)])
+    """Return what each price of a subscription's month came to, and what its products were used."""
+    found = defaultdict(lambda: [Decimal(0)] * 3)
     for record in stage.ledger():
         if isinstance(record, Charge):
-            sum_ = found[record.subscription_id, record.price_id, record.usage_period_ms]
-            sum_[0] += records_of(record.usage_kind)
-            texts = (record.used, record.billed, record.free, record.amount)
-            for place, text in enumerate(texts, 1):
-                sum_[place] += Decimal(text)
+            month = record.subscription_id, record.usage_period_ms
+            add(found[*month, record.price_id], record.billed, record.free, record.amount)
+            # Charges of events keep the price id that they had: a correction is none of an event.
+            add(found[*month, "", record.product], records_of(record.usage_kind), record.used)
     return {key: value for key, value in found.items() if any(value)}
+
+
+def add(sums_, *figures):
+    for place, figure in enumerate(figures):
+        sums_[place] += Decimal(figure)
 
 
 def usage_of(history, chosen):
@@ -111,6 +127,7 @@ def test_a_month_that_was_rated_anew_is_what_the_other_prices_give(records):
                 stage.batch(command_of(found))
     assert not stage.suspense()
     assert sums(stage) == sums(anew)
+    assert figures(stage) == figures(anew)
     assert not verified(stage)
     # Once more: there is nothing left to correct, and charges can still be taken back.
     for who in ("a-1", "a-2"):
@@ -135,8 +152,8 @@ def test_usage_may_be_taken_back_from_a_month_that_was_rated_anew(records, chose
     assert not stage.suspense()
     accounts = (account("a-1"), account("a-2"))
     never = run(MemoryStage(accounts=accounts, catalogue=ANEW), without(records, stage, ids), ())
-    of_month = {key: value for key, value in sums(stage).items() if key[2] == SEPTEMBER}
-    expected = {key: value for key, value in sums(never).items() if key[2] == SEPTEMBER}
+    of_month = {key: value for key, value in sums(stage).items() if key[1] == SEPTEMBER}
+    expected = {key: value for key, value in sums(never).items() if key[1] == SEPTEMBER}
     assert {k: v for k, v in of_month.items() if k[0] == "a-1/s"} == {
         k: v for k, v in expected.items() if k[0] == "a-1/s"
     }
@@ -175,4 +192,108 @@ def test_a_correction_takes_effect_once():
     assert kinds[-1] == CORRECTION
     # 27 MB at 0.5 were 13.50; 18 MB at 1 are 18, without the 9 that were 19 when they were charged.
     assert sum(Decimal(c.amount) for c in stage.ledger() if isinstance(c, Charge)) == 18
-    assert NOVEMBER > OCTOBER
+
+
+def flat(*quantities):
+    records = [event(n, "film", quantity=q, at_ms=SEPTEMBER) for n, q in enumerate(quantities)]
+    return run(world(), records, ())
+
+
+def test_what_was_worked_out_before_another_correction_takes_no_effect():
+    """Although every counter of the month is the same again."""
+    stage = flat("1", "1")
+    history = history_of(stage, "a-1", SEPTEMBER, OCTOBER)
+    one, other = (
+        worked_out(stage, history, Asked(reverse=usage_of(history, {0}), reason=reason))
+        for reason in ("first", "second")
+    )
+    stage.batch(command_of(one))
+    stage.batch(event(7, "film", at_ms=SEPTEMBER))
+    stage.batch(command_of(other))
+    (suspended,) = stage.suspense()
+    assert suspended.reason == "rating.stale_correction"
+    assert sum(c.usage_kind == REVERSAL for c in stage.ledger() if isinstance(c, Charge)) == 1
+    # Worked out again it is another job than the one that was refused.
+    history = history_of(stage, "a-1", SEPTEMBER, OCTOBER)
+    again = worked_out(stage, history, Asked(reverse=usage_of(history, {1}), reason="second"))
+    assert again.correction.job_id not in {one.correction.job_id, other.correction.job_id}
+
+
+def test_a_close_in_between_makes_a_correction_stale():
+    """The close asks for nothing, since 12 messages cost its least; with one less it would."""
+    records = [event(n, "sms", at_ms=SEPTEMBER) for n in range(12)]
+    stage = run(world(), records, ())
+    history = history_of(stage, "a-1", SEPTEMBER, OCTOBER)
+    found = worked_out(stage, history, Asked(reverse=usage_of(history, {0})))
+    stage.batch(period_close(SEPTEMBER, OCTOBER), command_of(found))
+    (suspended,) = stage.suspense()
+    assert suspended.reason == "rating.stale_correction"
+    history = history_of(stage, "a-1", SEPTEMBER, OCTOBER)
+    stage.batch(command_of(worked_out(stage, history, Asked(reverse=usage_of(history, {0})))))
+    assert sum(Decimal(c.amount) for c in stage.ledger() if isinstance(c, Charge)) == 1
+
+
+def test_a_record_that_would_be_filtered_is_taken_back_first():
+    records = [event(n, "data", quantity=q, at_ms=SEPTEMBER) for n, q in enumerate(("0", "8"))]
+    stage = run(world(), records, ())
+    text = CATALOGUE.replace(
+        "usage_kind: data, unit: MB", "usage_kind: data, unit: MB, zero_usage: filter"
+    )
+    filtering = compile(check({"plans.yaml": text.encode()}).document, 9)
+    asked = Asked(rerate=Under(9, REFERENCE))
+    history = history_of(stage, "a-1", SEPTEMBER, OCTOBER)
+    first = history.events()[0].charge_id
+    with pytest.raises(CannotCorrect, match=f"1 records would be filtered.*{first}"):
+        worked_out(stage, history, asked, filtering)
+    stage.batch(command_of(worked_out(stage, history, Asked(reverse=frozenset({first})))))
+    history = history_of(stage, "a-1", SEPTEMBER, OCTOBER)
+    assert worked_out(stage, history, asked, filtering) is None
+
+
+def test_usage_is_not_counted_in_another_unit_behind_its_back():
+    stage = run(world(), [event(1, "data", quantity="8", at_ms=SEPTEMBER)], ())
+    text = CATALOGUE.replace("unit: MB}", "unit: kB}")
+    other = compile(check({"plans.yaml": text.encode()}).document, 9)
+    history = history_of(stage, "a-1", SEPTEMBER, OCTOBER)
+    with pytest.raises(CannotCorrect, match="no price"):
+        worked_out(stage, history, Asked(rerate=Under(9, REFERENCE)), other)
+
+
+def test_the_reconciliation_sees_a_charge_that_was_taken_back_twice():
+    stage = flat("1", "1")
+    history = history_of(stage, "a-1", SEPTEMBER, OCTOBER)
+    asked = Asked(reverse=usage_of(history, {0}))
+    stage.batch(command_of(worked_out(stage, history, asked)))
+    # As if nobody had compared: the second one is worked out from where the first one left off.
+    unaware = msgspec.structs.replace(
+        history_of(stage, "a-1", SEPTEMBER, OCTOBER), rows=history.rows
+    )
+    found = worked_out(stage, unaware, asked)
+    counters = {
+        each.counter: CorrectedCounter(
+            each.counter, each.period_start_ms, each.after, lower(each.after, each)
+        )
+        for each in found.correction.counters
+    }
+    correction = msgspec.structs.replace(
+        found.correction, job_id="1" * 32, counters=tuple(counters.values())
+    )
+    stage.batch(command_of(msgspec.structs.replace(found, correction=correction)))
+    assert not stage.suspense()
+    assert [each.check for each in verified(stage)] == [Check.LEDGER_UNIQUE]
+
+
+def lower(figures, each):
+    """Return a counter after the same difference once more."""
+    if each.counter == CORRECTIONS:
+        return CounterFigures(figures.records + 1)
+    texts = zip(
+        (figures.quantity, figures.amount),
+        (each.before.quantity, each.before.amount),
+        (each.after.quantity, each.after.amount),
+        strict=True,
+    )
+    records = figures.records + each.after.records - each.before.records
+    return CounterFigures(
+        records, *[to_text(Decimal(a) + Decimal(n) - Decimal(b)) for a, b, n in texts]
+    )
