@@ -50,6 +50,23 @@ _OF = {
 _OF_MONTH = "u.usage_period >= $1 AND u.usage_period < $2 AND u.bill_period >= $1"
 
 
+# A month may get its other ratings by a correction: what its usage was charged before is what these are
+# paid from.
+_PRICES = (
+    "prices AS (SELECT u.rating_key, u.subscription_id, u.price_id, u.usage_period, "
+    "(array_agg(u.other_ratings -> 0 ->> 'name' ORDER BY u.sequence DESC))[1] AS name "
+    f"FROM rated_usage u WHERE {_OF_MONTH} AND u.other_ratings IS NOT NULL GROUP BY 1, 2, 3, 4)"
+)
+_THEIR_PRICE = (
+    "LEFT JOIN prices p ON (p.rating_key, p.subscription_id, p.price_id, p.usage_period) = "
+    "(u.rating_key, u.subscription_id, u.price_id, u.usage_period)"
+)
+_IS_RATED = (
+    "u.other_ratings IS NOT NULL OR (p.name IS NOT NULL "
+    "AND u.usage_kind NOT IN ('adjustment', 'closing', 'correction'))"
+)
+
+
 async def margin_sums(pool: Pool, month: Month, by: By) -> Margins:
     """Return the sums of a month of usage, each account's in its own zone; exact."""
     of = _OF[by]
@@ -60,21 +77,22 @@ async def margin_sums(pool: Pool, month: Month, by: By) -> Margins:
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             rated = await connection.fetch(
-                f"SELECT {of} AS of, coalesce(r.paid_from, $3) AS paid_from, r.name, u.currency, "
-                f"{RECORDS}, sum(coalesce(r.before, u.amount)), sum(r.amount) "
-                "FROM rated_usage u CROSS JOIN LATERAL (SELECT place, e ->> 'name' AS name, "
-                "(e ->> 'amount')::numeric AS amount, lag(e ->> 'name') OVER w AS paid_from, "
+                f"WITH {_PRICES} SELECT {of} AS of, coalesce(r.paid_from, $3) AS paid_from, r.name, "
+                f"u.currency, {RECORDS}, sum(coalesce(r.before, u.amount)), sum(r.amount) "
+                f"FROM rated_usage u {_THEIR_PRICE} CROSS JOIN LATERAL (SELECT place, e ->> 'name' "
+                "AS name, (e ->> 'amount')::numeric AS amount, lag(e ->> 'name') OVER w AS paid_from, "
                 "lag((e ->> 'amount')::numeric) OVER w AS before "
                 "FROM json_array_elements(u.other_ratings) WITH ORDINALITY AS one (e, place) "
-                "WINDOW w AS (ORDER BY place)) r "
-                f"WHERE {_OF_MONTH} AND u.other_ratings IS NOT NULL "
+                "WINDOW w AS (ORDER BY place) "
+                "UNION ALL SELECT 1, p.name, 0, NULL, NULL WHERE u.other_ratings IS NULL) r "
+                f"WHERE {_OF_MONTH} AND ({_IS_RATED}) "
                 "GROUP BY 1, 2, 3, 4 ORDER BY 1, 4, min(r.place), 2, 3",
                 *(*bounds, CHARGED),
             )
             others = await connection.fetch(
-                f"SELECT {of} AS of, CASE WHEN u.usage_kind = ANY($3::text[]) "
+                f"WITH {_PRICES} SELECT {of} AS of, CASE WHEN u.usage_kind = ANY($3::text[]) "
                 "THEN u.usage_kind ELSE 'usage' END AS kind, u.currency, count(*), sum(u.amount) "
-                f"FROM rated_usage u WHERE {_OF_MONTH} AND u.other_ratings IS NULL "
+                f"FROM rated_usage u {_THEIR_PRICE} WHERE {_OF_MONTH} AND NOT ({_IS_RATED}) "
                 "GROUP BY 1, 2, 3 ORDER BY 1, 3, 2 DESC",
                 *(*bounds, [*WITHOUT_USAGE, REVERSAL]),
             )

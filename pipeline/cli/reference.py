@@ -46,6 +46,13 @@ def load(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the files only; needs no service.")
     ] = False,
+    move_zones: Annotated[
+        bool,
+        typer.Option(
+            "--move-zones",
+            help="Also where accounts move to another zone; the running month begins anew there.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
 ) -> None:
     """Add accounts, or replace them whole, as one new version of the reference data.
@@ -69,7 +76,9 @@ def load(
             write_json({"accounts": len(read.accounts), "subscriptions": subscriptions})
         tell(f"{len(read.accounts):,} accounts, {subscriptions:,} subscriptions; nothing is wrong.")
         return
-    loaded = run_to_end(_load(session_of(context).settings, list(read.accounts)))
+    loaded = run_to_end(
+        _load(session_of(context).settings, list(read.accounts), may_move=move_zones)
+    )
     if as_json:
         write_json(loaded._asdict())
     elif loaded.changed:
@@ -81,7 +90,9 @@ def load(
         tell(f"All {loaded.unchanged:,} accounts are so in version {loaded.version} already.")
 
 
-async def _load(settings: Settings, accounts: list[Account]) -> PublishedAccounts:
+async def _load(
+    settings: Settings, accounts: list[Account], *, may_move: bool
+) -> PublishedAccounts:
     from pipeline.cli.versions import publish_accounts
 
-    return await publish_accounts(settings, await connect(settings), accounts)
+    return await publish_accounts(settings, await connect(settings), accounts, may_move=may_move)

@@ -135,11 +135,16 @@ class PublishedAccounts(NamedTuple):
 
 
 async def publish_accounts(
-    settings: Settings, endpoints: Endpoints, accounts: Sequence[Account]
+    settings: Settings,
+    endpoints: Endpoints,
+    accounts: Sequence[Account],
+    *,
+    may_move: bool = False,
 ) -> PublishedAccounts:
     """Return the version that holds the accounts; only those that changed are published.
 
-    `SourceFileError` where they cannot stand beside the accounts that are there already.
+    `SourceFileError` where they cannot stand beside the accounts that are there already, and unless
+    accounts ``may_move``, where one is in another zone by now.
     """
     from sinks.versions import record_accounts
 
@@ -151,6 +156,9 @@ async def publish_accounts(
             f"Nothing was loaded; {len(found):,} clashes with published accounts:\n{shown}\n"
             "Operator action: end the other subscription first, or load both accounts together."
         )
+    moved = [one for one in accounts if _was_elsewhere(one, known)]
+    if moved and not may_move:
+        raise SourceFileError(_of_moved(moved, known))
     changed = [one for one in accounts if known.accounts.get(one.account_id) != one]
     version = known.version
     if changed or version < 0:
@@ -165,6 +173,24 @@ async def publish_accounts(
         endpoints.postgres_dsn, settings.installation, version=version, accounts=changed
     )
     return PublishedAccounts(version, len(changed), len(accounts) - len(changed))
+
+
+def _was_elsewhere(account: Account, known: ReferenceData) -> bool:
+    before = known.accounts.get(account.account_id)
+    return before is not None and before.zone != account.zone
+
+
+def _of_moved(moved: Sequence[Account], known: ReferenceData) -> str:
+    shown = ", ".join(
+        f"{one.account_id} from {known.accounts[one.account_id].zone} to {one.zone}"
+        for one in moved[:_SHOWN_CLASHES]
+    )
+    return (
+        f"Nothing was loaded; {len(moved):,} accounts move to another zone: {shown}. Months begin at another "
+        "instant there: tiers, caps and allowances of the running month begin anew, and allowances that roll "
+        "over give months again that were used up. Operator action: move accounts after the month is closed, to "
+        "plans whose rolls_over has since: that month; then load with --move-zones."
+    )
 
 
 async def published_accounts(settings: Settings, *, bootstrap: str) -> ReferenceData:

@@ -138,6 +138,7 @@ def work_out(
     if corrected.refused:
         raise _not_rated(history, left, corrected)
     _refuse_filtered(history, left, corrected)
+    _refuse_other_months(history, corrected)
     taken_back = tuple(row for row in rows if row.charge_id in asked.reverse)
     charges = tuple(_charges(history, as_charged, corrected, taken_back, asked))
     counters = tuple(_counters(history, as_charged, corrected))
@@ -221,6 +222,11 @@ def _compare(history: History, found: Replayed) -> None:
                 f"{' and '.join(next(iter(differing)))} is not what comes out when it is rated again as it "
                 "was then. Operator action: run `ratemill verify`; where it finds nothing, report this."
             )
+    _refuse_other_months(history, found)
+
+
+def _refuse_other_months(history: History, found: Replayed) -> None:
+    """Raise `CannotCorrect` where charges count in another month than their own."""
     outside = [
         name
         for name, start_ms in found.counters
@@ -302,9 +308,14 @@ def _reversal(row: HistoryRow, because: tuple[ExplanationStep, ...]) -> Correcte
         catalogue_version=row.catalogue_version,
         price_id=row.price_id,
         tax_code=row.tax_code,
-        explanation=(("reversed", row.charge_id), *because),
+        explanation=(("reversed", row.charge_id), *_where(row), *because),
         other_ratings=taken_back_ratings(row.other_ratings or (), (("reversed", row.charge_id),)),
     )
+
+
+def _where(row: HistoryRow) -> Iterable[ExplanationStep]:
+    """Return the step that says which destination a charge was for, as cards and matrices call it."""
+    return [step for step in row.explanation if step[0] in ("prefix", "matrix")]
 
 
 def _corrected(

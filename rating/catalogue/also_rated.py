@@ -79,6 +79,10 @@ class _Check:
 
     def rating(self, rating: AlsoRated) -> None:
         """Note what is wrong with one rating."""
+        own = self._plan.code
+        if not self._is_stated and own in (rating.plan, *rating.plans.values()):
+            expected = "a plan that is no other rating of the one it extends"
+            self._complain((rating.name,), expected=expected, found=quoted(own))
         if rating.plan and self._products:
             self._of(rating, rating.plan, self._products)
         if not self._is_stated:

@@ -151,6 +151,7 @@ class _Rows:
             or (until and valid_to is None)
             or (band and band not in self._bands)
             or not destination
+            or "\0" in destination
             or not is_prefix(prefix)
             or (valid_from and valid_to and valid_from >= valid_to)
         ):
@@ -190,7 +191,7 @@ def expected_in(column: str, text: str, bands: Collection[str]) -> str | None:
             wanted = f"1 to {MAX_PREFIX_DIGITS} digits without a plus"
             return None if is_prefix(text) else wanted
         case "destination":
-            return None if text else "the name of the destination"
+            return None if text and "\0" not in text else "the name of the destination"
         case "price":
             return None if number_of(text) is not None else "an amount such as 0.0150"
         case "connect_fee":

@@ -151,7 +151,7 @@ def _expected_value(dimension: str, value: str) -> str | None:
     if holds_prefixes(dimension):
         wanted = f"1 to {MAX_PREFIX_DIGITS} digits without a plus, or nothing for any number"
         return None if is_prefix(value) else wanted
-    fine = len(value) <= MAX_VALUE_CHARACTERS
+    fine = len(value) <= MAX_VALUE_CHARACTERS and "\0" not in value
     return None if fine else f"at most {MAX_VALUE_CHARACTERS} characters, or nothing for any"
 
 

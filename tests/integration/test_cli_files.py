@@ -124,6 +124,20 @@ def test_publishing_twice_makes_one_version(installation, tmp_path, ask):
     assert again == {"version": loaded["version"], "changed": 0, "unchanged": 1}
 
 
+def test_an_account_moves_to_another_zone_only_where_that_is_meant(installation, tmp_path, ask):
+    ask("topics", "apply")
+    path = old_file(tmp_path / "accounts.jsonl", ACCOUNTS)
+    ask("reference", "load", path)
+    moved = old_file(tmp_path / "moved.jsonl", ACCOUNTS.replace("Europe/Berlin", "Europe/Paris"))
+    code, _, err = ask("reference", "load", moved)
+    assert code == Exit.REFUSED
+    assert "Europe/Berlin to Europe/Paris" in " ".join(err.split())
+    code, _, err = ask("reference", "load", moved, "--move-zones")
+    assert code == Exit.OK, err
+    code, _, err = ask("reference", "load", moved)
+    assert code == Exit.OK, err
+
+
 def test_ingest_tells_of_each_file_and_reads_none_twice(installation, tmp_path, ask):
     ask("topics", "apply")
     folder = tmp_path / "cdr"

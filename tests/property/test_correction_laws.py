@@ -19,7 +19,7 @@ from schemas.decimals import to_text
 from schemas.ledger import CORRECTION, REVERSAL, Charge, records_of
 from sinks.charge_history import Under
 from tests.correction_world import REFERENCE, command_of, history_of, worked_out
-from tests.ledger_builders import OCTOBER, SEPTEMBER, period_close
+from tests.ledger_builders import NOVEMBER, OCTOBER, SEPTEMBER, period_close
 from tests.property.test_rate_month_laws import CATALOGUE, ENDS, UNITS, months, run, verified, world
 from tests.rate_world import MemoryStage, account, event
 
@@ -298,3 +298,26 @@ def lower(figures, each):
     return CounterFigures(
         records, *[to_text(Decimal(a) + Decimal(n) - Decimal(b)) for a, b, n in texts]
     )
+
+
+def test_a_reversal_says_where_the_usage_went():
+    """So that what is summed by destination loses it where it had it."""
+    steps = (("price", "p/x", ""), ("prefix", "49", "Germany", "world"), ("flat", "1"))
+    stage = flat("1", "1")
+    history = history_of(stage, "a-1", SEPTEMBER, OCTOBER)
+    rows = tuple(msgspec.structs.replace(row, explanation=steps) for row in history.rows)
+    history = msgspec.structs.replace(history, rows=rows)
+    found = worked_out(stage, history, Asked(reverse=usage_of(history, {0})))
+    (reversal,) = found.correction.charges
+    assert reversal.explanation == (("reversed", rows[0].charge_id), steps[1])
+
+
+def test_a_month_that_would_take_of_others_by_the_new_prices_is_refused():
+    stage = run(world(), [event(1, "voice", quantity="90", at_ms=OCTOBER)], ())
+    text = CATALOGUE.replace(
+        "daily: {units: 60 s, every: day}", "daily: {units: 60 s, rolls_over: {months: 1}}"
+    )
+    rolling = compile(check({"plans.yaml": text.encode()}).document, 9)
+    history = history_of(stage, "a-1", OCTOBER, NOVEMBER)
+    with pytest.raises(CannotCorrect, match="in another month"):
+        worked_out(stage, history, Asked(rerate=Under(9, REFERENCE)), rolling)

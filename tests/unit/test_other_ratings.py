@@ -342,6 +342,11 @@ def test_a_product_of_its_own_that_the_inherited_rating_has_no_price_for_is_said
     assert errors("{wholesale: {voice: carrier}}", more=CHILD) == []
 
 
+def test_a_plan_is_no_other_rating_of_itself_by_what_it_extends():
+    (error,) = errors("{wholesale: own}", more="own: {extends: p}\n")
+    assert "expected a plan that is no other rating of the one it extends, found 'own'" in error
+
+
 def test_an_error_of_the_base_is_said_once():
     assert len(errors("{wholesale: dollar}", more="child: {extends: p}\n")) == 1
 

@@ -517,6 +517,11 @@ def test_a_good_card_has_no_errors():
     assert errors_of_card(card + "44,UK,0.01,60,60,1,0.05,off-peak,,\n") == []
 
 
+def test_a_destination_is_a_name_that_can_be_shown_and_stored():
+    (error,) = errors_of_card(f"{HEADER}\n49,Germany\0,0.02,60,60,1,,,,\n")
+    assert "world.csv:2: destination: expected the name of the destination" in error
+
+
 def test_a_card_from_a_spreadsheet_has_no_errors():
     """A byte order mark, CRLF, quoted cells, spaces around them."""
     card = f'\ufeff{HEADER}\r\n49,"Germany, all of it", 0.02 ,60,60,1,,,,\r\n'
