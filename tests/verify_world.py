@@ -16,7 +16,7 @@ from pipeline.cli.starts import starts_of
 from pipeline.genesis import LEDGER_PROOF_HEADERS, apply_topics
 from pipeline.kafka import admin_client, idempotent_producer, reading
 from pipeline.loading import LedgerGathering, ProofGathering, SuspenseGathering
-from pipeline.proofs import read_last_proof
+from pipeline.proofs import read_last_proof, wait_until_closed
 from pipeline.rate_step import RateStep
 from pipeline.settings import Settings
 from pipeline.topics import Topic, partition_of, topics_of
@@ -256,6 +256,8 @@ class VerifyWorld:
 
     async def _genesis(self, changelog: TopicPartition) -> Proof:
         is_ledger = changelog.topic == self.topics.ledger.name
+        # The answer to a commit comes before its markers: until then it holds no proof.
+        await wait_until_closed(self.bootstrap, changelog, client_id="test", wait_s=30)
         last = await read_last_proof(
             self.bootstrap,
             changelog,
