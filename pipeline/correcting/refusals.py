@@ -1,0 +1,109 @@
+"""Months that are not corrected: what does not come out again as it was, or not as it is asked for."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from counters.count import product_counter
+from pipeline.correcting.counters import decimals_of
+from pipeline.correcting.history import History
+from pipeline.correcting.replay import Replayed
+from pipeline.correcting.sums import Sum, of_month, sums_of
+from pipeline.errors import CannotCorrect
+from schemas.correction import CorrectedCharge, CorrectedCounter
+from schemas.decimals import EXACT, ZERO, to_text
+from schemas.ledger import records_of
+from sinks.charge_history import HistoryRow
+
+_PRODUCT = "product:"
+_SHOWN = 5
+
+
+def refuse_other_amounts(history: History, found: Replayed) -> None:
+    """Raise `CannotCorrect` where the replay came to other amounts than the ledger."""
+    ledger = sums_of(history.rows)
+    replayed = sums_of(of_month(history, found))
+    for price in sorted(ledger.keys() | replayed.keys(), key=str):
+        was, now = ledger.get(price, Sum()), replayed.get(price, Sum())
+        if was.amount != now.amount:
+            raise CannotCorrect(
+                f"{history.account_id}: what was charged under {price.price_id} comes to "
+                f"{to_text(was.amount)} {price.currency}; rated again as it was then it comes to "
+                f"{to_text(now.amount)}. A month whose prices take from other months cannot be corrected "
+                "yet. Operator action: run `ratemill verify`; where it finds nothing, report this."
+            )
+        differing = now.minus(was).others
+        if differing:
+            raise CannotCorrect(
+                f"{history.account_id}: what the usage charged under {price.price_id} comes to as "
+                f"{' and '.join(next(iter(differing)))} is not what comes out when it is rated again as it "
+                "was then. Operator action: run `ratemill verify`; where it finds nothing, report this."
+            )
+    refuse_other_months(history, found)
+
+
+def refuse_other_months(history: History, found: Replayed) -> None:
+    """Raise `CannotCorrect` where charges count in another month than their own."""
+    outside = [
+        name
+        for name, start_ms in found.counters
+        if not history.month_start_ms <= start_ms < history.month_end_ms
+    ]
+    if outside:
+        raise CannotCorrect(
+            f"{history.account_id}: {outside[0]} counts in another month; a month whose prices take "
+            "from other months cannot be corrected yet."
+        )
+
+
+def not_rated(history: History, rows: list[HistoryRow], found: Replayed) -> CannotCorrect:
+    by_place = dict(found.refused)
+    shown = "\n".join(f"  {why}" for why in list(dict.fromkeys(by_place.values()))[:_SHOWN])
+    return CannotCorrect(
+        f"{history.account_id}: {len(by_place):,} of {len(rows):,} records would have no price:\n{shown}\n"
+        "Operator action: publish a catalogue that prices them; nothing was corrected."
+    )
+
+
+def refuse_filtered(history: History, rows: list[HistoryRow], found: Replayed) -> None:
+    """Raise `CannotCorrect` where records that were charged would not be any more."""
+    charged = {one.identity for one in found.charges if records_of(one.usage_kind) == 1}
+    missing = [row.charge_id for row in rows if row.identity not in charged]
+    if missing:
+        raise CannotCorrect(
+            f"{history.account_id}: {len(missing):,} records would be filtered, and have a charge, such as "
+            f"{', '.join(missing[:_SHOWN])}. Operator action: take them back first with `ratemill correct "
+            "reverse`; nothing was corrected."
+        )
+
+
+def refuse_what_does_not_add_up(
+    history: History,
+    charges: tuple[CorrectedCharge, ...],
+    counters: tuple[CorrectedCounter, ...],
+) -> None:
+    """Raise `CannotCorrect` where the charges do not come to what they make of the products' counters:
+    rate would refuse them."""
+    sums: dict[str, tuple[int, Decimal, Decimal]] = {}
+    for charge in charges:
+        name = product_counter(charge.product, unit=charge.unit, currency=charge.currency)
+        records, used, amount = sums.get(name, (0, ZERO, ZERO))
+        sums[name] = (
+            records + records_of(charge.kind),
+            EXACT.add(used, Decimal(charge.used)),
+            EXACT.add(amount, Decimal(charge.amount)),
+        )
+    for counter in counters:
+        if not counter.counter.startswith(_PRODUCT):
+            continue
+        records, used, amount = decimals_of(counter.before)
+        more = sums.pop(counter.counter, (0, ZERO, ZERO))
+        comes_to = (records + more[0], EXACT.add(used, more[1]), EXACT.add(amount, more[2]))
+        if comes_to != decimals_of(counter.after):
+            raise CannotCorrect(
+                f"{history.account_id}: usage would be counted otherwise than it was as "
+                f"{counter.counter.removeprefix(_PRODUCT)}: as another product, in another unit or "
+                "currency. Operator action: publish the catalogue with those that it was charged in, or "
+                "take the charges back; nothing was corrected."
+            )
+    assert not sums, "every charge moves its product's counter"
