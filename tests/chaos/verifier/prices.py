@@ -30,6 +30,7 @@ _SIZES = {
     "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9,
     "Wh": 1, "kWh": 1000,
     "record": 1,
+    "records": 1,
 }  # fmt: skip
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
