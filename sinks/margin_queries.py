@@ -11,7 +11,7 @@ from schemas.ledger import REVERSAL, WITHOUT_USAGE
 from sinks.connection import Pool
 from sinks.errors import classified
 from sinks.partitions import Month
-from sinks.queries import RECORDS
+from sinks.queries import NO_RECORDS, RECORDS
 
 
 class By(StrEnum):
@@ -62,8 +62,7 @@ _THEIR_PRICE = (
     "(u.rating_key, u.subscription_id, u.price_id, u.usage_period)"
 )
 _IS_RATED = (
-    "u.other_ratings IS NOT NULL OR (p.name IS NOT NULL "
-    "AND u.usage_kind NOT IN ('adjustment', 'closing', 'correction'))"
+    f"u.other_ratings IS NOT NULL OR (p.name IS NOT NULL AND u.usage_kind NOT IN ({NO_RECORDS}))"
 )
 
 

@@ -9,7 +9,14 @@ import msgspec
 from msgspec import UNSET
 
 from schemas.decimals import DecimalText
-from schemas.ledger import Charge, CounterAfter, ExplanationStep, OtherRating
+from schemas.ledger import (
+    REVERSAL,
+    WITHOUT_USAGE,
+    Charge,
+    CounterAfter,
+    ExplanationStep,
+    OtherRating,
+)
 from schemas.period import to_ms
 from sinks.connection import Pool
 from sinks.errors import classified
@@ -33,11 +40,14 @@ async def outcome_counts(pool: Pool) -> list[OutcomeCount]:
     return [OutcomeCount(*row) for row in rows]
 
 
-# As `schemas.ledger.records_of`.
+NO_RECORDS = ", ".join(f"'{kind}'" for kind in WITHOUT_USAGE)
+"""The kinds of charges that are for no record, as a list of SQL."""
+
 RECORDS = (
-    "sum(CASE WHEN usage_kind IN ('adjustment', 'closing', 'correction') THEN 0 "
-    "WHEN usage_kind = 'reversal' THEN -1 ELSE 1 END)::bigint"
+    f"sum(CASE WHEN usage_kind IN ({NO_RECORDS}) THEN 0 "
+    f"WHEN usage_kind = '{REVERSAL}' THEN -1 ELSE 1 END)::bigint"
 )
+"""`schemas.ledger.records_of`, summed over rows of `rated_usage`."""
 
 
 class ChargeTotal(NamedTuple):

@@ -14,6 +14,7 @@ from sinks.connection import Connection, Pool
 from sinks.errors import classified
 from sinks.installation import Identity
 from sinks.progress import Progress
+from sinks.queries import RECORDS
 
 _CHUNK_ROWS = 5_000
 _JOIN_S = 3_600.0  # a join over all charges there are: an hour is a fault, a minute is not
@@ -134,10 +135,9 @@ class Invoices:
     pending: int
 
 
-_HELD = """
+_HELD = f"""
     SELECT c.invoice_id, c.line,
-           sum(CASE WHEN r.usage_kind IN ('adjustment', 'closing', 'correction') THEN 0
-                    WHEN r.usage_kind = 'reversal' THEN -1 ELSE 1 END)::bigint AS records,
+           {RECORDS} AS records,
            sum(r.billed) AS quantity, sum(r.amount) AS charges, count(*) FILTER (WHERE r.account_id <> i.account_id) AS of_others
     FROM invoice_charges c JOIN invoices i USING (invoice_id)
     JOIN rated_usage r USING (charge_id) GROUP BY c.invoice_id, c.line

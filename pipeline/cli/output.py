@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import re
 import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,8 @@ from schemas.decimals import to_text
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+_AMOUNT = re.compile(r"(?P<number>-?[\d,]+\.)(?P<fraction>\d+) (?P<currency>[A-Z]{3})")
 
 
 @functools.cache
@@ -79,9 +83,21 @@ def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[obj
             justify="right" if name.startswith(">") else "left",
             no_wrap=name.startswith(">"),  # on a narrow terminal words give way, figures do not
         )
-    for row in rows:
-        built.add_row(*(shown(value) for value in row))
+    cells = [[shown(value) for value in row] for row in rows]
+    columned = [_points_aligned(column) for column in zip_longest(*cells, fillvalue="")]
+    for row_cells in zip(*columned, strict=True):
+        built.add_row(*row_cells)
     return built
+
+
+def _points_aligned(column: Sequence[str]) -> Sequence[str]:
+    """Return a column of amounts with their decimal points below each other; any other as it is."""
+    found = [_AMOUNT.fullmatch(cell) for cell in column]
+    places = max((len(each["fraction"]) for each in found if each), default=0)
+    return [
+        f"{each['number']}{each['fraction'].ljust(places)} {each['currency']}" if each else cell
+        for each, cell in zip(found, column, strict=True)
+    ]
 
 
 def shown(value: object) -> str:

@@ -73,7 +73,8 @@ def test_a_text_is_read_or_is_an_error_and_what_is_read_can_be_run(lines):
 )
 def test_headings_are_read_or_are_errors(parts):
     for with_catalogue in (True, False):
-        read_scenarios("a.scenario", "\n".join(parts), with_catalogue=with_catalogue)
+        read = read_scenarios("a.scenario", "\n".join(parts), with_catalogue=with_catalogue)
+        assert read.scenarios or read.errors, "a text without a scenario does not pass"
 
 
 @given(

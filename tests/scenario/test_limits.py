@@ -108,7 +108,7 @@ SCENARIOS = read_file((HERE / "limits.txt").read_text())
 
 @pytest.mark.parametrize("title", SCENARIOS)
 def test_scenario(title):
-    run(SCENARIOS[title])
+    assert list(run(SCENARIOS[title])), "what it states is held against records"
 
 
 def test_no_record_of_these_scenarios_changed_unnoticed():

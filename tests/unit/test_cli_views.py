@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
 import os
 from decimal import Decimal
@@ -11,11 +12,12 @@ import msgspec
 import pytest
 from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry, generate_latest
+from rich.console import Console
 
 from billing.document import InvoiceDocument
 from pipeline.cli.invoices import _print as print_invoice
 from pipeline.cli.live import StageView, outcomes_text
-from pipeline.cli.output import instant, money, seconds, shown
+from pipeline.cli.output import instant, money, seconds, shown, table
 from pipeline.cli.workers import StageNumbers, add_metrics, announced_workers
 from pipeline.metrics import StageMetrics
 from pipeline.settings import Settings
@@ -199,3 +201,14 @@ def test_an_invoice_has_its_currencys_places_and_sums_without_zeros_at_their_end
         "0.13641",
         "0.14",
     ]
+
+
+def test_the_points_of_amounts_stand_below_each_other():
+    console = Console(width=60, file=io.StringIO())
+    rows = [("a", "1,486.0994787405 EUR", 3), ("b", "859.52 EUR", 40), ("c", "-0.5 EUR", None)]
+    console.print(table(None, ["Name", ">Total", ">Charges"], rows))
+    lines = [line for line in console.file.getvalue().splitlines() if "EUR" in line]
+    assert len(lines) == 3
+    assert len({line.index(".") for line in lines}) == 1
+    assert len({line.index("EUR") for line in lines}) == 1
+    assert "859.52 " in lines[1]  # nothing is made up behind the last digit
