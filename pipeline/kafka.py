@@ -88,20 +88,20 @@ async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
 @contextlib.asynccontextmanager
 async def reading(
     bootstrap: str,
-    partition: TopicPartition,
-    *,
+    *partitions: TopicPartition,
     client_id: str,
     committed: bool = True,
     source: bool = False,
 ) -> AsyncIterator[AIOKafkaConsumer]:
-    """Yield a started consumer that is assigned one partition, with no position yet."""
+    """Yield a started consumer that is assigned one partition or several, with no position yet."""
     consumer = partition_consumer(
         bootstrap, client_id=client_id, committed=committed, source=source
     )
     try:
         await consumer.start()
-        await _leader_known(consumer, partition)
-        consumer.assign([partition])
+        for partition in partitions:
+            await _leader_known(consumer, partition)
+        consumer.assign(list(partitions))
         yield consumer
     finally:
         await stop_consumer(consumer)

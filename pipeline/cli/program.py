@@ -22,6 +22,7 @@ from pipeline.cli import (
     ingest,
     invoices,
     margin,
+    peek,
     period,
     rate,
     reference,
@@ -128,6 +129,7 @@ for module in (
     margin,
     invoices,
     suspense,
+    peek,
     period,
 ):
     module.add_to(app)
