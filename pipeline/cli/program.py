@@ -17,6 +17,7 @@ from pipeline.cli import (
     decode,
     demo,
     doctor,
+    duplicates,
     explain,
     generate,
     ingest,
@@ -129,6 +130,7 @@ for module in (
     margin,
     invoices,
     suspense,
+    duplicates,
     peek,
     period,
 ):
