@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli import catalogue_schema
+from pipeline.cli import catalogue_schema, catalogue_show
 from pipeline.cli.exits import Exit
 from pipeline.cli.help_text import examples
 from pipeline.cli.output import results, tell, write_json
@@ -24,7 +24,8 @@ _MOST_SHOWN = 30  # changes when publishing
 _MOST_PLANS = 5  # in one line
 
 catalogue = typer.Typer(
-    no_args_is_help=True, help="Plans, prices, rate cards and limits: check, compare, publish."
+    no_args_is_help=True,
+    help="Plans, prices, rate cards and limits: check, compare, publish, show.",
 )
 
 Folder = Annotated[
@@ -190,6 +191,8 @@ def _show_changes(old: CatalogueDocument | None, new: CatalogueDocument) -> None
 
 
 catalogue.command(epilog=catalogue_schema.EPILOG)(catalogue_schema.schema)
+catalogue.command(epilog=catalogue_show.SHOW_EPILOG)(catalogue_show.show)
+catalogue.command(epilog=catalogue_show.VERSIONS_EPILOG)(catalogue_show.versions)
 
 
 async def _published(settings: Settings) -> CatalogueDocument | None:
