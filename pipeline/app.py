@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import faust
 import structlog
+from faust.app.base import BootStrategy
 from mode import Service
 from prometheus_client import CollectorRegistry
 
@@ -28,6 +29,13 @@ STAGES: tuple[StageName, ...] = ("normalise", "rate", "load")
 Run = Callable[[Clock], Awaitable[None]]
 
 
+class _App(faust.App):
+    """Has no client of Kafka of its own: a stage makes its own, with their own security."""
+
+    class BootStrategy(BootStrategy):
+        enable_kafka = False
+
+
 def build_app(
     settings: Settings, *, stage: StageName, bootstrap: str, dsn: str | None
 ) -> faust.App:
@@ -39,7 +47,7 @@ def build_app(
     registry, run = _stage(settings, stage, bootstrap, dsn)
     folder = settings.data / "faust" / settings.installation / stage
     folder.mkdir(parents=True, exist_ok=True)  # the framework makes the last part only
-    app = faust.App(
+    app = _App(
         id=f"{settings.installation}.{stage}",
         broker=f"kafka://{bootstrap}",
         datadir=folder,

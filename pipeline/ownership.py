@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, OffsetAndMetad
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
+from pipeline.kafka_security import client_arguments
 from pipeline.settings import Settings
 from pipeline.within import within
 
@@ -76,6 +77,7 @@ class Ownership:
             max_poll_interval_ms=settings.max_poll_interval_ms,
             max_partition_fetch_bytes=1,
             request_timeout_ms=max(40_000, settings.session_timeout_ms + 5_000),
+            **client_arguments(),
         )
 
     async def run(self) -> None:
