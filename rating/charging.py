@@ -32,6 +32,7 @@ from rating.roll_over import NO_EARLIER, EarlierMonths, give
 from rating.rounding import rounded
 from rating.selection import Selected
 from rating.usage_discount import UsageDiscount, discounted
+from rating.weighing import grow_weighted
 from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import ExplanationStep
 
@@ -112,7 +113,7 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
     """Return what the price of the event comes to, after what its counters counted ``before``: one
     for each of `Selected.counting`, in that order."""
     rule, units, price = selected.rule, selected.used, selected.price
-    if units < ZERO:
+    if units < ZERO and rule.aggregation is not Aggregation.TIME_WEIGHTED:
         return mirrored(selected, before)
     if units and rule.is_ordinary and isinstance(price, PerUnitPrice):
         return _ordinary(selected, price)
@@ -148,7 +149,10 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
     restated, earlier = ZERO, _NOTHING
     if rule.grows:
         assert not isinstance(price, FlatPrice | CallPrice)
-        growth = grow(selected, price, billed, free, before[len(counts) :], steps)
+        if rule.aggregation is Aggregation.TIME_WEIGHTED:
+            growth = grow_weighted(selected, price, units, before[len(counts) :], steps)
+        else:
+            growth = grow(selected, price, billed, free, before[len(counts) :], steps)
         billed, amount = growth.billed, growth.amount
         restated, earlier = growth.restated, growth.earlier
         counts += growth.counts
@@ -284,13 +288,16 @@ def _after_price(
     return amount, restated, earlier
 
 
+_CAUSES = ("volume", "volume_started", "aggregated", "held", "average")
+
+
 def _causes(steps: Sequence[ExplanationStep]) -> tuple[ExplanationStep, ...]:
     """Return those of an event's steps that say why earlier charges of its month change."""
     found: list[ExplanationStep] = []
     for step in steps:
         if step[0] == "usage_discount":
             found.append(("usage_reached", *step[1:-1]))
-        elif step[0] in ("volume", "volume_started", "aggregated"):
+        elif step[0] in _CAUSES:
             found.append(step)
     return tuple(found)
 

@@ -34,6 +34,9 @@ class CounterKind(StrEnum):
     ALLOWANCE = "allowance"  # what was taken of an allowance: units, or money
     ROLLED = "rolled"  # what later months took of it
     TIER = "tier"  # units billed under a price
+    HELD = (
+        "held"  # unit-seconds under a time-weighted price: changes of a level, times what is left
+    )
     RECORDS = "records"  # records under a price that had usage
     CAP = "cap"  # money charged under a price
     CLOSED = "closed"  # money that a close made of a month: the least that it comes to

@@ -379,6 +379,58 @@ def _aggregated(charge: Charge, fields: list[str]) -> str:
     return f"{ways.get(how, how)}: {_units(charge, used)}, after {_units(charge, before)} before."
 
 
+def _held(charge: Charge, fields: list[str]) -> str:
+    change, left_s, unit_seconds = fields
+    units = Decimal(change)
+    how = "less" if units < ZERO else "more"
+    return (
+        f"{readable(units.copy_abs(), charge.unit)} {how} for the last {plain(Decimal(left_s))} s of "
+        f"the month: {_unit_seconds(charge, unit_seconds)}."
+    )
+
+
+def _average(charge: Charge, fields: list[str]) -> str:
+    unit_seconds, month_s, average = fields
+    level = f"{_units(charge, average)} on average"
+    if Decimal(unit_seconds) < ZERO:
+        level = "less than nothing on average, which costs nothing"
+    return (
+        f"With it the month has {_unit_seconds(charge, unit_seconds)} in {plain(Decimal(month_s))} s: "
+        f"{level}."
+    )
+
+
+def _unit_seconds(charge: Charge, unit_seconds: str) -> str:
+    return f"{plain(Decimal(unit_seconds))} {charge.unit}-seconds"
+
+
+def _held_rate(charge: Charge, fields: list[str]) -> str:
+    amount, per_units = fields
+    return (
+        f"{_money(amount, charge.currency)} {_per(charge, per_units)}, held for all of the month."
+    )
+
+
+def _held_tier(charge: Charge, fields: list[str]) -> str:
+    start, end, unit_seconds, amount, per_units = fields
+    where = f"above {_units(charge, start)}"
+    if end:
+        where = f"from {_units(charge, start)} to {_units(charge, end)}"
+    return (
+        f"{_unit_seconds(charge, unit_seconds)} in the tier {where}, at "
+        f"{_money(amount, charge.currency)} {_per(charge, per_units)}, held for all of the month."
+    )
+
+
+def _held_tier_started(charge: Charge, fields: list[str]) -> str:
+    return _held_tier(charge, fields)[:-1] + ", each one begun."
+
+
+def _came_to(charge: Charge, fields: list[str]) -> str:
+    was, now = (_money(amount, charge.currency) for amount in fields)
+    return f"The month came to {was} before it, and comes to {now} with it."
+
+
 def _month_discount(_charge: Charge, fields: list[str]) -> str:
     return f"{plain(Decimal(fields[0]))} % off all of the month."
 
@@ -497,6 +549,12 @@ _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "volume_started": _volume,
     "packages": _packages,
     "aggregated": _aggregated,
+    "held": _held,
+    "average": _average,
+    "held_rate": _held_rate,
+    "held_tier": _held_tier,
+    "held_tier_started": _held_tier_started,
+    "came_to": _came_to,
     "month_discount": _month_discount,
     "commitment": _commitment,
     "month_most": _month_most,

@@ -2,6 +2,7 @@
 
 from deploy.catalogue_schema.forms import Schema, choice, of, record
 from rating.catalogue import read_month, read_price, read_steps
+from rating.catalogue.check_time_weighted import OF_USAGE
 from rating.catalogue.document import AboveAllowance
 from rating.catalogue.read_model import MODELS, is_of_the_month
 from rating.catalogue.read_rows_price import MAX_CARDS
@@ -104,10 +105,20 @@ def _rules_of(name: str) -> list[Schema]:
         rules.append(
             {
                 "if": {
-                    "properties": {"aggregate": {"enum": ["max", "latest", "unique"]}},
+                    "properties": {
+                        "aggregate": {"enum": ["max", "latest", "unique", "time_weighted"]}
+                    },
                     "required": ["aggregate"],
                 },
                 "then": {"properties": {"allowance": False}},
+            }
+        )
+        weighted = {"properties": {"aggregate": {"const": "time_weighted"}}}
+        without = dict.fromkeys(OF_USAGE, False)
+        rules.append(
+            {
+                "if": {**weighted, "required": ["aggregate"]},
+                "then": {"properties": without},
             }
         )
     if "fee_when_free" in _steps_of(name) and name not in _WITH_ROWS:
@@ -274,7 +285,8 @@ _STEPS: Schema = {
     ),
     "aggregate": choice(
         "What of the month's records is priced: their sum, the largest, the latest by event time, "
-        "or one for each value of the attribute `unique_by`.",
+        "one for each value of the attribute `unique_by`, or the average over time of a level that "
+        "they change.",
         Aggregation,
         default=Aggregation.SUM,
     ),

@@ -271,7 +271,12 @@ def _rule(
         rounding_step=_rounding_step(version.rounding),
         zero=_zero(version.rounding),
         grows=growing,
-        counting=(*before, *_tier(price_id, growing), *_newest(price_id, version), *after),
+        counting=(
+            *before,
+            *_units(price_id, version, growing),
+            *_newest(price_id, version),
+            *after,
+        ),
         counting_of_band=_counting_of_band(price_id, model, growing, before, after),
         round_units=version.round_units,
         free=None if free == Free() else free,
@@ -300,6 +305,13 @@ def _free_counts(version: doc.PriceVersion) -> bool:
     if above is None:
         return isinstance(version.model, doc.Call | doc.RateCardPrice | doc.MatrixPrice)
     return above is doc.AboveAllowance.GOES_ON
+
+
+def _units(price_id: str, version: doc.PriceVersion, growing: bool) -> Counting:
+    """Return the counter of what the month is priced by, of a price that grows over it."""
+    if version.aggregation is Aggregation.TIME_WEIGHTED:
+        return (Counter(CounterKind.HELD, price_id),)
+    return _tier(price_id, growing)
 
 
 def _tier(name: str, growing: bool) -> Counting:

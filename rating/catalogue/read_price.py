@@ -85,7 +85,7 @@ def read_price(
                 expected="units: what restates earlier charges would have to give money back",
                 found=f"{code} in money",
             )
-    if allowances and aggregation is not Aggregation.SUM:
+    if allowances and aggregation not in (Aggregation.SUM, Aggregation.TIME_WEIGHTED):
         reader.complain(
             values["allowance"],
             f"{field}.allowance",

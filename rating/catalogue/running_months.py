@@ -42,6 +42,7 @@ _THINGS: Mapping[str, _Would] = {
     "discount_by_usage": _AT_CHARGES,
     "model volume": _AT_CHARGES,
     "aggregate latest": _AT_CHARGES,
+    "aggregate time_weighted": _AT_CHARGES,
 }
 
 
@@ -123,6 +124,7 @@ def _dated(versions: Sequence[PriceVersion]) -> dict[str, list[Dated[object]]]:
 def _looked_at(version: PriceVersion) -> dict[str, object]:
     """Return what a version says of a month as a whole, by the thing; nothing where it has none."""
     commitment, is_latest = version.commitment, version.aggregation is Aggregation.LATEST
+    is_weighted = version.aggregation is Aggregation.TIME_WEIGHTED
     of_month = version.least_month is not None
     return {
         "least of the month": of_month and (version.least_month, version.least_by_days),
@@ -131,4 +133,5 @@ def _looked_at(version: PriceVersion) -> dict[str, object]:
         "discount_by_usage": version.discount_by_usage,
         "model volume": version.model if isinstance(version.model, Volume) else None,
         "aggregate latest": version.model if is_latest else None,
+        "aggregate time_weighted": version.model if is_weighted else None,
     }

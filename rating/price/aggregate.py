@@ -17,6 +17,11 @@ class Aggregation(StrEnum):
     MAX = "max"  # the largest record
     LATEST = "latest"  # the newest record by its time: a level, or a meter that counts on
     UNIQUE = "unique"  # one for each value of an attribute
+    TIME_WEIGHTED = "time_weighted"  # a level, by how long it was held: records are its changes
+
+
+LEVELS = (Aggregation.LATEST, Aggregation.TIME_WEIGHTED)
+"""Those by which a month comes to less where a level falls."""
 
 
 def units_added(
@@ -36,3 +41,5 @@ def units_added(
             return EXACT.subtract(billed, before) if is_newest else ZERO
         case Aggregation.UNIQUE:
             return _ONE if is_new else ZERO
+        case Aggregation.TIME_WEIGHTED:
+            raise AssertionError("its records have no units of the month: `rating.weighing`")

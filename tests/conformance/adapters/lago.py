@@ -46,7 +46,13 @@ class Meter:
     """One price, and what the engine makes of the quantities that are rated under it."""
 
     def __init__(
-        self, price: Row, *, unit: str = UNIT, free: object = None, zero_usage: str = "rate"
+        self,
+        price: Row,
+        *,
+        unit: str = UNIT,
+        free: object = None,
+        zero_usage: str = "rate",
+        below_zero: str = "refuse",
     ) -> None:
         allowances = None
         if _number(free):
@@ -54,15 +60,16 @@ class Meter:
             price = {**price, "allowance": "free"}
         self.unit = unit
         self.engine: Engine = one_price(
-            price, unit=unit, allowances=allowances, zero_usage=zero_usage
+            price, unit=unit, allowances=allowances, zero_usage=zero_usage, below_zero=below_zero
         )
+        self.falls = below_zero == "mirror"
 
     def rate(self, quantities: Iterable[object], **how: Any) -> list[RatedUsage]:
         """Return what each quantity comes to, one after the other."""
         return [self._rated(_number(quantity), how) for quantity in quantities]
 
     def _rated(self, quantity: Decimal, how: Row) -> RatedUsage:
-        if quantity < ZERO:
+        if quantity < ZERO and not self.falls:
             raise NotExpressible(
                 "a quantity below zero, which Lago nets within its sum or takes for none: here "
                 "mediation refuses it, and what was wrong is rated again"
@@ -483,10 +490,23 @@ def _refused(why: str) -> Callable[[Vector], Row]:
     return rate
 
 
-_WEIGHTED_SUM = _refused(
-    "the average of a level over time, to the millisecond: a price here is of the sum, the "
-    "largest, the latest or the unique records of a month, not of how long a level was held"
-)
+def _weighted_sum(vector: Vector) -> Row:
+    """Return the average of a level, whose changes are the usage: what it begins with is the first of
+    them. The month is that of its first day."""
+    meter = Meter(
+        _per_unit({"amount": vector.price.get("amount", 1)}, aggregate="time_weighted"),
+        below_zero="mirror",
+    )
+    start = {"at": vector.price["period"]["from"], "value": vector.price["initial_value"]}
+    total = sum(
+        (
+            amount
+            for each in (start, *vector.usage)
+            for amount in meter.amounts([each["value"]], at=each["at"])
+        ),
+        ZERO,
+    )
+    return {"aggregation_5dp": total, "amount_cents": _cents(total)}
 
 
 # Proration: by the days on which something was there.
@@ -645,8 +665,8 @@ MODELS: Adapter = {
     "agg_latest": _latest_metric,
     "agg_latest_standard": _aggregated_standard("latest"),
     "agg_unique_count": _unique_metric,
-    "agg_weighted_sum": _WEIGHTED_SUM,
-    "agg_weighted_sum_standard": _WEIGHTED_SUM,
+    "agg_weighted_sum": _weighted_sum,
+    "agg_weighted_sum_standard": _weighted_sum,
     "agg_prorated_sum": _prorated_sum,
     "agg_prorated_unique_count": _prorated_unique,
     "agg_prorated_unique_days": _unique_days,
