@@ -13,12 +13,13 @@ import msgspec
 
 from rating.catalogue.compiled import Rule
 from rating.counting import Count, Totals
+from rating.daily import grow_daily
 from rating.event_amount import event_amount, fee_alone
 from rating.free import incremented, often, without_free
 from rating.growing import grow, month_growth, uncounted_amount
 from rating.month_cost import MonthPrice
 from rating.price import per_unit
-from rating.price.aggregate import Aggregation
+from rating.price.aggregate import OF_CHANGES, Aggregation
 from rating.price.allowance import take
 from rating.price.call import CallPrice
 from rating.price.flat import FlatPrice
@@ -85,9 +86,16 @@ def charge(selected: Selected, before: Mapping[str, Totals]) -> RatedUsage:
     of several months: who knows the earlier months of a selection asks `charge_after`.
     """
     assert selected.earlier is NO_EARLIER
+    assert not selected.days, "the counters of several days have one name"
     names = selected.counters
-    priced = charge_after(selected, [before.get(name) or NoCount() for name in names])
-    offer = selected.offer
+    return rated_usage(
+        selected, charge_after(selected, [before.get(name) or NoCount() for name in names])
+    )
+
+
+def rated_usage(selected: Selected, priced: Priced) -> RatedUsage:
+    """Return the charge for an event, of what its price came to."""
+    offer, names = selected.offer, selected.counters
     return RatedUsage(
         used=selected.used,
         billed=priced.billed,
@@ -113,7 +121,7 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
     """Return what the price of the event comes to, after what its counters counted ``before``: one
     for each of `Selected.counting`, in that order."""
     rule, units, price = selected.rule, selected.used, selected.price
-    if units < ZERO and rule.aggregation is not Aggregation.TIME_WEIGHTED:
+    if units < ZERO and rule.aggregation not in OF_CHANGES:
         return mirrored(selected, before)
     if units and rule.is_ordinary and isinstance(price, PerUnitPrice):
         return _ordinary(selected, price)
@@ -151,6 +159,8 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
         assert not isinstance(price, FlatPrice | CallPrice)
         if rule.aggregation is Aggregation.TIME_WEIGHTED:
             growth = grow_weighted(selected, price, units, before[len(counts) :], steps)
+        elif rule.aggregation is Aggregation.DAILY:
+            growth = grow_daily(selected, price, units, before[len(counts) :], steps)
         else:
             growth = grow(selected, price, billed, free, before[len(counts) :], steps)
         billed, amount = growth.billed, growth.amount
@@ -288,7 +298,7 @@ def _after_price(
     return amount, restated, earlier
 
 
-_CAUSES = ("volume", "volume_started", "aggregated", "held", "average")
+_CAUSES = ("volume", "volume_started", "aggregated", "held", "average", "day_change", "days")
 
 
 def _causes(steps: Sequence[ExplanationStep]) -> tuple[ExplanationStep, ...]:

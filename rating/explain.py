@@ -426,6 +426,24 @@ def _held_tier_started(charge: Charge, fields: list[str]) -> str:
     return _held_tier(charge, fields)[:-1] + ", each one begun."
 
 
+def _day_change(charge: Charge, fields: list[str]) -> str:
+    change, day, days = fields
+    units = Decimal(change)
+    how = "less" if units < ZERO else "more"
+    return f"{readable(units.copy_abs(), charge.unit)} {how} from day {day} of {days} on."
+
+
+def _days(charge: Charge, fields: list[str]) -> str:
+    first, last, level, _shares, _whole, shown = fields
+    which = f"Day {first}" if first == last else f"Days {first} to {last}"
+    return f"{which}: {_units(charge, level)}, for these days {_money(shown, charge.currency)}."
+
+
+def _highest_day(charge: Charge, fields: list[str]) -> str:
+    level, fees = fields
+    return f"{_units(charge, level)} at the most on a day: fees of {_money(fees, charge.currency)}, once."
+
+
 def _came_to(charge: Charge, fields: list[str]) -> str:
     was, now = (_money(amount, charge.currency) for amount in fields)
     return f"The month came to {was} before it, and comes to {now} with it."
@@ -554,6 +572,9 @@ _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "held_rate": _held_rate,
     "held_tier": _held_tier,
     "held_tier_started": _held_tier_started,
+    "day_change": _day_change,
+    "days": _days,
+    "highest_day": _highest_day,
     "came_to": _came_to,
     "month_discount": _month_discount,
     "commitment": _commitment,

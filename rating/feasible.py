@@ -23,6 +23,7 @@ from rating.catalogue.compiled import (
 from rating.charging import NoCount, charge_after
 from rating.closing import close_month, looked_at
 from rating.counting import Counter, CounterKind, Counting, Totals
+from rating.days_of_month import MOST_DAYS
 from rating.price.allowance import MOST_MONTHS
 from rating.price.bands import BandedPrice
 from rating.price.call import CallPrice
@@ -108,6 +109,8 @@ def _try(offer: Offer, rule: Rule) -> None:
     for price, counting in _prices(rule):
         for used in (_USED, _USED.copy_negate()) if offer.mirrors else (_USED, ZERO):
             selected = Selected(offer, rule, price, used, (), "", counting, 0, _EARLIER, _LONGEST)
+            if rule.counting_of_days:
+                selected = msgspec.structs.replace(selected, day=1, days=MOST_DAYS)
             charge_after(selected, [NoCount()] * len(counting))
             charge_after(selected, [_before(counter) for counter in counting])
     nothing: dict[CounterKind, Totals] = {each.kind: NoCount() for each in looked_at(rule)}

@@ -21,6 +21,7 @@ from rating.catalogue.compiled import (
 from rating.conditions.choose import Steps, choose_entry, with_chosen_discounts
 from rating.conditions.names import Holder
 from rating.counting import NO_COUNTING, Counter, CounterKind, Counting
+from rating.days_of_month import day_of_month, days_of_month
 from rating.local_time import local_time
 from rating.looking_up import (
     band_step,
@@ -39,7 +40,7 @@ from rating.scheduling import call_in_bands
 from schemas.decimals import ZERO
 from schemas.ids import digest_of
 from schemas.ledger import ExplanationStep
-from schemas.period import month_of
+from schemas.period import month_of, month_start_of
 from schemas.refusal import STAYS, RefusalReason, Refused
 from schemas.usage import UsageEvent
 
@@ -59,6 +60,8 @@ class Selected(msgspec.Struct, frozen=True, gc=False):
     started_at_ms: int
     earlier: EarlierMonths = NO_EARLIER  # none: nothing rolls over into its month
     month: Month | None = None  # that of the event, where it is asked for how much of it is left
+    day: int = 0  # of that month, where each is counted
+    days: int = 0  # that the month has
 
     @property
     def unit(self) -> str:
@@ -186,6 +189,12 @@ def _aggregated(selected: Selected, event: UsageEvent) -> Selected | Refused:
     if aggregation is Aggregation.TIME_WEIGHTED:
         month = Month(*month_of(event.started_at_ms, zone=event.zone))
         return msgspec.structs.replace(selected, month=month)
+    if aggregation is Aggregation.DAILY and selected.counting:
+        month_ms = month_start_of(event.started_at_ms, zone=event.zone)
+        starts_ms = days_of_month(month_ms, zone=event.zone)
+        day, days = day_of_month(starts_ms, event.started_at_ms), len(starts_ms)
+        counting = selected.rule.counting_of_days[days]
+        return msgspec.structs.replace(selected, day=day, days=days, counting=counting)
     return selected
 
 

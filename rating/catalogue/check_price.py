@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rating.catalogue.check_time_weighted import check_time_weighted
+from rating.catalogue.check_of_changes import check_of_changes
 from rating.catalogue.compile_model import is_of_the_month
 from rating.catalogue.document import (
     AboveAllowance,
@@ -22,7 +22,7 @@ from rating.catalogue.document import (
 )
 from rating.catalogue.reader import Reader
 from rating.catalogue.yaml_tree import Node
-from rating.price.aggregate import LEVELS, Aggregation
+from rating.price.aggregate import LEVELS, OF_CHANGES
 from rating.price.bands import BandChoice
 from rating.rounding import RoundingRule
 
@@ -51,8 +51,8 @@ def check_together(
     def refuse(key: str, expected: str, found: str) -> None:
         reader.complain(values[key], f"{field}.{key}", expected=expected, found=found)
 
-    if version.aggregation is Aggregation.TIME_WEIGHTED:
-        check_time_weighted(refuse, values)
+    if version.aggregation in OF_CHANGES:
+        check_of_changes(refuse, values, version.aggregation)
     elif product.below_zero is BelowZero.MIRROR:
         for key in _ONE_WAY:
             if key in values:

@@ -148,6 +148,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     grows: bool = False  # it is a price of the month: what was billed before counts
     counting: Counting = NO_COUNTING  # of a price without bands
     counting_of_band: dict[str, Counting] = {}  # of one with bands
+    counting_of_days: dict[int, Counting] = {}  # by the days of the month, of one by the day
     round_units: RoundUnits | None = None
     free: Free | None = None
     allowances: tuple[Allowance, ...] = ()

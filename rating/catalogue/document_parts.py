@@ -20,7 +20,7 @@ from rating.catalogue.document import (
     Plan,
     Product,
 )
-from rating.price.aggregate import Aggregation
+from rating.price.aggregate import OF_CHANGES
 from schemas.limit import ChargeLimit
 
 FORMAT = 3
@@ -39,7 +39,7 @@ FORMAT_WITH_OTHER_RATINGS = 6
 only what is charged, and say nothing of what it costs."""
 
 FORMAT_WITH_LEVELS = 7
-"""Of a head in which prices are time-weighted, whatever else it has. A build that knows none would take
+"""Of a head in which prices are of levels over time, whatever else it has. A build that knows none would take
 the changes of a level for usage."""
 
 _READ = (
@@ -178,7 +178,7 @@ def _format_of(document: CatalogueDocument) -> int:
 
 def _has_levels(document: CatalogueDocument) -> bool:
     return any(
-        version.aggregation is Aggregation.TIME_WEIGHTED
+        version.aggregation in OF_CHANGES
         for plan in document.plans
         for price in plan.prices
         for version in price.versions

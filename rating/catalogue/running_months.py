@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from rating.catalogue.differences.dates import Dated, Span, said_span, spans
 from rating.catalogue.document import CatalogueDocument, PlanPrice, PriceVersion, Volume
-from rating.price.aggregate import Aggregation
+from rating.price.aggregate import OF_CHANGES, Aggregation
 
 _EARLIEST_ZONE = dt.timedelta(hours=14)  # ahead of UTC: nowhere does a day begin earlier
 
@@ -43,6 +43,7 @@ _THINGS: Mapping[str, _Would] = {
     "model volume": _AT_CHARGES,
     "aggregate latest": _AT_CHARGES,
     "aggregate time_weighted": _AT_CHARGES,
+    "aggregate daily": _AT_CHARGES,
 }
 
 
@@ -124,7 +125,6 @@ def _dated(versions: Sequence[PriceVersion]) -> dict[str, list[Dated[object]]]:
 def _looked_at(version: PriceVersion) -> dict[str, object]:
     """Return what a version says of a month as a whole, by the thing; nothing where it has none."""
     commitment, is_latest = version.commitment, version.aggregation is Aggregation.LATEST
-    is_weighted = version.aggregation is Aggregation.TIME_WEIGHTED
     of_month = version.least_month is not None
     return {
         "least of the month": of_month and (version.least_month, version.least_by_days),
@@ -133,5 +133,8 @@ def _looked_at(version: PriceVersion) -> dict[str, object]:
         "discount_by_usage": version.discount_by_usage,
         "model volume": version.model if isinstance(version.model, Volume) else None,
         "aggregate latest": version.model if is_latest else None,
-        "aggregate time_weighted": version.model if is_weighted else None,
+        **{
+            f"aggregate {each.value}": version.model if version.aggregation is each else None
+            for each in OF_CHANGES
+        },
     }

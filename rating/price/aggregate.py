@@ -18,9 +18,13 @@ class Aggregation(StrEnum):
     LATEST = "latest"  # the newest record by its time: a level, or a meter that counts on
     UNIQUE = "unique"  # one for each value of an attribute
     TIME_WEIGHTED = "time_weighted"  # a level, by how long it was held: records are its changes
+    DAILY = "daily"  # the same, each day being priced by itself
 
 
-LEVELS = (Aggregation.LATEST, Aggregation.TIME_WEIGHTED)
+OF_CHANGES = (Aggregation.TIME_WEIGHTED, Aggregation.DAILY)
+"""Those whose records are changes of a level, up or down."""
+
+LEVELS = (Aggregation.LATEST, *OF_CHANGES)
 """Those by which a month comes to less where a level falls."""
 
 
@@ -41,5 +45,5 @@ def units_added(
             return EXACT.subtract(billed, before) if is_newest else ZERO
         case Aggregation.UNIQUE:
             return _ONE if is_new else ZERO
-        case Aggregation.TIME_WEIGHTED:
-            raise AssertionError("its records have no units of the month: `rating.weighing`")
+        case Aggregation.TIME_WEIGHTED | Aggregation.DAILY:
+            raise AssertionError("a change has no units of the month: `rating.weighing`")

@@ -1,4 +1,4 @@
-"""Laws of time-weighted prices: what a month comes to is the price of its average level, whoever adds it
+"""Laws of time-weighted prices, and of daily ones through the step of rate: what a month comes to is the price of its average level, whoever adds it
 up, however its changes are split, and in whatever order they arrive."""
 
 import datetime as dt
@@ -152,6 +152,7 @@ CLOSING = """
 products:
   seats: {type: software, usage_kind: level, unit: seat, below_zero: mirror}
   power: {type: power, usage_kind: level, unit: kW, below_zero: mirror}
+  desks: {type: office, usage_kind: level, unit: desk, below_zero: mirror}
   film: {type: film, usage_kind: event, unit: record}
 plans:
   basic:
@@ -174,10 +175,18 @@ plans:
           tiers: [{upto: 3 kW, amount: 2}, {amount: 1}]
           least: {month: 5}
           discount_by_usage: {product: film, reached: [{from: 2, percent: 50}]}
+      desks:
+        product: desks
+        price:
+          model: graduated
+          per: 1 desk
+          aggregate: daily
+          tiers: [{upto: 4 desk, amount: 2, fee: 3}, {amount: 1}]
+          least: {month: 2}
       film: {product: film, price: {model: flat, amount: 1}}
 """
 DEARER = CLOSING.replace("amount: 2, fee: 3", "amount: 3").replace("{upto: 3 kW", "{upto: 2 kW")
-UNITS = {"seats": "seat", "power": "kW", "film": "record"}
+UNITS = {"seats": "seat", "power": "kW", "desks": "desk", "film": "record"}
 NOW, ANEW = (compile(check({"p.yaml": text.encode()}).document, 7 + 2 * number)
              for number, text in enumerate((CLOSING, DEARER)))  # fmt: skip
 
@@ -241,6 +250,33 @@ def test_a_month_is_what_it_was_closed_at_or_the_price_of_its_average(records):
                 part = Fraction(1, 2) if films[month] >= 2 else 1
                 expected = max(rounded(rounded_fraction(price) * part), least[month])
                 assert charged[*month, "power"] == expected
+
+
+@given(months())
+def test_a_month_of_days_is_what_it_was_closed_at_or_the_sum_of_its_days(records):
+    changes, charged, least = defaultdict(list), defaultdict(Decimal), defaultdict(Decimal)
+    for record in run(stage_of(NOW), records, ()).ledger():
+        if isinstance(record, PeriodClosed):
+            month = record.account_id, record.period_start_ms
+            least[month] = max(least[month], charged[month], 2)
+        elif isinstance(record, Charge) and record.product == "desks":
+            month = record.account_id, record.usage_period_ms
+            charged[month] += Decimal(record.amount)
+            if record.usage_kind in WITHOUT_USAGE or not Decimal(record.used):
+                continue
+            since = record.usage_period_ms
+            day = (record.started_at_ms - since) // 86_400_000
+            of_day = [each for each in record.counters_after if each.counter.startswith("level:")]
+            assert [each.period_start_ms for each in of_day] == [since + day * 86_400_000]
+            changes[month].append((day, Fraction(record.used)))
+            days = (ENDS[since] - since) // 86_400_000
+            levels = [
+                max(sum(change for of, change in changes[month] if of <= each), 0)
+                for each in range(days)
+            ]
+            price = sum(min(level, 4) * 2 + max(level - 4, 0) for level in levels) / Fraction(days)
+            price += 3 if any(levels) else 0
+            assert charged[month] == max(rounded(price), least[month])
 
 
 def rounded_fraction(value):
