@@ -55,7 +55,7 @@ def grow_daily(
     say_adjusting(rule, steps)
     after = _amount(rule, price, now)
     amount, restated = EXACT.subtract(after, _amount(rule, price, was)), ZERO
-    if change <= ZERO or amount < ZERO:
+    if change <= ZERO or amount <= ZERO:
         amount, restated = rule.zero, EXACT.subtract(after, charged)
     comes_to = EXACT.add(EXACT.add(charged, restated), amount)
     steps.append(("came_to", to_text(charged), to_text(comes_to)))

@@ -108,7 +108,7 @@ def _contradiction(rule: Rule) -> tuple[str, str] | None:
 def _try(offer: Offer, rule: Rule) -> None:
     for price, counting in _prices(rule):
         for used in (_USED, _USED.copy_negate()) if offer.mirrors else (_USED, ZERO):
-            selected = Selected(offer, rule, price, used, (), "", counting, 0, _EARLIER, _LONGEST)
+            selected = Selected(offer, rule, price, used, (), "", counting, 1, _EARLIER, _LONGEST)
             if rule.counting_of_days:
                 selected = msgspec.structs.replace(selected, day=1, days=MOST_DAYS)
             charge_after(selected, [NoCount()] * len(counting))
