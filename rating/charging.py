@@ -19,7 +19,7 @@ from rating.free import incremented, often, without_free
 from rating.growing import grow, month_growth, uncounted_amount
 from rating.month_cost import MonthPrice
 from rating.price import per_unit
-from rating.price.aggregate import OF_CHANGES, Aggregation
+from rating.price.aggregate import OF_CHANGES, READINGS, Aggregation
 from rating.price.allowance import take
 from rating.price.call import CallPrice
 from rating.price.flat import FlatPrice
@@ -122,7 +122,8 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
     for each of `Selected.counting`, in that order."""
     rule, units, price = selected.rule, selected.used, selected.price
     if units < ZERO and rule.aggregation not in OF_CHANGES:
-        return mirrored(selected, before)
+        below = _none_read if rule.aggregation in READINGS else mirrored
+        return below(selected, before)
     if units and rule.is_ordinary and isinstance(price, PerUnitPrice):
         return _ordinary(selected, price)
     steps = [*selected.explanation]
@@ -220,6 +221,15 @@ def mirrored(selected: Selected, before: Sequence[Totals]) -> Priced:
         (*priced.explanation, ("mirrored",)),
         (None,) * len(before),
     )
+
+
+def _none_read(selected: Selected, before: Sequence[Totals]) -> Priced:
+    """Return what a reading of a level below zero comes to: what one of nothing does."""
+    step = ("none_read", to_text(selected.used))
+    steps = (*selected.explanation, step)
+    priced = charge_after(msgspec.structs.replace(selected, used=ZERO, explanation=steps), before)
+    counts = priced.counts or (None,) * len(before)
+    return msgspec.structs.replace(priced, counts=counts)
 
 
 def _unwound(selected: Selected, price: MonthPrice, before: Sequence[Totals]) -> Priced:

@@ -317,6 +317,10 @@ def _mirrored(_charge: Charge, _fields: list[str]) -> str:
     return "It is a correction: what so much usage costs is given back."
 
 
+def _none_read(charge: Charge, fields: list[str]) -> str:
+    return f"A reading of {_units(charge, fields[0])} is one of nothing."
+
+
 def _restated(charge: Charge, fields: list[str]) -> str:
     was, now = (_money(amount, charge.currency) for amount in fields)
     return (
@@ -584,6 +588,7 @@ _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "closed": _closed,
     "closed_at": _closed_at,
     "mirrored": _mirrored,
+    "none_read": _none_read,
     "restated": _restated,
     "reversed": _reversed,
     "corrected": _corrected,

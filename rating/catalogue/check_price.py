@@ -22,7 +22,7 @@ from rating.catalogue.document import (
 )
 from rating.catalogue.reader import Reader
 from rating.catalogue.yaml_tree import Node
-from rating.price.aggregate import LEVELS, OF_CHANGES
+from rating.price.aggregate import LEVELS, OF_CHANGES, READINGS
 from rating.price.bands import BandChoice
 from rating.rounding import RoundingRule
 
@@ -53,7 +53,7 @@ def check_together(
 
     if version.aggregation in OF_CHANGES:
         check_of_changes(refuse, values, version.aggregation)
-    elif product.below_zero is BelowZero.MIRROR:
+    elif product.below_zero is BelowZero.MIRROR and version.aggregation not in READINGS:
         for key in _ONE_WAY:
             if key in values:
                 expected = f"a product without below_zero: mirror, as {product.code} has"

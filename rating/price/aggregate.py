@@ -24,6 +24,9 @@ class Aggregation(StrEnum):
 OF_CHANGES = (Aggregation.TIME_WEIGHTED, Aggregation.DAILY)
 """Those whose records are changes of a level, up or down."""
 
+READINGS = (Aggregation.MAX, Aggregation.LATEST)
+"""Those whose records are readings of a level: one below zero is none, and takes nothing back."""
+
 LEVELS = (Aggregation.LATEST, *OF_CHANGES)
 """Those by which a month comes to less where a level falls."""
 

@@ -153,6 +153,7 @@ products:
   seats: {type: software, usage_kind: level, unit: seat, below_zero: mirror}
   power: {type: power, usage_kind: level, unit: kW, below_zero: mirror}
   desks: {type: office, usage_kind: level, unit: desk, below_zero: mirror}
+  gauge: {type: power, usage_kind: level, unit: kVA, below_zero: mirror}
   film: {type: film, usage_kind: event, unit: record}
 plans:
   basic:
@@ -183,10 +184,13 @@ plans:
           aggregate: daily
           tiers: [{upto: 4 desk, amount: 2, fee: 3}, {amount: 1}]
           least: {month: 2}
+      gauge:
+        product: gauge
+        price: {model: per_unit, per: 1 kVA, amount: 2, aggregate: latest, least: {month: 1}}
       film: {product: film, price: {model: flat, amount: 1}}
 """
 DEARER = CLOSING.replace("amount: 2, fee: 3", "amount: 3").replace("{upto: 3 kW", "{upto: 2 kW")
-UNITS = {"seats": "seat", "power": "kW", "desks": "desk", "film": "record"}
+UNITS = {"seats": "seat", "power": "kW", "desks": "desk", "gauge": "kVA", "film": "record"}
 NOW, ANEW = (compile(check({"p.yaml": text.encode()}).document, 7 + 2 * number)
              for number, text in enumerate((CLOSING, DEARER)))  # fmt: skip
 

@@ -278,3 +278,23 @@ def test_a_price_of_unit_seconds_is_the_same_for_longer_usage():
     priced = of_unit_seconds(rule.model, D(100))
     assert [tier.upto_units for tier in priced.tiers] == [500, None]
     assert priced.divide_by == 100
+
+
+def test_a_reading_below_zero_is_one_of_nothing():
+    month = month_of(RATE.replace("time_weighted", "latest") % ", least: {month: 1}")
+    assert month.rate(change(4)).amount == 12
+    below = month.rate(change(-5, "2026-10-02T00:00"))
+    assert (below.used, below.billed, below.amount, below.restated) == (-5, 0, 0, -12)
+    assert "A reading of -5 kW is one of nothing." in sentences(charge_of(below))
+    assert month.rate(change(2, "2026-10-03T00:00")).amount == 6
+    # Of one that is older than the newest nothing comes.
+    late = month.rate(change(-1, "2026-10-02T12:00"))
+    assert (late.amount, late.restated) == (0, 0)
+
+
+def test_no_reading_below_zero_is_the_largest():
+    month = month_of(RATE.replace("time_weighted", "max") % "")
+    assert month.rate(change(-5)).amount == 0
+    assert month.rate(change(3)).amount == 9
+    below = month.rate(change(-5))
+    assert (below.amount, below.restated, below.counted) == (0, 0, ())

@@ -409,8 +409,9 @@ def _fits(asked: Row, event: Row) -> bool:
 # What a metric makes of its events: the charge at a price of one for each unit.
 
 
-def _metric(**steps: Any) -> Meter:
-    return Meter(_per_unit({"amount": 1}, **steps), zero_usage="price")
+def _metric(*, below_zero: str = "refuse", **steps: Any) -> Meter:
+    price = _per_unit({"amount": 1}, **steps)
+    return Meter(price, zero_usage="price", below_zero=below_zero)
 
 
 def _rounded_units(vector: Vector) -> Row:
@@ -458,7 +459,7 @@ def _max_metric(vector: Vector) -> Row:
 
 def _latest_metric(vector: Vector) -> Row:
     values = [each["value"] for each in _values(vector)]
-    return {"aggregation": _metric(aggregate="latest").total(values)}
+    return {"aggregation": _metric(aggregate="latest", below_zero="mirror").total(values)}
 
 
 def _unique_metric(vector: Vector) -> Row:
