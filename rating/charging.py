@@ -13,12 +13,13 @@ import msgspec
 
 from rating.catalogue.compiled import Rule
 from rating.counting import Count, Totals
+from rating.daily import grow_daily
 from rating.event_amount import event_amount, fee_alone
 from rating.free import incremented, often, without_free
 from rating.growing import grow, month_growth, uncounted_amount
 from rating.month_cost import MonthPrice
 from rating.price import per_unit
-from rating.price.aggregate import Aggregation
+from rating.price.aggregate import OF_CHANGES, READINGS, Aggregation
 from rating.price.allowance import take
 from rating.price.call import CallPrice
 from rating.price.flat import FlatPrice
@@ -32,6 +33,7 @@ from rating.roll_over import NO_EARLIER, EarlierMonths, give
 from rating.rounding import rounded
 from rating.selection import Selected
 from rating.usage_discount import UsageDiscount, discounted
+from rating.weighing import grow_weighted
 from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import ExplanationStep
 
@@ -84,9 +86,16 @@ def charge(selected: Selected, before: Mapping[str, Totals]) -> RatedUsage:
     of several months: who knows the earlier months of a selection asks `charge_after`.
     """
     assert selected.earlier is NO_EARLIER
+    assert not selected.days, "the counters of several days have one name"
     names = selected.counters
-    priced = charge_after(selected, [before.get(name) or NoCount() for name in names])
-    offer = selected.offer
+    return rated_usage(
+        selected, charge_after(selected, [before.get(name) or NoCount() for name in names])
+    )
+
+
+def rated_usage(selected: Selected, priced: Priced) -> RatedUsage:
+    """Return the charge for an event, of what its price came to."""
+    offer, names = selected.offer, selected.counters
     return RatedUsage(
         used=selected.used,
         billed=priced.billed,
@@ -112,8 +121,9 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
     """Return what the price of the event comes to, after what its counters counted ``before``: one
     for each of `Selected.counting`, in that order."""
     rule, units, price = selected.rule, selected.used, selected.price
-    if units < ZERO:
-        return mirrored(selected, before)
+    if units < ZERO and rule.aggregation not in OF_CHANGES:
+        below = _none_read if rule.aggregation in READINGS else mirrored
+        return below(selected, before)
     if units and rule.is_ordinary and isinstance(price, PerUnitPrice):
         return _ordinary(selected, price)
     steps = [*selected.explanation]
@@ -148,7 +158,12 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
     restated, earlier = ZERO, _NOTHING
     if rule.grows:
         assert not isinstance(price, FlatPrice | CallPrice)
-        growth = grow(selected, price, billed, free, before[len(counts) :], steps)
+        if rule.aggregation is Aggregation.TIME_WEIGHTED:
+            growth = grow_weighted(selected, price, units, before[len(counts) :], steps)
+        elif rule.aggregation is Aggregation.DAILY:
+            growth = grow_daily(selected, price, units, before[len(counts) :], steps)
+        else:
+            growth = grow(selected, price, billed, free, before[len(counts) :], steps)
         billed, amount = growth.billed, growth.amount
         restated, earlier = growth.restated, growth.earlier
         counts += growth.counts
@@ -206,6 +221,15 @@ def mirrored(selected: Selected, before: Sequence[Totals]) -> Priced:
         (*priced.explanation, ("mirrored",)),
         (None,) * len(before),
     )
+
+
+def _none_read(selected: Selected, before: Sequence[Totals]) -> Priced:
+    """Return what a reading of a level below zero comes to: what one of nothing does."""
+    step = ("none_read", to_text(selected.used))
+    steps = (*selected.explanation, step)
+    priced = charge_after(msgspec.structs.replace(selected, used=ZERO, explanation=steps), before)
+    counts = priced.counts or (None,) * len(before)
+    return msgspec.structs.replace(priced, counts=counts)
 
 
 def _unwound(selected: Selected, price: MonthPrice, before: Sequence[Totals]) -> Priced:
@@ -284,13 +308,16 @@ def _after_price(
     return amount, restated, earlier
 
 
+_CAUSES = ("volume", "volume_started", "aggregated", "held", "average", "day_change", "days")
+
+
 def _causes(steps: Sequence[ExplanationStep]) -> tuple[ExplanationStep, ...]:
     """Return those of an event's steps that say why earlier charges of its month change."""
     found: list[ExplanationStep] = []
     for step in steps:
         if step[0] == "usage_discount":
             found.append(("usage_reached", *step[1:-1]))
-        elif step[0] in ("volume", "volume_started", "aggregated"):
+        elif step[0] in _CAUSES:
             found.append(step)
     return tuple(found)
 

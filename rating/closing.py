@@ -36,7 +36,7 @@ class Closed(NamedTuple):
 
 
 _LOOKED_AT = (
-    *(CounterKind.TIER, CounterKind.CAP, CounterKind.CLOSED),
+    *(CounterKind.TIER, CounterKind.HELD, CounterKind.CAP, CounterKind.CLOSED),
     *(CounterKind.PRODUCT, CounterKind.LISTED),
 )
 
@@ -75,8 +75,7 @@ def close_month(
             changes.append(Change(CounterKind.CAP, ZERO, found.restated))
         due = EXACT.add(due, found.restated)
     if rule.closing is not None:
-        tier = counted.get(CounterKind.TIER)
-        units = ZERO if tier is None else tier.quantity
+        units = _units(counted)
         due = _due(rule, rule.closing, due, units, days, days_of_month, steps)
     missing = EXACT.subtract(due, charged)
     if not missing:
@@ -87,6 +86,15 @@ def close_month(
         more = EXACT.subtract(due, counted[CounterKind.CLOSED].amount)
         changes.append(Change(CounterKind.CLOSED, ZERO, more))
     return Closed(missing, due, (*steps, rule.rounding_step), tuple(changes))
+
+
+def _units(counted: Mapping[CounterKind, Totals]) -> Decimal:
+    """Return the units of a month, or the unit-seconds; zero of a price that counts none."""
+    held = counted.get(CounterKind.HELD)
+    if held is not None:  # a level below zero is none
+        return max(held.quantity, ZERO)
+    tier = counted.get(CounterKind.TIER)
+    return ZERO if tier is None else tier.quantity
 
 
 def _due(

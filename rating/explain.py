@@ -317,6 +317,10 @@ def _mirrored(_charge: Charge, _fields: list[str]) -> str:
     return "It is a correction: what so much usage costs is given back."
 
 
+def _none_read(charge: Charge, fields: list[str]) -> str:
+    return f"A reading of {_units(charge, fields[0])} is one of nothing."
+
+
 def _restated(charge: Charge, fields: list[str]) -> str:
     was, now = (_money(amount, charge.currency) for amount in fields)
     return (
@@ -377,6 +381,76 @@ def _aggregated(charge: Charge, fields: list[str]) -> str:
         "unique": "Each of the month counts once",
     }
     return f"{ways.get(how, how)}: {_units(charge, used)}, after {_units(charge, before)} before."
+
+
+def _held(charge: Charge, fields: list[str]) -> str:
+    change, left_s, unit_seconds = fields
+    units = Decimal(change)
+    how = "less" if units < ZERO else "more"
+    return (
+        f"{readable(units.copy_abs(), charge.unit)} {how} for the last {plain(Decimal(left_s))} s of "
+        f"the month: {_unit_seconds(charge, unit_seconds)}."
+    )
+
+
+def _average(charge: Charge, fields: list[str]) -> str:
+    unit_seconds, month_s, average = fields
+    level = f"{_units(charge, average)} on average"
+    if Decimal(unit_seconds) < ZERO:
+        level = "less than nothing on average, which costs nothing"
+    return (
+        f"With it the month has {_unit_seconds(charge, unit_seconds)} in {plain(Decimal(month_s))} s: "
+        f"{level}."
+    )
+
+
+def _unit_seconds(charge: Charge, unit_seconds: str) -> str:
+    return f"{plain(Decimal(unit_seconds))} {charge.unit}-seconds"
+
+
+def _held_rate(charge: Charge, fields: list[str]) -> str:
+    amount, per_units = fields
+    return (
+        f"{_money(amount, charge.currency)} {_per(charge, per_units)}, held for all of the month."
+    )
+
+
+def _held_tier(charge: Charge, fields: list[str]) -> str:
+    start, end, unit_seconds, amount, per_units = fields
+    where = f"above {_units(charge, start)}"
+    if end:
+        where = f"from {_units(charge, start)} to {_units(charge, end)}"
+    return (
+        f"{_unit_seconds(charge, unit_seconds)} in the tier {where}, at "
+        f"{_money(amount, charge.currency)} {_per(charge, per_units)}, held for all of the month."
+    )
+
+
+def _held_tier_started(charge: Charge, fields: list[str]) -> str:
+    return _held_tier(charge, fields)[:-1] + ", each one begun."
+
+
+def _day_change(charge: Charge, fields: list[str]) -> str:
+    change, day, days = fields
+    units = Decimal(change)
+    how = "less" if units < ZERO else "more"
+    return f"{readable(units.copy_abs(), charge.unit)} {how} from day {day} of {days} on."
+
+
+def _days(charge: Charge, fields: list[str]) -> str:
+    first, last, level, _shares, _whole, shown = fields
+    which = f"Day {first}" if first == last else f"Days {first} to {last}"
+    return f"{which}: {_units(charge, level)}, for these days {_money(shown, charge.currency)}."
+
+
+def _highest_day(charge: Charge, fields: list[str]) -> str:
+    level, fees = fields
+    return f"{_units(charge, level)} at the most on a day: fees of {_money(fees, charge.currency)}, once."
+
+
+def _came_to(charge: Charge, fields: list[str]) -> str:
+    was, now = (_money(amount, charge.currency) for amount in fields)
+    return f"The month came to {was} before it, and comes to {now} with it."
 
 
 def _month_discount(_charge: Charge, fields: list[str]) -> str:
@@ -497,6 +571,15 @@ _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "volume_started": _volume,
     "packages": _packages,
     "aggregated": _aggregated,
+    "held": _held,
+    "average": _average,
+    "held_rate": _held_rate,
+    "held_tier": _held_tier,
+    "held_tier_started": _held_tier_started,
+    "day_change": _day_change,
+    "days": _days,
+    "highest_day": _highest_day,
+    "came_to": _came_to,
     "month_discount": _month_discount,
     "commitment": _commitment,
     "month_most": _month_most,
@@ -505,6 +588,7 @@ _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "closed": _closed,
     "closed_at": _closed_at,
     "mirrored": _mirrored,
+    "none_read": _none_read,
     "restated": _restated,
     "reversed": _reversed,
     "corrected": _corrected,

@@ -23,11 +23,13 @@ from rating.catalogue.compiled import (
 from rating.charging import NoCount, charge_after
 from rating.closing import close_month, looked_at
 from rating.counting import Counter, CounterKind, Counting, Totals
+from rating.days_of_month import MOST_DAYS
 from rating.price.allowance import MOST_MONTHS
 from rating.price.bands import BandedPrice
 from rating.price.call import CallPrice
 from rating.price.increments import Increments
 from rating.price.per_unit import per_unit_price
+from rating.price.time_weighted import Month
 from rating.roll_over import EarlierMonths
 from rating.selection import Selected
 from schemas.decimals import ZERO
@@ -37,6 +39,7 @@ _ONE = Decimal(1)
 # As many digits as usage may have, before and after the point: what its month has come to is longer.
 _USED = Decimal("98765432109876.54321098765432")
 _BEFORE = Decimal("98765432109876543210987654.3210987654321098765432109876")
+_LONGEST = Month(0, (31 * 24 + 1) * 3_600_000)  # with the hour that comes twice
 _EARLIER = EarlierMonths(*[("2026-09",) * MOST_MONTHS] * 2)
 
 
@@ -105,7 +108,9 @@ def _contradiction(rule: Rule) -> tuple[str, str] | None:
 def _try(offer: Offer, rule: Rule) -> None:
     for price, counting in _prices(rule):
         for used in (_USED, _USED.copy_negate()) if offer.mirrors else (_USED, ZERO):
-            selected = Selected(offer, rule, price, used, (), "", counting, 0, _EARLIER)
+            selected = Selected(offer, rule, price, used, (), "", counting, 1, _EARLIER, _LONGEST)
+            if rule.counting_of_days:
+                selected = msgspec.structs.replace(selected, day=1, days=MOST_DAYS)
             charge_after(selected, [NoCount()] * len(counting))
             charge_after(selected, [_before(counter) for counter in counting])
     nothing: dict[CounterKind, Totals] = {each.kind: NoCount() for each in looked_at(rule)}

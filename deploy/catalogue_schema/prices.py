@@ -2,10 +2,11 @@
 
 from deploy.catalogue_schema.forms import Schema, choice, of, record
 from rating.catalogue import read_month, read_price, read_steps
+from rating.catalogue.check_of_changes import OF_USAGE
 from rating.catalogue.document import AboveAllowance
 from rating.catalogue.read_model import MODELS, is_of_the_month
 from rating.catalogue.read_rows_price import MAX_CARDS
-from rating.price.aggregate import Aggregation
+from rating.price.aggregate import OF_CHANGES, Aggregation
 from rating.price.bands import BandChoice
 from rating.price.rate_card import CardChoice
 from rating.price.units import UnitRounding
@@ -104,10 +105,18 @@ def _rules_of(name: str) -> list[Schema]:
         rules.append(
             {
                 "if": {
-                    "properties": {"aggregate": {"enum": ["max", "latest", "unique"]}},
+                    "properties": {"aggregate": {"enum": ["max", "latest", "unique", *OF_CHANGES]}},
                     "required": ["aggregate"],
                 },
                 "then": {"properties": {"allowance": False}},
+            }
+        )
+        weighted = {"properties": {"aggregate": {"enum": [*OF_CHANGES]}}}
+        without = dict.fromkeys(OF_USAGE, False)
+        rules.append(
+            {
+                "if": {**weighted, "required": ["aggregate"]},
+                "then": {"properties": without},
             }
         )
     if "fee_when_free" in _steps_of(name) and name not in _WITH_ROWS:
@@ -274,7 +283,8 @@ _STEPS: Schema = {
     ),
     "aggregate": choice(
         "What of the month's records is priced: their sum, the largest, the latest by event time, "
-        "or one for each value of the attribute `unique_by`.",
+        "one for each value of the attribute `unique_by`, or a level that they change: its average "
+        "over time, or each day's share of what it costs.",
         Aggregation,
         default=Aggregation.SUM,
     ),

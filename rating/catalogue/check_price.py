@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rating.catalogue.check_of_changes import check_of_changes
 from rating.catalogue.compile_model import is_of_the_month
 from rating.catalogue.document import (
     AboveAllowance,
@@ -21,7 +22,7 @@ from rating.catalogue.document import (
 )
 from rating.catalogue.reader import Reader
 from rating.catalogue.yaml_tree import Node
-from rating.price.aggregate import Aggregation
+from rating.price.aggregate import LEVELS, OF_CHANGES, READINGS
 from rating.price.bands import BandChoice
 from rating.rounding import RoundingRule
 
@@ -50,7 +51,9 @@ def check_together(
     def refuse(key: str, expected: str, found: str) -> None:
         reader.complain(values[key], f"{field}.{key}", expected=expected, found=found)
 
-    if product.below_zero is BelowZero.MIRROR:
+    if version.aggregation in OF_CHANGES:
+        check_of_changes(refuse, values, version.aggregation)
+    elif product.below_zero is BelowZero.MIRROR and version.aggregation not in READINGS:
         for key in _ONE_WAY:
             if key in values:
                 expected = f"a product without below_zero: mirror, as {product.code} has"
@@ -165,6 +168,6 @@ def restates(version: PriceVersion) -> bool:
     """Return whether an event may change what earlier ones of its month came to."""
     return (
         isinstance(version.model, Volume)
-        or version.aggregation is Aggregation.LATEST
+        or version.aggregation in LEVELS
         or version.discount_by_usage is not None
     )

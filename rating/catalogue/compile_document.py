@@ -33,6 +33,7 @@ from rating.catalogue.compiled import (
 from rating.catalogue.document_parts import STATED_ROWS, RowsOf, document_with_rows
 from rating.conditions.condition import Condition
 from rating.counting import Counter, CounterKind, CounterPeriod, Counting
+from rating.days_of_month import LEAST_DAYS, MOST_DAYS
 from rating.month_cost import month_cost
 from rating.price.aggregate import Aggregation
 from rating.price.bands import BandedPrice
@@ -271,8 +272,14 @@ def _rule(
         rounding_step=_rounding_step(version.rounding),
         zero=_zero(version.rounding),
         grows=growing,
-        counting=(*before, *_tier(price_id, growing), *_newest(price_id, version), *after),
+        counting=(
+            *before,
+            *_units(price_id, version, growing),
+            *_newest(price_id, version),
+            *after,
+        ),
         counting_of_band=_counting_of_band(price_id, model, growing, before, after),
+        counting_of_days=_counting_of_days(price_id, version, before, after),
         round_units=version.round_units,
         free=None if free == Free() else free,
         allowances=units,
@@ -300,6 +307,39 @@ def _free_counts(version: doc.PriceVersion) -> bool:
     if above is None:
         return isinstance(version.model, doc.Call | doc.RateCardPrice | doc.MatrixPrice)
     return above is doc.AboveAllowance.GOES_ON
+
+
+def _units(price_id: str, version: doc.PriceVersion, growing: bool) -> Counting:
+    """Return the counter of what the month is priced by, of a price that grows over it."""
+    if version.aggregation is Aggregation.TIME_WEIGHTED:
+        return (Counter(CounterKind.HELD, price_id),)
+    if version.aggregation is Aggregation.DAILY:
+        return _by_day(price_id, MOST_DAYS)
+    return _tier(price_id, growing)
+
+
+def _by_day(price_id: str, days: int) -> Counting:
+    """Return the counters of a level day by day: of unit-days, and of the changes of each day."""
+    return (
+        # Not that of unit-seconds, which another version may count; codes have no sign like it.
+        Counter(CounterKind.HELD, f"{price_id}*days"),
+        *(
+            Counter(CounterKind.LEVEL, price_id, CounterPeriod.DAY, month_day=day)
+            for day in range(1, days + 1)
+        ),
+    )
+
+
+def _counting_of_days(
+    price_id: str, version: doc.PriceVersion, before: Counting, after: Counting
+) -> dict[int, Counting]:
+    """Return the counters by the days of a month; of a zone that leaves a day out it has one less."""
+    if version.aggregation is not Aggregation.DAILY:
+        return {}
+    return {
+        days: (*before, *_by_day(price_id, days), *after)
+        for days in range(LEAST_DAYS, MOST_DAYS + 1)
+    }
 
 
 def _tier(name: str, growing: bool) -> Counting:

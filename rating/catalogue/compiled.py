@@ -11,7 +11,7 @@ from rating.amount import Adjusting
 from rating.conditions.condition import Condition
 from rating.counting import NO_COUNTING, CounterKind, CounterPeriod, Counting
 from rating.dimensions import Reading, reading_of
-from rating.price.aggregate import Aggregation
+from rating.price.aggregate import LEVELS, Aggregation
 from rating.price.allowance import Allowance
 from rating.price.bands import BandChoice, BandedPrice, Bands
 from rating.price.call import CallPrice, Stretch
@@ -148,6 +148,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     grows: bool = False  # it is a price of the month: what was billed before counts
     counting: Counting = NO_COUNTING  # of a price without bands
     counting_of_band: dict[str, Counting] = {}  # of one with bands
+    counting_of_days: dict[int, Counting] = {}  # by the days of the month, of one by the day
     round_units: RoundUnits | None = None
     free: Free | None = None
     allowances: tuple[Allowance, ...] = ()
@@ -169,7 +170,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def tier_place(self) -> int:
-        """Return where among the counters that of the units billed is, where the price grows."""
+        """Return where among the counters that of the units billed, or held, is, where the price
+        grows."""
         assert self.grows
         return sum([allowance.counted for allowance in self.allowances])
 
@@ -189,7 +191,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def restates(self) -> bool:
         """Return whether usage may change what earlier usage of its month came to."""
-        by_level = self.aggregation is Aggregation.LATEST
+        by_level = self.aggregation in LEVELS
         return isinstance(self.model, VolumePrice) or by_level or self.usage_discount is not None
 
     @property

@@ -20,6 +20,7 @@ from rating.catalogue.document import (
     Plan,
     Product,
 )
+from rating.price.aggregate import OF_CHANGES
 from schemas.limit import ChargeLimit
 
 FORMAT = 3
@@ -37,7 +38,17 @@ FORMAT_WITH_OTHER_RATINGS = 6
 """Of a head in which plans are `also_rated`, whatever else it has. A build that knows none would rate
 only what is charged, and say nothing of what it costs."""
 
-_READ = (FORMAT, FORMAT_WITH_CONDITIONS, FORMAT_WITH_ROLL_OVER, FORMAT_WITH_OTHER_RATINGS)
+FORMAT_WITH_LEVELS = 7
+"""Of a head in which prices are of levels over time, whatever else it has. A build that knows none would take
+the changes of a level for usage."""
+
+_READ = (
+    FORMAT,
+    FORMAT_WITH_CONDITIONS,
+    FORMAT_WITH_ROLL_OVER,
+    FORMAT_WITH_OTHER_RATINGS,
+    FORMAT_WITH_LEVELS,
+)
 
 MAX_CHUNK_BYTES = 500_000  # below the size at which the broker refuses a record
 
@@ -156,11 +167,22 @@ def is_of_this_format(head_json: bytes) -> bool:
 
 def _format_of(document: CatalogueDocument) -> int:
     """Return the first format that says all that is in a document."""
+    if _has_levels(document):
+        return FORMAT_WITH_LEVELS
     if any(plan.also_rated for plan in document.plans):
         return FORMAT_WITH_OTHER_RATINGS
     if any(each.rolls_over is not None for plan in document.plans for each in plan.allowances):
         return FORMAT_WITH_ROLL_OVER
     return FORMAT_WITH_CONDITIONS if _has_conditions(document) else FORMAT
+
+
+def _has_levels(document: CatalogueDocument) -> bool:
+    return any(
+        version.aggregation in OF_CHANGES
+        for plan in document.plans
+        for price in plan.prices
+        for version in price.versions
+    )
 
 
 def _has_conditions(document: CatalogueDocument) -> bool:

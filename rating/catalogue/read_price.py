@@ -20,7 +20,7 @@ from rating.catalogue.read_usage_discount import read_usage_discount
 from rating.catalogue.reader import Reader, YesNo
 from rating.catalogue.surroundings import Surroundings
 from rating.catalogue.yaml_tree import Node, Sequence
-from rating.price.aggregate import Aggregation
+from rating.price.aggregate import OF_CHANGES, Aggregation
 from schemas.decimals import ZERO
 
 _AROUND = (  # keys that every model may have
@@ -85,7 +85,7 @@ def read_price(
                 expected="units: what restates earlier charges would have to give money back",
                 found=f"{code} in money",
             )
-    if allowances and aggregation is not Aggregation.SUM:
+    if allowances and aggregation not in (Aggregation.SUM, *OF_CHANGES):
         reader.complain(
             values["allowance"],
             f"{field}.allowance",

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from rating.catalogue.differences.dates import Dated, Span, said_span, spans
 from rating.catalogue.document import CatalogueDocument, PlanPrice, PriceVersion, Volume
-from rating.price.aggregate import Aggregation
+from rating.price.aggregate import OF_CHANGES, Aggregation
 
 _EARLIEST_ZONE = dt.timedelta(hours=14)  # ahead of UTC: nowhere does a day begin earlier
 
@@ -42,6 +42,8 @@ _THINGS: Mapping[str, _Would] = {
     "discount_by_usage": _AT_CHARGES,
     "model volume": _AT_CHARGES,
     "aggregate latest": _AT_CHARGES,
+    "aggregate time_weighted": _AT_CHARGES,
+    "aggregate daily": _AT_CHARGES,
 }
 
 
@@ -131,4 +133,8 @@ def _looked_at(version: PriceVersion) -> dict[str, object]:
         "discount_by_usage": version.discount_by_usage,
         "model volume": version.model if isinstance(version.model, Volume) else None,
         "aggregate latest": version.model if is_latest else None,
+        **{
+            f"aggregate {each.value}": version.model if version.aggregation is each else None
+            for each in OF_CHANGES
+        },
     }

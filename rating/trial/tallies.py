@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from rating.counting import Count, Counter, CounterKind, CounterPeriod
+from rating.days_of_month import days_of_month
 from rating.earlier_months import months_before
 from rating.selection import Selected
 from schemas.decimals import EXACT, ZERO
@@ -78,9 +79,11 @@ class Tallies:
 
 
 def _start(event: UsageEvent, counter: Counter) -> int:
+    month_ms = month_start_of(event.started_at_ms, zone=event.zone)
+    if counter.month_day:
+        return days_of_month(month_ms, zone=event.zone)[counter.month_day - 1]
     if counter.period is CounterPeriod.DAY:
         return day_of(event.started_at_ms, zone=event.zone)[0]
-    month_ms = month_start_of(event.started_at_ms, zone=event.zone)
     if not counter.months_back:
         return month_ms
     return months_before(month_ms, zone=event.zone, count=counter.months_back)[-1].start_ms

@@ -21,6 +21,8 @@ _MONTH = {
     Aggregation.SUM: "the sum",
     Aggregation.MAX: "the largest",
     Aggregation.LATEST: "the latest",
+    Aggregation.TIME_WEIGHTED: "the average over time",
+    Aggregation.DAILY: "the level of each day",
 }
 _ABOVE = {"from_start": "at the first rate or tier", "goes_on": "where the free units end"}
 
