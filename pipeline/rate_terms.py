@@ -20,8 +20,9 @@ from rating.catalogue import Catalogue, Offer
 from rating.catalogue.compiled import Rule
 from rating.counting import Counter, CounterPeriod, Counting
 from rating.earlier_months import EarlierMonth, Span, months_before, months_had
-from rating.rate import Holder, counter_names, find_offer
+from rating.rate import Holder, Selected, counter_names, find_offer
 from rating.roll_over import NO_EARLIER, EarlierMonths
+from rating.sizing import members_in, sized
 from schemas.event_digests import EventDigests
 from schemas.ledger_parts import head_json
 from schemas.period import day_of, month_of
@@ -149,6 +150,7 @@ class TermsInForce:
         self._texts: dict[str, str] = {}
         self._kept: Generations[tuple[str, str, str], Terms] = Generations(_MOST_KEPT)
         self._of_account: dict[tuple[str, str, int, int], tuple[str, ...]] = {}
+        self._members_of: dict[tuple[str, str, int, int], int] = {}
 
     def are_of(self, catalogue: Catalogue, reference: ReferenceData) -> bool:
         """Return whether these are still the versions in force."""
@@ -240,6 +242,36 @@ class TermsInForce:
             if len(self._of_account) >= _MOST_KEPT:
                 self._of_account.clear()
             found = self._of_account[key] = months_had(months, _on_plan(entries, plan))
+        return found
+
+    def sized(self, event: UsageEvent, terms: Terms, selected: Selected) -> Selected | Refused:
+        """Return a selection with the sizes that its allowances have for an event, whose terms are
+        ``terms``."""
+        assert terms.holder is not None, "its offer asks for one"
+        account_id, plan = event.account_id, terms.plan
+
+        def members_in(start_ms: int, end_ms: int) -> int:
+            return self._members(account_id, plan, start_ms, end_ms)
+
+        return sized(selected, zone=event.zone, holder=terms.holder, members_in=members_in)
+
+    def _members(self, account_id: str, plan: str, start_ms: int, end_ms: int) -> int:
+        """Return how many subscriptions of an account were on a plan in some part of [start, end)."""
+        key = (account_id, plan, start_ms, end_ms)
+        found = self._members_of.get(key)
+        if found is None:
+            entries = self.reference.accounts[account_id].subscriptions
+            if len(self._members_of) >= _MOST_KEPT:
+                self._members_of.clear()
+            found = self._members_of[key] = members_in(
+                (
+                    (entry.subscription_id, (entry.valid_from_ms, entry.valid_to_ms))
+                    for entry in entries
+                    if entry.plan == plan
+                ),
+                start_ms,
+                end_ms,
+            )
         return found
 
     def _shared(self, text: str) -> str:

@@ -30,6 +30,7 @@ from rating.price.increments import Increments
 from rating.price.per_unit import per_unit_price
 from rating.roll_over import EarlierMonths
 from rating.selection import Selected
+from rating.sizing import MOST, with_sizes
 from schemas.decimals import ZERO
 
 _MONTH = 31
@@ -103,6 +104,7 @@ def _contradiction(rule: Rule) -> tuple[str, str] | None:
 
 
 def _try(offer: Offer, rule: Rule) -> None:
+    rule = with_sizes(rule, lambda _allowance: MOST)
     for price, counting in _prices(rule):
         for used in (_USED, _USED.copy_negate()) if offer.mirrors else (_USED, ZERO):
             selected = Selected(offer, rule, price, used, (), "", counting, 0, _EARLIER)

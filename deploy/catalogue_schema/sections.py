@@ -287,6 +287,14 @@ THINGS: Schema = {
                 "What a month leaves may be used in later ones.",
                 {"months": 1, "upto": "5 GB"},
             ),
+            "times": {
+                "description": "The allowance is so many times its units or amount. members: the "
+                "subscriptions that share it. An attribute: the number that the reference data states "
+                "at the time of the usage; without one the usage waits.",
+                "type": "string",
+                "pattern": "^(members|(account|subscription)\\.(?!id$)[a-z][a-z0-9_]{0,63})$",
+                "examples": ["subscription.seats", "members"],
+            },
         },
         oneOf=[{"required": ["units"]}, {"required": ["amount"]}],
         **{
@@ -303,8 +311,24 @@ THINGS: Schema = {
                         },
                     }
                 },
-                "rolls_over": {"properties": {"every": {"const": "month"}}},
+                "rolls_over": {"properties": {"every": {"const": "month"}, "times": False}},
             },
+            "allOf": [
+                {
+                    "if": {"properties": {"times": {"const": "members"}}, "required": ["times"]},
+                    "then": {
+                        "properties": {"shared_by": {"const": "account"}},
+                        "required": ["shared_by"],
+                    },
+                },
+                {
+                    "if": {
+                        "properties": {"times": {"pattern": "^subscription"}},
+                        "required": ["times"],
+                    },
+                    "then": {"properties": {"shared_by": {"const": "subscription"}}},
+                },
+            ],
         },
     ),
     "rolls_over": record(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rating.catalogue.document import CatalogueDocument
 from rating.conditions.names import ID, NameOf
 from rating.conditions.words import words_of
+from rating.sizing_names import MEMBERS
 
 
 def asked_attributes(document: CatalogueDocument) -> tuple[str, ...]:
@@ -18,6 +19,8 @@ def asked_attributes(document: CatalogueDocument) -> tuple[str, ...]:
         for word in words_of(text)
         if word.name is not None and word.name.of is not NameOf.USAGE and word.name.name != ID
     }
+    sized = {each.times for plan in document.plans for each in plan.allowances}
+    found |= sized - {"", MEMBERS}
     return tuple(sorted(found))
 
 

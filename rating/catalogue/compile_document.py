@@ -212,6 +212,7 @@ def _offer(product: doc.Product, currency: str, entries: tuple[Entry, ...]) -> O
             entry.when is not None or any(rule.discounts_when for rule in entry.rules)
             for entry in entries
         ),
+        is_sized=any(rule.is_sized for entry in entries for rule in entry.rules),
         entries=entries,
     )
 
@@ -288,6 +289,7 @@ def _rule(
         credits=credits,
         months_rolled=max([months for months, _ in rolling], default=0),
         shares_rolled=any(shared for _, shared in rolling),
+        is_sized=any(each.times for each in (*units, *credits)),
         discounts_when=discounts_when,
         from_day=first_day(version.valid_from),
         to_day=last_day(version.valid_to),

@@ -120,6 +120,7 @@ def allowance_of(plan_code: str, allowance: doc.PlanAllowance) -> Allowance:
         allowance.period,
         allowance.shared_by is doc.Sharing.ACCOUNT,
         _roll_over(allowance),
+        allowance.times,
     )
 
 

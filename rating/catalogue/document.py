@@ -394,6 +394,7 @@ class PlanAllowance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     shared_by: Sharing = Sharing.SUBSCRIPTION
     money: bool = False
     rolls_over: RollsOver | None = None
+    times: str = ""  # "members", or a number of account or subscription; empty: once
 
 
 class AlsoRated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -37,7 +37,17 @@ FORMAT_WITH_OTHER_RATINGS = 6
 """Of a head in which plans are `also_rated`, whatever else it has. A build that knows none would rate
 only what is charged, and say nothing of what it costs."""
 
-_READ = (FORMAT, FORMAT_WITH_CONDITIONS, FORMAT_WITH_ROLL_OVER, FORMAT_WITH_OTHER_RATINGS)
+FORMAT_WITH_SIZED_ALLOWANCES = 7
+"""Of a head in which allowances are so many times their units, whatever else it has. A build that
+does not know it would give them once."""
+
+_READ = (
+    FORMAT,
+    FORMAT_WITH_CONDITIONS,
+    FORMAT_WITH_ROLL_OVER,
+    FORMAT_WITH_OTHER_RATINGS,
+    FORMAT_WITH_SIZED_ALLOWANCES,
+)
 
 MAX_CHUNK_BYTES = 500_000  # below the size at which the broker refuses a record
 
@@ -156,6 +166,8 @@ def is_of_this_format(head_json: bytes) -> bool:
 
 def _format_of(document: CatalogueDocument) -> int:
     """Return the first format that says all that is in a document."""
+    if any(each.times for plan in document.plans for each in plan.allowances):
+        return FORMAT_WITH_SIZED_ALLOWANCES
     if any(plan.also_rated for plan in document.plans):
         return FORMAT_WITH_OTHER_RATINGS
     if any(each.rolls_over is not None for plan in document.plans for each in plan.allowances):

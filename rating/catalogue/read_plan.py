@@ -36,6 +36,7 @@ from rating.catalogue.read_condition import read_condition
 from rating.catalogue.read_price import read_price
 from rating.catalogue.read_priced import SEVERAL, read_priced
 from rating.catalogue.read_roll_over import read_roll_over
+from rating.catalogue.read_times import read_times
 from rating.catalogue.reader import Reader
 from rating.catalogue.surroundings import Surroundings
 from rating.catalogue.yaml_tree import Node, Scalar
@@ -217,7 +218,9 @@ def _read_allowance(
     values = reader.record(
         node,
         field,
-        optional=("units", "amount", "consume", "step", "every", "shared_by", "rolls_over"),
+        optional=(
+            *("units", "amount", "consume", "step", "every", "shared_by", "rolls_over", "times"),
+        ),
     )
     if values is None:
         return None
@@ -231,6 +234,7 @@ def _read_allowance(
     sharing = reader.choice(
         values.get("shared_by"), f"{field}.shared_by", Sharing, Sharing.SUBSCRIPTION
     )
+    times = read_times(reader, values, field, sharing)
     if "amount" in values:
         for key in ("consume", "step"):
             if key in values:
@@ -258,6 +262,7 @@ def _read_allowance(
                 period=period,
                 read_size=reader.amount,
             ),
+            times=times,
         )
     text = reader.text(values["units"], f"{field}.units")
     measured = _measured_in(text, units)
@@ -305,6 +310,7 @@ def _read_allowance(
             period=period,
             read_size=partial(reader.quantity, unit=measured),
         ),
+        times=times,
     )
 
 

@@ -45,9 +45,11 @@ class Allowance(msgspec.Struct, frozen=True, gc=False):
     period: CounterPeriod = CounterPeriod.MONTH
     shared: bool = False  # by all subscriptions of the account
     rolls_over: RollOver | None = None  # None: what is left is lost
+    times: str = ""  # what the size is for one of; see `rating.sizing`. Empty: the size is the size
 
     def __post_init__(self) -> None:
-        assert self.size > 0
+        assert self.size >= 0
+        assert not self.times or (self.size and self.rolls_over is None)
         assert self.step is None or self.step > 0
         assert self.rolls_over is None or self.period is CounterPeriod.MONTH
 
@@ -67,6 +69,7 @@ class Taken(NamedTuple):
 def take(allowance: Allowance, *, taken_before: Decimal, wanted: Decimal) -> Taken:
     """Return what of ``wanted`` is free, after what the period took before."""
     assert taken_before >= ZERO
+    assert not allowance.times, "its size is known before anything is taken of it"
     return take_of(allowance, left=EXACT.subtract(allowance.size, taken_before), wanted=wanted)
 
 

@@ -1,4 +1,4 @@
-"""Who was there in which month, for allowances that roll over, where no reference data says it."""
+"""Who was there in which month, for allowances that ask for it, where no reference data says it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import NamedTuple
 from rating.catalogue.compiled import Rule
 from rating.earlier_months import Span, months_before, months_had
 from rating.roll_over import EarlierMonths
+from rating.sizing import MembersIn, members_in
 from schemas.period import month_start_of
 from schemas.usage import UsageEvent
+
+_ALWAYS_MS = -(1 << 62)
 
 
 class Stay(NamedTuple):
@@ -50,6 +53,19 @@ class Presence:
         for name in met.keys() | said.keys() if rule.shares_rolled else ():
             everyone += _spans(said.get(name), met.get(name))
         return EarlierMonths(months_had(months, own), months_had(months, everyone))
+
+    def members(self, event: UsageEvent, plan: str, stays: Collection[Stay]) -> MembersIn:
+        """Return what counts the subscriptions of an account that were on a plan in some part of a
+        period: those of ``stays``, of which one that does not say since when is there always; others
+        from their earliest usage so far on; and that of the event."""
+        met = self._first_ms[event.rating_key, plan]
+        said = {one.subscription_id: one for one in stays if one.plan == plan}
+        spans: dict[str, Span] = {name: (at_ms, None) for name, at_ms in met.items()}
+        for name, one in said.items():
+            spans[name] = (_ALWAYS_MS if one.from_ms is None else one.from_ms, one.to_ms)
+        if event.subscription_id not in said:
+            spans[event.subscription_id] = (_ALWAYS_MS, None)
+        return lambda start_ms, end_ms: members_in(spans.items(), start_ms, end_ms)
 
 
 def _spans(said: Stay | None, met_ms: int | None) -> list[Span]:

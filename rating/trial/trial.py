@@ -17,6 +17,7 @@ from rating.conditions.names import Holder
 from rating.local_time import local_time
 from rating.other_ratings import other_ratings
 from rating.selection import Filtered, select
+from rating.sizing import sized
 from rating.trial.hints import with_hint
 from rating.trial.presence import Presence, Stay
 from rating.trial.records import adjustment_charge, closing_charge, usage_charge
@@ -70,7 +71,8 @@ class Trial:
     ) -> tuple[Charge, ...] | Filtered | Refused:
         """Return the charge for an event, and before it what the event changes of earlier charges;
         or why there is none. ``currency``: that of the account; ``holder``: as for `select`;
-        ``members``: its subscriptions as far as they are known, for allowances that roll over."""
+        ``members``: its subscriptions as far as they are known, for allowances that roll over or
+        that are so many times what each of them has."""
         selected = select(self._catalogue, event, plan, currency, holder)
         if isinstance(selected, Refused):
             return with_hint(selected, self._catalogue, event, plan)
@@ -86,6 +88,16 @@ class Trial:
                 event, plan, selected.rule, [member.stay for member in members]
             )
             selected = msgspec.structs.replace(selected, earlier=earlier)
+        if selected.rule.is_sized and selected.counting:
+            found = sized(
+                selected,
+                zone=event.zone,
+                holder=holder or Holder(event.account_id, event.subscription_id),
+                members_in=self._presence.members(event, plan, [each.stay for each in members]),
+            )
+            if isinstance(found, Refused):
+                return found
+            selected = found
         before = tallies.before(event, selected)
         priced = charge_after(selected, before)
         tallies.add(event, selected, priced.counts)

@@ -93,6 +93,7 @@ def _allowance(allowance: PlanAllowance) -> list[Part]:
         words("begins anew", every, default="every month"),
         words("shared", shared, default="not shared"),
         words("rolls over", _rolls_over(allowance), default="not at all"),
+        words("times", allowance.times, default="once"),
     ]
 
 
