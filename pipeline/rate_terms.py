@@ -20,9 +20,9 @@ from rating.catalogue import Catalogue, Offer
 from rating.catalogue.compiled import Rule
 from rating.counting import Counter, CounterPeriod, Counting
 from rating.earlier_months import EarlierMonth, Span, months_before, months_had
+from rating.fitting import fitted, members_in
 from rating.rate import Holder, Selected, counter_names, find_offer
 from rating.roll_over import NO_EARLIER, EarlierMonths
-from rating.sizing import members_in, sized
 from schemas.event_digests import EventDigests
 from schemas.ledger_parts import head_json
 from schemas.period import day_of, month_of
@@ -244,16 +244,15 @@ class TermsInForce:
             found = self._of_account[key] = months_had(months, _on_plan(entries, plan))
         return found
 
-    def sized(self, event: UsageEvent, terms: Terms, selected: Selected) -> Selected | Refused:
-        """Return a selection with the sizes that its allowances have for an event, whose terms are
-        ``terms``."""
+    def fitted(self, event: UsageEvent, terms: Terms, selected: Selected) -> Selected | Refused:
+        """Return a selection with the allowances that an event has, whose terms are ``terms``."""
         assert terms.holder is not None, "its offer asks for one"
         account_id, plan = event.account_id, terms.plan
 
-        def members_in(start_ms: int, end_ms: int) -> int:
+        def members(start_ms: int, end_ms: int) -> int:
             return self._members(account_id, plan, start_ms, end_ms)
 
-        return sized(selected, zone=event.zone, holder=terms.holder, members_in=members_in)
+        return fitted(selected, event, holder=terms.holder, members_in=members)
 
     def _members(self, account_id: str, plan: str, start_ms: int, end_ms: int) -> int:
         """Return how many subscriptions of an account were on a plan in some part of [start, end)."""

@@ -266,6 +266,9 @@ def _after_price(
         if least:
             amount, restated = _above_close(least, charged, amount, restated, steps)
     for credit in rule.credits:
+        if not credit.gives:
+            counts += [None] * credit.counted
+            continue
         if credit.rolls_over is not None:
             own, codes = before[len(counts) :], ("credit", "rolled_credit")
             found = give(credit, earlier_months, own, amount, codes)

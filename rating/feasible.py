@@ -23,6 +23,7 @@ from rating.catalogue.compiled import (
 from rating.charging import NoCount, charge_after
 from rating.closing import close_month, looked_at
 from rating.counting import Counter, CounterKind, Counting, Totals
+from rating.fitting import MOST, of_size, with_allowances
 from rating.price.allowance import MOST_MONTHS
 from rating.price.bands import BandedPrice
 from rating.price.call import CallPrice
@@ -30,7 +31,6 @@ from rating.price.increments import Increments
 from rating.price.per_unit import per_unit_price
 from rating.roll_over import EarlierMonths
 from rating.selection import Selected
-from rating.sizing import MOST, with_sizes
 from schemas.decimals import ZERO
 
 _MONTH = 31
@@ -104,7 +104,7 @@ def _contradiction(rule: Rule) -> tuple[str, str] | None:
 
 
 def _try(offer: Offer, rule: Rule) -> None:
-    rule = with_sizes(rule, lambda _allowance: MOST)
+    rule = with_allowances(rule, lambda each: of_size(each, MOST if each.times else None))
     for price, counting in _prices(rule):
         for used in (_USED, _USED.copy_negate()) if offer.mirrors else (_USED, ZERO):
             selected = Selected(offer, rule, price, used, (), "", counting, 0, _EARLIER)

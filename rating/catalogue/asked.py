@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rating.catalogue.document import CatalogueDocument
 from rating.conditions.names import ID, NameOf
 from rating.conditions.words import words_of
-from rating.sizing_names import MEMBERS
+from rating.fitting_names import MEMBERS
 
 
 def asked_attributes(document: CatalogueDocument) -> tuple[str, ...]:
@@ -26,6 +26,7 @@ def asked_attributes(document: CatalogueDocument) -> tuple[str, ...]:
 
 def _conditions(document: CatalogueDocument) -> Iterator[str]:
     for plan in document.plans:
+        yield from (each.when for each in plan.allowances if each.when)
         for price in plan.prices:
             if price.when:
                 yield price.when

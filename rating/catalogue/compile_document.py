@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -35,6 +35,7 @@ from rating.conditions.condition import Condition
 from rating.counting import Counter, CounterKind, CounterPeriod, Counting
 from rating.month_cost import month_cost
 from rating.price.aggregate import Aggregation
+from rating.price.allowance import Allowance
 from rating.price.bands import BandedPrice
 from rating.price.rate_card import FIRST_DAY, LAST_DAY
 from rating.roll_over import counters_of
@@ -114,6 +115,11 @@ def _plan(
     conditions: _Conditions,
 ) -> CompiledPlan:
     allowances = {allowance.code: allowance for allowance in plan.allowances}
+
+    def given(allowance: doc.PlanAllowance) -> Allowance:
+        when = conditions.of(allowance.when)
+        return allowance_of(plan.code, allowance, compile_model.bands, when)
+
     entries: dict[str, list[Entry]] = {}
     for price in plan.prices:
         price_id = f"{plan.code}/{price.code}"
@@ -139,6 +145,7 @@ def _plan(
                 model,
                 _Adjusted(adjusting, closing, _counting_month(caps, counts_month), counts_closed),
                 _conditional_discounts(version, conditions),
+                given,
             )
             rules += exchanged(rule, exchange.get(version.exchange or ""))
         entry = Entry(
@@ -212,7 +219,7 @@ def _offer(product: doc.Product, currency: str, entries: tuple[Entry, ...]) -> O
             entry.when is not None or any(rule.discounts_when for rule in entry.rules)
             for entry in entries
         ),
-        is_sized=any(rule.is_sized for entry in entries for rule in entry.rules),
+        is_fitted=any(rule.is_fitted for entry in entries for rule in entry.rules),
         entries=entries,
     )
 
@@ -241,10 +248,11 @@ def _rule(
     model: Model,
     adjusted: _Adjusted,
     discounts_when: ConditionalDiscounts | None,
+    given: Callable[[doc.PlanAllowance], Allowance],
 ) -> Rule:
     adjusting, closing, caps, counts_closed = adjusted
-    units = tuple(allowance_of(plan.code, each) for each in allowances.values() if not each.money)
-    credits = tuple(allowance_of(plan.code, each) for each in allowances.values() if each.money)
+    units = tuple(given(each) for each in allowances.values() if not each.money)
+    credits = tuple(given(each) for each in allowances.values() if each.money)
     free = Free(version.free_records, version.free_units, version.minimum_units)
     growing = grows(version, has_allowances=bool(units))
     before = tuple(counter for each in units for counter in counters_of(each))
@@ -289,7 +297,7 @@ def _rule(
         credits=credits,
         months_rolled=max([months for months, _ in rolling], default=0),
         shares_rolled=any(shared for _, shared in rolling),
-        is_sized=any(each.times for each in (*units, *credits)),
+        is_fitted=any(each.is_fitted for each in (*units, *credits)),
         discounts_when=discounts_when,
         from_day=first_day(version.valid_from),
         to_day=last_day(version.valid_to),

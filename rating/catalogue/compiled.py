@@ -163,7 +163,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     credits: tuple[Allowance, ...] = ()  # allowances in money: they pay the charge
     months_rolled: int = 0  # before that of an event, of which allowances may still give something
     shares_rolled: bool = False  # some of those allowances are of the account
-    is_sized: bool = False  # what it is for one of makes the size of some of its allowances
+    is_fitted: bool = False  # which of its allowances usage has, or how much, depends on the usage
     discounts_when: ConditionalDiscounts | None = None
     from_day: int = FIRST_DAY  # local days since 1 January 1970
     to_day: int = LAST_DAY  # exclusive
@@ -252,14 +252,14 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     mirrors: bool = False  # an event below zero gives back what it would cost
     tax_code: str | None
     has_conditions: bool = False  # some of its prices or discounts ask for attributes
-    is_sized: bool = False  # some of its allowances may
+    is_fitted: bool = False  # some of its allowances may, too
     entries: tuple[Entry, ...]
     others: tuple[OtherOffer, ...] = ()  # of a plan that is `also_rated`, in its order
 
     @property
     def asks_for_holder(self) -> bool:
         """Return whether its own prices, or those of another rating, ask for attributes."""
-        own = self.has_conditions or self.is_sized
+        own = self.has_conditions or self.is_fitted
         return own or any(other.offer.has_conditions for other in self.others)
 
 

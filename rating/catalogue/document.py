@@ -395,6 +395,11 @@ class PlanAllowance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     money: bool = False
     rolls_over: RollsOver | None = None
     times: str = ""  # "members", or a number of account or subscription; empty: once
+    bands: str = ""  # a set, of which `only_in` are those that usage must begin in
+    only_in: tuple[str, ...] = ()
+    when: str = ""  # a condition; empty: always
+    valid_from: dt.date | None = None  # for usage of these days
+    valid_to: dt.date | None = None  # exclusive
 
 
 class AlsoRated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

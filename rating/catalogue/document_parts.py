@@ -18,6 +18,7 @@ from rating.catalogue.document import (
     Matrix,
     MatrixRow,
     Plan,
+    PlanAllowance,
     Product,
 )
 from schemas.limit import ChargeLimit
@@ -37,16 +38,16 @@ FORMAT_WITH_OTHER_RATINGS = 6
 """Of a head in which plans are `also_rated`, whatever else it has. A build that knows none would rate
 only what is charged, and say nothing of what it costs."""
 
-FORMAT_WITH_SIZED_ALLOWANCES = 7
-"""Of a head in which allowances are so many times their units, whatever else it has. A build that
-does not know it would give them once."""
+FORMAT_WITH_FITTED_ALLOWANCES = 7
+"""Of a head in which allowances are for some usage only, or so many times their units, whatever else
+it has. A build that does not know it would give them once, and to all usage."""
 
 _READ = (
     FORMAT,
     FORMAT_WITH_CONDITIONS,
     FORMAT_WITH_ROLL_OVER,
     FORMAT_WITH_OTHER_RATINGS,
-    FORMAT_WITH_SIZED_ALLOWANCES,
+    FORMAT_WITH_FITTED_ALLOWANCES,
 )
 
 MAX_CHUNK_BYTES = 500_000  # below the size at which the broker refuses a record
@@ -166,13 +167,18 @@ def is_of_this_format(head_json: bytes) -> bool:
 
 def _format_of(document: CatalogueDocument) -> int:
     """Return the first format that says all that is in a document."""
-    if any(each.times for plan in document.plans for each in plan.allowances):
-        return FORMAT_WITH_SIZED_ALLOWANCES
+    if any(_is_fitted(each) for plan in document.plans for each in plan.allowances):
+        return FORMAT_WITH_FITTED_ALLOWANCES
     if any(plan.also_rated for plan in document.plans):
         return FORMAT_WITH_OTHER_RATINGS
     if any(each.rolls_over is not None for plan in document.plans for each in plan.allowances):
         return FORMAT_WITH_ROLL_OVER
     return FORMAT_WITH_CONDITIONS if _has_conditions(document) else FORMAT
+
+
+def _is_fitted(allowance: PlanAllowance) -> bool:
+    stated = (allowance.times, allowance.bands, allowance.when)
+    return any(stated) or (allowance.valid_from, allowance.valid_to) != (None, None)
 
 
 def _has_conditions(document: CatalogueDocument) -> bool:

@@ -9,7 +9,7 @@ from rating.catalogue.errors import quoted
 from rating.catalogue.reader import Reader
 from rating.catalogue.yaml_tree import Node
 from rating.conditions.names import ID, NameOf
-from rating.sizing_names import MEMBERS, name_of
+from rating.fitting_names import MEMBERS, name_of
 
 _ATTRIBUTE = re.compile(r"(account|subscription)\.[a-z][a-z0-9_]{0,63}", re.ASCII)
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from rating.catalogue.compiled import Rule
 from rating.earlier_months import Span, months_before, months_had
+from rating.fitting import MembersIn, members_in
 from rating.roll_over import EarlierMonths
-from rating.sizing import MembersIn, members_in
 from schemas.period import month_start_of
 from schemas.usage import UsageEvent
 

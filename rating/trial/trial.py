@@ -14,10 +14,10 @@ from rating.closing import close_month, looked_at
 from rating.closing_days import AtClose, Days, rules_at_close
 from rating.conditions.condition import Condition
 from rating.conditions.names import Holder
+from rating.fitting import fitted
 from rating.local_time import local_time
 from rating.other_ratings import other_ratings
 from rating.selection import Filtered, select
-from rating.sizing import sized
 from rating.trial.hints import with_hint
 from rating.trial.presence import Presence, Stay
 from rating.trial.records import adjustment_charge, closing_charge, usage_charge
@@ -88,10 +88,10 @@ class Trial:
                 event, plan, selected.rule, [member.stay for member in members]
             )
             selected = msgspec.structs.replace(selected, earlier=earlier)
-        if selected.rule.is_sized and selected.counting:
-            found = sized(
+        if selected.rule.is_fitted and selected.counting:
+            found = fitted(
                 selected,
-                zone=event.zone,
+                event,
                 holder=holder or Holder(event.account_id, event.subscription_id),
                 members_in=self._presence.members(event, plan, [each.stay for each in members]),
             )

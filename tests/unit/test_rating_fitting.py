@@ -14,8 +14,8 @@ from rating.catalogue.asked import asked_attributes
 from rating.catalogue.differences import diff
 from rating.catalogue.document_parts import document_from_parts, document_to_parts
 from rating.explain import sentences
+from rating.fitting import members_in
 from rating.scenario import run_folder
-from rating.sizing import members_in
 from schemas.period import month_start_ms
 from schemas.reference import Account, AccountAttributes, Subscription
 from tests.ledger_builders import OCTOBER
@@ -334,6 +334,6 @@ Scenario: below
 def test_the_prices_around_it_are_what_they_were():
     """Nobody else pays for looking at a size."""
     offer = compile(document("{units: 10 B}"), 1).plans["basic"].offers
-    assert not offer["data"].is_sized
+    assert not offer["data"].is_fitted
     assert offer["message"].asks_for_holder
     assert msgspec.structs.asdict(offer["data"])["has_conditions"] is False
