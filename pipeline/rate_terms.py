@@ -18,6 +18,7 @@ from counters.state import bucket_key, head_key
 from pipeline.generations import Generations
 from rating.catalogue import Catalogue, Offer
 from rating.catalogue.compiled import Rule
+from rating.conditions.subscription_month import month_of_subscription
 from rating.counting import Counter, CounterPeriod, Counting
 from rating.earlier_months import EarlierMonth, Span, months_before, months_had
 from rating.fitting import fitted, members_in
@@ -189,7 +190,12 @@ class TermsInForce:
         holder = None
         if isinstance(offered.offer, Offer) and offered.offer.asks_for_holder:
             at_ms = event.started_at_ms
-            holder = holder_at(account, subscription, at_ms)
+            month = None
+            if offered.offer.asks_for_month:
+                month = self._month_of(account, subscription, event)
+                month_from_ms, month_to_ms = month_of(at_ms, zone=event.zone)
+                from_ms, to_ms = max(from_ms, month_from_ms), min(to_ms, month_to_ms)
+            holder = holder_at(account, subscription, at_ms, month=month)
             same = account.attributes_at(at_ms)
             from_ms = from_ms if same.from_ms is None else max(from_ms, same.from_ms)
             to_ms = to_ms if same.to_ms is None else min(to_ms, same.to_ms)
@@ -210,6 +216,14 @@ class TermsInForce:
             head_key(event.rating_key),
             *month_of(event.started_at_ms, zone=event.zone),
         )
+
+    def _month_of(self, account: Account, subscription: Subscription, event: UsageEvent) -> int:
+        """Return which month of its subscription an event lies in."""
+        entries = self.reference.entries(
+            account_id=account.account_id, subscription_id=subscription.subscription_id
+        )
+        began_ms = min(entry.valid_from_ms for entry in entries)
+        return month_of_subscription(began_ms, event.started_at_ms, zone=event.zone)
 
     def earlier_months(self, event: UsageEvent, terms: Terms, rule: Rule) -> EarlierMonths:
         """Return in which of the months before that of ``event`` that its price looks at the
@@ -296,13 +310,17 @@ def _on_plan(entries: Sequence[Subscription], plan: str) -> list[Span]:
     return [(entry.valid_from_ms, entry.valid_to_ms) for entry in entries if entry.plan == plan]
 
 
-def holder_at(account: Account, subscription: Subscription, at_ms: int) -> Holder:
-    """Return what conditions ask of an account and one of its subscriptions at an instant."""
+def holder_at(
+    account: Account, subscription: Subscription, at_ms: int, *, month: int | None = None
+) -> Holder:
+    """Return what conditions ask of an account and one of its subscriptions at an instant. ``month``:
+    which one of the subscription it is, where that is asked for."""
     return Holder(
         account.account_id,
         subscription.subscription_id,
         account.attributes_at(at_ms).values,
         subscription.attributes or {},
+        month,
     )
 
 

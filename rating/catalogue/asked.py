@@ -15,7 +15,7 @@ def asked_attributes(document: CatalogueDocument) -> tuple[str, ...]:
     not the ids, which all have."""
     found = {
         word.name.written
-        for text in set(_conditions(document))
+        for text in set(conditions_of(document))
         for word in words_of(text)
         if word.name is not None and word.name.of is not NameOf.USAGE and word.name.name != ID
     }
@@ -24,7 +24,8 @@ def asked_attributes(document: CatalogueDocument) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _conditions(document: CatalogueDocument) -> Iterator[str]:
+def conditions_of(document: CatalogueDocument) -> Iterator[str]:
+    """Yield the texts of all conditions, those that are there several times too."""
     for plan in document.plans:
         yield from (each.when for each in plan.allowances if each.when)
         for price in plan.prices:

@@ -29,6 +29,7 @@ from rating.catalogue.compiled import (
     Offer,
     OtherOffer,
     Rule,
+    conditions_of,
 )
 from rating.catalogue.document_parts import STATED_ROWS, RowsOf, document_with_rows
 from rating.conditions.condition import Condition
@@ -220,6 +221,7 @@ def _offer(product: doc.Product, currency: str, entries: tuple[Entry, ...]) -> O
             for entry in entries
         ),
         is_fitted=any(rule.is_fitted for entry in entries for rule in entry.rules),
+        asks_month=any(each.asks_month for entry in entries for each in conditions_of(entry)),
         entries=entries,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from decimal import Decimal
 
 import msgspec
@@ -212,6 +213,17 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         return self.free is not None and self.free.records > 0
 
 
+def conditions_of(entry: Entry) -> Iterator[Condition]:
+    """Yield all conditions that a price has: its own, of its discounts and of its allowances."""
+    if entry.when is not None:
+        yield entry.when
+    for rule in entry.rules:
+        discounts = () if rule.discounts_when is None else rule.discounts_when.conditions
+        only_for = [each.only_for for each in (*rule.allowances, *rule.credits)]
+        of_allowances = [None if each is None else each.when for each in only_for]
+        yield from (each for each in (*discounts, *of_allowances) if each is not None)
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """A price of a plan for a product, in all its versions."""
 
@@ -254,6 +266,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     has_conditions: bool = False  # some of its prices or discounts ask for attributes
     is_fitted: bool = False  # some of its allowances may, too
     entries: tuple[Entry, ...]
+    asks_month: bool = False  # some condition asks for the month of the subscription
     others: tuple[OtherOffer, ...] = ()  # of a plan that is `also_rated`, in its order
 
     @property
@@ -261,6 +274,12 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
         """Return whether its own prices, or those of another rating, ask for attributes."""
         own = self.has_conditions or self.is_fitted
         return own or any(other.offer.has_conditions for other in self.others)
+
+    @property
+    def asks_for_month(self) -> bool:
+        """Return whether its own prices, or those of another rating, ask for the month of the
+        subscription."""
+        return self.asks_month or any(other.offer.asks_month for other in self.others)
 
 
 class CompiledPlan(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from rating.catalogue.asked import conditions_of
 from rating.catalogue.document import (
     BandSet,
     Calendar,
@@ -21,6 +22,8 @@ from rating.catalogue.document import (
     PlanAllowance,
     Product,
 )
+from rating.conditions.names import SUBSCRIPTION_MONTH
+from rating.conditions.words import words_of
 from schemas.limit import ChargeLimit
 
 FORMAT = 3
@@ -39,8 +42,9 @@ FORMAT_WITH_OTHER_RATINGS = 6
 only what is charged, and say nothing of what it costs."""
 
 FORMAT_WITH_FITTED_ALLOWANCES = 7
-"""Of a head in which allowances are for some usage only, or so many times their units, whatever else
-it has. A build that does not know it would give them once, and to all usage."""
+"""Of a head in which allowances are for some usage only, or so many times their units, or conditions ask
+for the month of a subscription, whatever else it has. A build that does not know it would give them
+once, and to all usage; or not read the condition."""
 
 _READ = (
     FORMAT,
@@ -169,6 +173,8 @@ def _format_of(document: CatalogueDocument) -> int:
     """Return the first format that says all that is in a document."""
     if any(_is_fitted(each) for plan in document.plans for each in plan.allowances):
         return FORMAT_WITH_FITTED_ALLOWANCES
+    if any(_asks_month(text) for text in conditions_of(document)):
+        return FORMAT_WITH_FITTED_ALLOWANCES
     if any(plan.also_rated for plan in document.plans):
         return FORMAT_WITH_OTHER_RATINGS
     if any(each.rolls_over is not None for plan in document.plans for each in plan.allowances):
@@ -179,6 +185,10 @@ def _format_of(document: CatalogueDocument) -> int:
 def _is_fitted(allowance: PlanAllowance) -> bool:
     stated = (allowance.times, allowance.bands, allowance.when)
     return any(stated) or (allowance.valid_from, allowance.valid_to) != (None, None)
+
+
+def _asks_month(condition: str) -> bool:
+    return any(word.name == SUBSCRIPTION_MONTH for word in words_of(condition))
 
 
 def _has_conditions(document: CatalogueDocument) -> bool:

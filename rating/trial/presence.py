@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from rating.catalogue.compiled import Rule
+from rating.conditions.subscription_month import month_of_subscription
 from rating.earlier_months import Span, months_before, months_had
 from rating.fitting import MembersIn, members_in
 from rating.roll_over import EarlierMonths
@@ -32,11 +33,33 @@ class Presence:
     def __init__(self) -> None:
         # By rating key and plan: when the earliest usage of each subscription was.
         self._first_ms: defaultdict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+        # By rating key and subscription, whatever the plan.
+        self._began_ms: dict[tuple[str, str], int] = {}
 
     def meet(self, event: UsageEvent, plan: str) -> None:
         """Note usage of a subscription."""
         met, at_ms = self._first_ms[event.rating_key, plan], event.started_at_ms
         met[event.subscription_id] = min(at_ms, met.get(event.subscription_id, at_ms))
+        key = (event.rating_key, event.subscription_id)
+        self._began_ms[key] = min(at_ms, self._began_ms.get(key, at_ms))
+
+    def month_of(
+        self,
+        rating_key: str,
+        subscription_id: str,
+        at_ms: int,
+        *,
+        zone: str,
+        stays: Collection[Stay],
+    ) -> int:
+        """Return which month of a subscription an instant lies in: of one of which nobody says since
+        when it is there, counted from its earliest usage so far."""
+        began_ms = min(at_ms, self._began_ms.get((rating_key, subscription_id), at_ms))
+        said = [one for one in stays if one.subscription_id == subscription_id]
+        since = [one.from_ms for one in said if one.from_ms is not None]
+        if since:
+            began_ms = min(since)
+        return month_of_subscription(began_ms, at_ms, zone=zone)
 
     def earlier_months(
         self, event: UsageEvent, plan: str, rule: Rule, stays: Collection[Stay]
