@@ -129,9 +129,9 @@ def _plan(
         # What one version looks at is counted under all of them: they may share a month.
         counts_month = any(
             cap.period is CounterPeriod.MONTH for _, _, caps in found for cap in caps
-        ) or any(version.discount_by_usage is not None for version in price.versions)
+        ) or any(doc.restating_discount(version) is not None for version in price.versions)
         counts_closed = any(closing is not None for _, closing, _ in found) or any(
-            version.discount_by_usage is not None for version in price.versions
+            doc.restating_discount(version) is not None for version in price.versions
         )
         rules: list[Rule] = []
         for version, model, (adjusting, closing, caps) in zip(
@@ -396,6 +396,7 @@ def _usage_discount(
         products[stated.product].unit,
         tuple(Reached(each.from_units, each.percent) for each in stated.reached),
         _last(version.rounding),
+        stated.from_then,
     )
 
 

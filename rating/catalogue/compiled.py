@@ -178,32 +178,39 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def counted_after_price(self) -> int:
         """Return how many of the counters are of what follows the price."""
-        discount = 0 if self.usage_discount is None else 2
+        discount = 0 if self.usage_discount is None else 2 - self.usage_discount.from_then
         credits = sum([credit.counted for credit in self.credits]) if self.credits else 0
         others = self.counts_closed + credits + self.counts_records
         return discount + len(self.caps) + others
 
     @property
+    def restating_discount(self) -> UsageDiscount | None:
+        """Return the discount by usage that changes earlier charges of its month, if it has one."""
+        discount = self.usage_discount
+        return None if discount is None or discount.from_then else discount
+
+    @property
     def asks_at_close(self) -> bool:
         """Return whether the close of a month may change what the price came to in it."""
-        return self.closing is not None or self.usage_discount is not None
+        return self.closing is not None or self.restating_discount is not None
 
     @property
     def restates(self) -> bool:
         """Return whether usage may change what earlier usage of its month came to."""
         by_level = self.aggregation is Aggregation.LATEST
-        return isinstance(self.model, VolumePrice) or by_level or self.usage_discount is not None
+        by_usage = self.restating_discount is not None
+        return isinstance(self.model, VolumePrice) or by_level or by_usage
 
     @property
     def keeps_closed(self) -> bool:
         """Return whether a close has to say what the month came to also where it asks for nothing:
         late usage may restate what came before it, and must not take the month below that."""
         has_least = self.closing is not None and self.closing.least is not None
-        return self.restates and (has_least or self.usage_discount is not None)
+        return self.restates and (has_least or self.restating_discount is not None)
 
     def restating_place(self, counting: Counting) -> int:
         """Return where among the counters that by which earlier charges are restated is."""
-        if self.usage_discount is not None:
+        if self.restating_discount is not None:
             return [counter.kind for counter in counting].index(CounterKind.LISTED)
         return self.tier_place
 

@@ -173,6 +173,11 @@ def _format_of(document: CatalogueDocument) -> int:
     """Return the first format that says all that is in a document."""
     if any(_is_fitted(each) for plan in document.plans for each in plan.allowances):
         return FORMAT_WITH_FITTED_ALLOWANCES
+    versions = (
+        version for plan in document.plans for price in plan.prices for version in price.versions
+    )
+    if any(each.discount_by_usage and each.discount_by_usage.from_then for each in versions):
+        return FORMAT_WITH_FITTED_ALLOWANCES
     if any(_asks_month(text) for text in conditions_of(document)):
         return FORMAT_WITH_FITTED_ALLOWANCES
     if any(plan.also_rated for plan in document.plans):
