@@ -20,6 +20,7 @@ from rating.catalogue.compiled import (
     Price,
     Rule,
 )
+from rating.catalogue.exchanging import exchanged_ratings
 from rating.charging import NoCount, charge_after
 from rating.closing import close_month, looked_at
 from rating.counting import Counter, CounterKind, Counting, Totals
@@ -69,6 +70,20 @@ def infeasible(document: doc.CatalogueDocument) -> list[Infeasible]:
             why = _why(msgspec.structs.replace(whole, plans=(alone,)))
             if why is not None:
                 found.append(Infeasible(plan.code, price.code, *why))
+    return found
+
+
+def infeasible_exchanged(document: doc.CatalogueDocument) -> list[Infeasible]:
+    """Return the other ratings of a document that fail so once they are exchanged; each with its plan
+    and the code of the other one."""
+    cards = tuple(msgspec.structs.replace(card, rows=()) for card in document.cards)
+    matrices = tuple(msgspec.structs.replace(matrix, rows=()) for matrix in document.matrices)
+    whole = msgspec.structs.replace(document, cards=cards, matrices=matrices)
+    found = []
+    for code, other in exchanged_ratings(document):
+        why = _why(msgspec.structs.replace(whole, plans=(other,)))
+        if why is not None:
+            found.append(Infeasible(code, other.code, *why))
     return found
 
 

@@ -32,6 +32,7 @@ from rating.catalogue.compiled import (
     conditions_of,
 )
 from rating.catalogue.document_parts import STATED_ROWS, RowsOf, document_with_rows
+from rating.catalogue.exchanging import exchanged_ratings
 from rating.conditions.condition import Condition
 from rating.counting import Counter, CounterKind, CounterPeriod, Counting
 from rating.month_cost import month_cost
@@ -86,9 +87,13 @@ def _compile(document: doc.CatalogueDocument, version: int, rows_of: RowsOf) -> 
         plan.code: _plan(plan, products, exchange, compile_model, conditions)
         for plan in document.plans
     }
+    exchanged_plans = {
+        (code, other.code): _plan(other, products, exchange, compile_model, conditions)
+        for code, other in exchanged_ratings(document)
+    }
     return Catalogue(
         version=version,
-        plans={plan.code: _with_others(plan, plans) for plan in document.plans},
+        plans={plan.code: _with_others(plan, plans, exchanged_plans) for plan in document.plans},
         product_types={code: product.product_type for code, product in products.items()},
         limits=document.limits,
     )
@@ -168,16 +173,23 @@ def _plan(
     )
 
 
-def _with_others(plan: doc.Plan, plans: dict[str, CompiledPlan]) -> CompiledPlan:
+def _with_others(
+    plan: doc.Plan,
+    plans: dict[str, CompiledPlan],
+    exchanged_plans: Mapping[tuple[str, str], CompiledPlan],
+) -> CompiledPlan:
     """Return a plan whose offers have those of the plans that it is also rated under, as these are by
-    themselves: what those are also rated under is not looked at."""
+    themselves: what those are also rated under is not looked at. ``exchanged_plans``: those that are in
+    another currency, by both codes."""
     compiled = plans[plan.code]
     if not plan.also_rated:
         return compiled
     offers = {}
     for product, offer in compiled.offers.items():
         others = [
-            OtherOffer(each.name, code, plans[code].offers[product])
+            OtherOffer(
+                each.name, code, exchanged_plans.get((plan.code, code), plans[code]).offers[product]
+            )
             for each in plan.also_rated
             if (code := each.plan_of(product))
         ]

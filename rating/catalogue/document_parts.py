@@ -22,6 +22,7 @@ from rating.catalogue.document import (
     PlanAllowance,
     Product,
 )
+from rating.catalogue.exchanging import exchanged_ratings
 from rating.conditions.names import SUBSCRIPTION_MONTH
 from rating.conditions.words import words_of
 from schemas.limit import ChargeLimit
@@ -177,6 +178,8 @@ def _format_of(document: CatalogueDocument) -> int:
         version for plan in document.plans for price in plan.prices for version in price.versions
     )
     if any(each.discount_by_usage and each.discount_by_usage.from_then for each in versions):
+        return FORMAT_WITH_FITTED_ALLOWANCES
+    if any(exchanged_ratings(document)):
         return FORMAT_WITH_FITTED_ALLOWANCES
     if any(_asks_month(text) for text in conditions_of(document)):
         return FORMAT_WITH_FITTED_ALLOWANCES

@@ -61,7 +61,7 @@ class PlanReader:
         self._products = products
         self._bands = bands
         self._cards = cards
-        self._exchange = exchange
+        self.exchange = exchange
         self._matrices = matrices
         self._reach = Reach(cards, bands)
 
@@ -188,7 +188,7 @@ class PlanReader:
                 allowances,
                 self._reach,
                 self._products,
-                self._exchange,
+                self.exchange,
             )
             price = _read_price(reader, code, values, field, around)
             if price is not None:
