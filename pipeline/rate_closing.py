@@ -16,6 +16,7 @@ from rating.catalogue.compiled import Rule
 from rating.closing import close_month, looked_at
 from rating.closing_days import Days, rules_at_close
 from rating.conditions.condition import Condition
+from rating.conditions.subscription_month import month_of_subscription
 from rating.counting import CounterKind
 from rating.local_time import local_time
 from schemas import ledger
@@ -57,7 +58,7 @@ def closables(
     if account is None or not any(_closing_rules(catalogue, account)):
         return ()
     found = []
-    by_plan = _by_plan(account)
+    by_plan, began = _by_plan(account), _began(account)
     for start_ms, end_ms in _months(close.period_end_ms, account.zone):
         month = _Month(account, start_ms, end_ms)
         for (subscription_id, plan_code), entries in by_plan.items():
@@ -65,7 +66,7 @@ def closables(
             on_plan = month.days_of(entries)
             if not on_plan or plan is None or plan.currency != account.currency:
                 continue
-            held = month.held_by(entries)
+            held = month.held_by(entries, began[subscription_id])
             for offer in plan.offers.values():
                 for rule, days in rules_at_close(offer, on_plan, held):
                     found.append(
@@ -105,6 +106,15 @@ def _by_plan(account: Account) -> dict[tuple[str, str], list[Subscription]]:
     return found
 
 
+def _began(account: Account) -> dict[str, int]:
+    """Return when each subscription began."""
+    found: dict[str, int] = {}
+    for entry in account.subscriptions:
+        name, from_ms = entry.subscription_id, entry.valid_from_ms
+        found[name] = min(from_ms, found.get(name, from_ms))
+    return found
+
+
 class _Month:
     """A month of an account: its local days, and on which of them subscriptions had what."""
 
@@ -130,12 +140,17 @@ class _Month:
             return self._valid(entries[0])
         return tuple(sorted({day for entry in entries for day in self._valid(entry)}))
 
-    def held_by(self, entries: list[Subscription]) -> Callable[[Condition], Days]:
+    def held_by(self, entries: list[Subscription], began_ms: int) -> Callable[[Condition], Days]:
         """Return what tells on which of these days a condition held: at the beginning of the day, or of
-        the entry where that is later."""
+        the entry where that is later. ``began_ms``: of the subscription."""
 
         def held(condition: Condition) -> Days:
-            return tuple(sorted({day for each in entries for day in self._held(each, condition)}))
+            month = None
+            if condition.asks_month:  # the same on all days of it
+                zone = self._account.zone
+                month = month_of_subscription(began_ms, self._end_ms - 1, zone=zone)
+            days = {day for each in entries for day in self._held(each, condition, month)}
+            return tuple(sorted(days))
 
         return held
 
@@ -150,7 +165,7 @@ class _Month:
             self._known[from_ms, to_ms] = days
         return days
 
-    def _held(self, entry: Subscription, condition: Condition) -> Days:
+    def _held(self, entry: Subscription, condition: Condition, month: int | None) -> Days:
         days = self._valid(entry)
         if not days:
             return days
@@ -158,14 +173,17 @@ class _Month:
         first_ms = max(self._start_ms, entry.valid_from_ms)
         same_to_ms = account.attributes_at(first_ms).to_ms
         if same_to_ms is None or same_to_ms >= self._end_ms:  # all month long, as nearly always
-            return days if condition.holds_of(holder_at(account, entry, first_ms)) else ()
+            holder = holder_at(account, entry, first_ms, month=month)
+            return days if condition.holds_of(holder) else ()
         wanted = set(days)
         return tuple(
             [
                 day
                 for at_ms, _, day in self._days
                 if day in wanted
-                and condition.holds_of(holder_at(account, entry, max(at_ms, entry.valid_from_ms)))
+                and condition.holds_of(
+                    holder_at(account, entry, max(at_ms, entry.valid_from_ms), month=month)
+                )
             ]
         )
 

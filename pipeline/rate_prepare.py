@@ -146,6 +146,11 @@ def _item(
     if len(counters) > 1 and selected.rule.months_rolled:
         earlier = in_force.earlier_months(event, terms, selected.rule)
         selected = msgspec.structs.replace(selected, earlier=earlier)
+    if len(counters) > 1 and selected.rule.is_fitted:
+        with_its = in_force.fitted(event, terms, selected)
+        if isinstance(with_its, Refused):
+            return Item(record, event, with_its)
+        selected = with_its
     keys[terms.head_key] = None
     for counter in counters:
         keys[counter.key] = None

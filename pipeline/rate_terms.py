@@ -18,10 +18,12 @@ from counters.state import bucket_key, head_key
 from pipeline.generations import Generations
 from rating.catalogue import Catalogue, Offer
 from rating.catalogue.compiled import Rule
+from rating.conditions.subscription_month import month_of_subscription
 from rating.counting import Counter, CounterPeriod, Counting
 from rating.days_of_month import days_of_month
 from rating.earlier_months import EarlierMonth, Span, months_before, months_had
-from rating.rate import Holder, counter_names, find_offer
+from rating.fitting import fitted, members_in
+from rating.rate import Holder, Selected, counter_names, find_offer
 from rating.roll_over import NO_EARLIER, EarlierMonths
 from schemas.event_digests import EventDigests
 from schemas.ledger_parts import head_json
@@ -158,6 +160,7 @@ class TermsInForce:
         self._texts: dict[str, str] = {}
         self._kept: Generations[tuple[str, str, str], Terms] = Generations(_MOST_KEPT)
         self._of_account: dict[tuple[str, str, int, int], tuple[str, ...]] = {}
+        self._members_of: dict[tuple[str, str, int, int], int] = {}
 
     def are_of(self, catalogue: Catalogue, reference: ReferenceData) -> bool:
         """Return whether these are still the versions in force."""
@@ -196,7 +199,12 @@ class TermsInForce:
         holder = None
         if isinstance(offered.offer, Offer) and offered.offer.asks_for_holder:
             at_ms = event.started_at_ms
-            holder = holder_at(account, subscription, at_ms)
+            month = None
+            if offered.offer.asks_for_month:
+                month = self._month_of(account, subscription, event)
+                month_from_ms, month_to_ms = month_of(at_ms, zone=event.zone)
+                from_ms, to_ms = max(from_ms, month_from_ms), min(to_ms, month_to_ms)
+            holder = holder_at(account, subscription, at_ms, month=month)
             same = account.attributes_at(at_ms)
             from_ms = from_ms if same.from_ms is None else max(from_ms, same.from_ms)
             to_ms = to_ms if same.to_ms is None else min(to_ms, same.to_ms)
@@ -217,6 +225,14 @@ class TermsInForce:
             head_key(event.rating_key),
             *month_of(event.started_at_ms, zone=event.zone),
         )
+
+    def _month_of(self, account: Account, subscription: Subscription, event: UsageEvent) -> int:
+        """Return which month of its subscription an event lies in."""
+        entries = self.reference.entries(
+            account_id=account.account_id, subscription_id=subscription.subscription_id
+        )
+        began_ms = min(entry.valid_from_ms for entry in entries)
+        return month_of_subscription(began_ms, event.started_at_ms, zone=event.zone)
 
     def earlier_months(self, event: UsageEvent, terms: Terms, rule: Rule) -> EarlierMonths:
         """Return in which of the months before that of ``event`` that its price looks at the
@@ -251,6 +267,35 @@ class TermsInForce:
             found = self._of_account[key] = months_had(months, _on_plan(entries, plan))
         return found
 
+    def fitted(self, event: UsageEvent, terms: Terms, selected: Selected) -> Selected | Refused:
+        """Return a selection with the allowances that an event has, whose terms are ``terms``."""
+        assert terms.holder is not None, "its offer asks for one"
+        account_id, plan = event.account_id, terms.plan
+
+        def members(start_ms: int, end_ms: int) -> int:
+            return self._members(account_id, plan, start_ms, end_ms)
+
+        return fitted(selected, event, holder=terms.holder, members_in=members)
+
+    def _members(self, account_id: str, plan: str, start_ms: int, end_ms: int) -> int:
+        """Return how many subscriptions of an account were on a plan in some part of [start, end)."""
+        key = (account_id, plan, start_ms, end_ms)
+        found = self._members_of.get(key)
+        if found is None:
+            entries = self.reference.accounts[account_id].subscriptions
+            if len(self._members_of) >= _MOST_KEPT:
+                self._members_of.clear()
+            found = self._members_of[key] = members_in(
+                (
+                    (entry.subscription_id, (entry.valid_from_ms, entry.valid_to_ms))
+                    for entry in entries
+                    if entry.plan == plan
+                ),
+                start_ms,
+                end_ms,
+            )
+        return found
+
     def _shared(self, text: str) -> str:
         """Return the one copy of a text that nearly all terms have: comparing it with that of an
         event then waits for no memory."""
@@ -274,13 +319,17 @@ def _on_plan(entries: Sequence[Subscription], plan: str) -> list[Span]:
     return [(entry.valid_from_ms, entry.valid_to_ms) for entry in entries if entry.plan == plan]
 
 
-def holder_at(account: Account, subscription: Subscription, at_ms: int) -> Holder:
-    """Return what conditions ask of an account and one of its subscriptions at an instant."""
+def holder_at(
+    account: Account, subscription: Subscription, at_ms: int, *, month: int | None = None
+) -> Holder:
+    """Return what conditions ask of an account and one of its subscriptions at an instant. ``month``:
+    which one of the subscription it is, where that is asked for."""
     return Holder(
         account.account_id,
         subscription.subscription_id,
         account.attributes_at(at_ms).values,
         subscription.attributes or {},
+        month,
     )
 
 

@@ -32,7 +32,7 @@ from rating.price.volume import VolumePrice
 from rating.roll_over import NO_EARLIER, EarlierMonths, give
 from rating.rounding import rounded
 from rating.selection import Selected
-from rating.usage_discount import UsageDiscount, discounted
+from rating.usage_discount import UsageDiscount, discounted, left, percent_off
 from rating.weighing import grow_weighted
 from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import ExplanationStep
@@ -271,7 +271,9 @@ def _after_price(
     """Return what is left of the amount after a discount by usage, below the caps, and after what a
     close and credits pay of it; and of what earlier charges change by."""
     counts += [None] * (len(before) - len(counts) - rule.counted_after_price)
-    if rule.usage_discount is not None:
+    if rule.usage_discount is not None and rule.usage_discount.from_then:
+        amount = _by_usage_from_then(rule.usage_discount, amount, before, counts, steps)
+    elif rule.usage_discount is not None:
         amount, restated, earlier = _by_usage(
             rule.usage_discount, amount, restated, before, counts, steps
         )
@@ -290,6 +292,9 @@ def _after_price(
         if least:
             amount, restated = _above_close(least, charged, amount, restated, steps)
     for credit in rule.credits:
+        if not credit.gives:
+            counts += [None] * credit.counted
+            continue
         if credit.rolls_over is not None:
             own, codes = before[len(counts) :], ("credit", "rolled_credit")
             found = give(credit, earlier_months, own, amount, codes)
@@ -358,6 +363,22 @@ def _by_usage(
         reached = (discount.product, to_text(used.quantity), discount.unit)
         steps.append(("usage_discount", to_text(found.percent), *reached, to_text(amount)))
     return found.amount, found.restated, found.earlier
+
+
+def _by_usage_from_then(
+    discount: UsageDiscount,
+    amount: Decimal,
+    before: Sequence[Totals],
+    counts: list[Count],
+    steps: list[ExplanationStep],
+) -> Decimal:
+    used = before[len(counts)].quantity
+    counts.append(None)
+    percent = percent_off(discount, used)
+    if percent:
+        reached = (discount.product, to_text(used), discount.unit)
+        steps.append(("usage_discount", to_text(percent), *reached, to_text(amount)))
+    return left(discount, amount, percent)
 
 
 def _above_close(

@@ -66,9 +66,9 @@ def close_month(
     changes: list[Change] = []
     charged = counted[CounterKind.CAP].amount
     due = charged
-    if rule.usage_discount is not None:
+    if rule.restating_discount is not None:
         used, listed = counted[CounterKind.PRODUCT], counted[CounterKind.LISTED]
-        found = _by_usage(rule.usage_discount, used, listed, steps)
+        found = _by_usage(rule.restating_discount, used, listed, steps)
         percent = EXACT.subtract(found.percent, listed.quantity)
         if percent:
             changes.append(Change(CounterKind.LISTED, percent, ZERO))

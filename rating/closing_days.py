@@ -51,7 +51,7 @@ def rules_at_close(
             yield found
             continue
         found = _in_force(entry, on_plan)
-        if found is not None and found.rule.usage_discount is not None:
+        if found is not None and found.rule.restating_discount is not None:
             yield found._replace(rule=msgspec.structs.replace(found.rule, closing=None))
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from rating.dimensions import ATTRIBUTE
+from rating.fitting_names import MEMBERS
 from rating.units import plain, readable
 from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import Charge, ExplanationStep, records_of
@@ -187,6 +188,32 @@ def _credit(charge: Charge, fields: list[str]) -> str:
         f"{left} left: "
         f"{_money(paid, charge.currency)} is paid by it."
     )
+
+
+def _allowance_not(_charge: Charge, fields: list[str]) -> str:
+    allowance_id, why, *what = fields
+    reasons = {
+        "days": "it is for other days",
+        "band": f"it is not for {''.join(what)}",
+        "condition": f"its condition does not hold: {''.join(what)}",
+    }
+    return f"Allowance {allowance_id} is not for this usage: {reasons[why]}."
+
+
+def _sized(charge: Charge, fields: list[str]) -> str:
+    allowance_id, size, *times = fields
+    return f"Allowance {allowance_id} is {_units(charge, size)} {_times(times)}."
+
+
+def _sized_credit(charge: Charge, fields: list[str]) -> str:
+    allowance_id, size, *times = fields
+    return f"Allowance {allowance_id} is {_money(size, charge.currency)} {_times(times)}."
+
+
+def _times(fields: list[str]) -> str:
+    name, factor = fields
+    of = "one for each subscription that shares it" if name == MEMBERS else name
+    return f"times {plain(Decimal(factor))}, {of}"
 
 
 def _rolled(charge: Charge, fields: list[str]) -> str:
@@ -554,6 +581,9 @@ _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "free_units": _free_units,
     "allowance": _allowance,
     "credit": _credit,
+    "allowance_not": _allowance_not,
+    "sized": _sized,
+    "sized_credit": _sized_credit,
     "rolled": _rolled,
     "rolled_credit": _rolled_credit,
     "minimum_units": _minimum_units,

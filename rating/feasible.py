@@ -20,10 +20,12 @@ from rating.catalogue.compiled import (
     Price,
     Rule,
 )
+from rating.catalogue.exchanging import exchanged_ratings
 from rating.charging import NoCount, charge_after
 from rating.closing import close_month, looked_at
 from rating.counting import Counter, CounterKind, Counting, Totals
 from rating.days_of_month import MOST_DAYS
+from rating.fitting import MOST, of_size, with_allowances
 from rating.price.allowance import MOST_MONTHS
 from rating.price.bands import BandedPrice
 from rating.price.call import CallPrice
@@ -74,6 +76,20 @@ def infeasible(document: doc.CatalogueDocument) -> list[Infeasible]:
     return found
 
 
+def infeasible_exchanged(document: doc.CatalogueDocument) -> list[Infeasible]:
+    """Return the other ratings of a document that fail so once they are exchanged; each with its plan
+    and the code of the other one."""
+    cards = tuple(msgspec.structs.replace(card, rows=()) for card in document.cards)
+    matrices = tuple(msgspec.structs.replace(matrix, rows=()) for matrix in document.matrices)
+    whole = msgspec.structs.replace(document, cards=cards, matrices=matrices)
+    found = []
+    for code, other in exchanged_ratings(document):
+        why = _why(msgspec.structs.replace(whole, plans=(other,)))
+        if why is not None:
+            found.append(Infeasible(code, other.code, *why))
+    return found
+
+
 def _why(document: doc.CatalogueDocument) -> tuple[str, str] | None:
     """Return what was expected and what was found, where a price of a document fails."""
     try:
@@ -106,6 +122,7 @@ def _contradiction(rule: Rule) -> tuple[str, str] | None:
 
 
 def _try(offer: Offer, rule: Rule) -> None:
+    rule = with_allowances(rule, lambda each: of_size(each, MOST if each.times else None))
     for price, counting in _prices(rule):
         for used in (_USED, _USED.copy_negate()) if offer.mirrors else (_USED, ZERO):
             selected = Selected(offer, rule, price, used, (), "", counting, 1, _EARLIER, _LONGEST)

@@ -57,7 +57,7 @@ def without_free(
     if as_increments:
         rest = incremented(increments, rest, steps)
     for allowance in rule.allowances:
-        if not in_phase or not rest:
+        if not in_phase or not rest or not allowance.gives:
             counts += [None] * allowance.counted
             continue
         if allowance.rolls_over is not None:

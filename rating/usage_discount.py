@@ -2,7 +2,8 @@
 
 It is one of the month. The charges of a price in a month add up to what they would be without it, less the
 percentage that the other product's usage has reached by then; so each time that it reaches more, what
-was charged before is restated.
+was charged before is restated. One that is given `from_then` restates nothing: it is off the charges of
+usage that is rated once so much was used.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from rating.counting import Counter, CounterKind
+from rating.counting import Counter, CounterKind, Counting
 from rating.rounding import RoundingRule, rounded
 from schemas.decimals import EXACT, ZERO
 
@@ -32,19 +33,21 @@ class UsageDiscount(msgspec.Struct, frozen=True, gc=False):
     product: str
     unit: str  # that the product is measured in
     reached: tuple[Reached, ...]  # rising
-    rounding: RoundingRule  # of what the month comes to
+    rounding: RoundingRule  # of what the month comes to, or the event
+    from_then: bool = False
 
     def __post_init__(self) -> None:
         assert self.reached
         assert all(ZERO < each.percent <= _HUNDRED for each in self.reached)
 
-    def counters(self, price_id: str, currency: str) -> tuple[Counter, Counter]:
-        """Return what it looks at: the other product's usage, and what the price came to so far
-        without the discount, with the percentage that was off."""
-        return (
-            Counter(CounterKind.PRODUCT, f"{self.product}:{self.unit}", currency=currency),
-            Counter(CounterKind.LISTED, price_id, currency=currency),
-        )
+    def counters(self, price_id: str, currency: str) -> Counting:
+        """Return what it looks at: the other product's usage; and where it is off all of the month, what
+        the price came to so far without it, with the percentage that was off."""
+        of_other = f"{self.product}:{self.unit}"
+        used = Counter(CounterKind.PRODUCT, of_other, currency=currency)
+        if self.from_then:
+            return (used,)
+        return used, Counter(CounterKind.LISTED, price_id, currency=currency)
 
 
 def percent_off(discount: UsageDiscount, used_units: Decimal) -> Decimal:

@@ -417,6 +417,11 @@ _PARTS: Schema = {
                 "items": {"$ref": "#/$defs/usage_reached"},
                 "minItems": 1,
             },
+            "from_then": of(
+                "yes_no",
+                "Off usage that is rated once so much was used of it; else off all of the month, and "
+                "what was charged before is adjusted.",
+            ),
         },
         required=("product", "reached"),
     ),

@@ -287,6 +287,36 @@ THINGS: Schema = {
                 "What a month leaves may be used in later ones.",
                 {"months": 1, "upto": "5 GB"},
             ),
+            "times": {
+                "description": "The allowance is so many times its units or amount. members: the "
+                "subscriptions that share it. An attribute: the number that the reference data states "
+                "at the time of the usage; without one the usage waits.",
+                "type": "string",
+                "pattern": "^(members|(account|subscription)\\.(?!id$)[a-z][a-z0-9_]{0,63})$",
+                "examples": ["subscription.seats", "members"],
+            },
+            "only_in": by_code(
+                "For usage that begins in these bands of a set only.",
+                {
+                    "description": "The bands, each once; not all of the set.",
+                    "type": "array",
+                    "items": {"$ref": "#/$defs/code"},
+                    "minItems": 1,
+                    "uniqueItems": True,
+                },
+                minProperties=1,
+                maxProperties=1,
+                examples=[{"hours": ["off-peak"]}],
+            ),
+            "when": of(
+                "condition",
+                "For usage only of which the condition holds.",
+                'event.apn == "internet"',
+            ),
+            "valid_from": of(
+                "date", "For usage from this day on; by the account's zone.", "2026-10-01"
+            ),
+            "valid_to": of("date", "For usage before this day.", "2026-12-01"),
         },
         oneOf=[{"required": ["units"]}, {"required": ["amount"]}],
         **{
@@ -303,8 +333,31 @@ THINGS: Schema = {
                         },
                     }
                 },
-                "rolls_over": {"properties": {"every": {"const": "month"}}},
+                "rolls_over": {
+                    "properties": {
+                        "every": {"const": "month"},
+                        "times": False,
+                        "valid_from": False,
+                        "valid_to": False,
+                    }
+                },
             },
+            "allOf": [
+                {
+                    "if": {"properties": {"times": {"const": "members"}}, "required": ["times"]},
+                    "then": {
+                        "properties": {"shared_by": {"const": "account"}},
+                        "required": ["shared_by"],
+                    },
+                },
+                {
+                    "if": {
+                        "properties": {"times": {"pattern": "^subscription"}},
+                        "required": ["times"],
+                    },
+                    "then": {"properties": {"shared_by": {"const": "subscription"}}},
+                },
+            ],
         },
     ),
     "rolls_over": record(

@@ -25,7 +25,8 @@ VALUES: Schema = {
     "text": {"description": "A text.", "type": ["string", "number", "boolean"], "pattern": r"\S"},
     "condition": {
         "description": "What must hold, in names (event.<attribute>, account.<attribute>, "
-        "subscription.<attribute>, quantity, destination, origin, service_class, usage_kind), texts "
+        "subscription.<attribute>, quantity, subscription_month, destination, origin, service_class, "
+        "usage_kind), texts "
         "and numbers: == != < <= > >=, in [...], and, or, not. The check reads it; this does not.",
         "type": "string",
         "pattern": r"\S",

@@ -6,10 +6,11 @@ a plan that the subscription is not on. So its prices may ask nothing of the mon
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from rating.catalogue.document import (
     AlsoRated,
+    ExchangeTable,
     Graduated,
     Package,
     Plan,
@@ -19,6 +20,7 @@ from rating.catalogue.document import (
     Volume,
 )
 from rating.catalogue.errors import quoted
+from rating.catalogue.exchanging import not_exchangeable, tables_between
 from rating.catalogue.reader import Entry, Reader
 from rating.catalogue.yaml_tree import Mapping as Written
 from rating.catalogue.yaml_tree import Node, Scalar, under
@@ -54,10 +56,15 @@ def read_also_rated(
     return tuple(found)
 
 
-def check_also_rated(entry: Entry, plan: Plan, plans: Mapping[str, Plan | None]) -> None:
+def check_also_rated(
+    entry: Entry,
+    plan: Plan,
+    plans: Mapping[str, Plan | None],
+    exchange: Iterable[ExchangeTable],
+) -> None:
     """Note each other rating of a plan that cannot rate what the plan does. ``plans``: all that are
-    declared; None: one that is refused as a whole."""
-    checked = _Check(entry, plan, plans)
+    declared; None: one that is refused as a whole. ``exchange``: all tables."""
+    checked = _Check(entry, plan, plans, tuple(exchange))
     for rating in plan.also_rated or ():
         checked.rating(rating)
 
@@ -66,8 +73,15 @@ class _Check:
     """The other ratings of one plan. Of those that it has of a plan that it extends, only what is said
     of products that the other one has not: the rest is said of that one."""
 
-    def __init__(self, entry: Entry, plan: Plan, plans: Mapping[str, Plan | None]) -> None:
+    def __init__(
+        self,
+        entry: Entry,
+        plan: Plan,
+        plans: Mapping[str, Plan | None],
+        exchange: tuple[ExchangeTable, ...],
+    ) -> None:
         self._entry, self._plan, self._plans = entry, plan, plans
+        self._exchange = exchange
         self._products = list(dict.fromkeys(price.product for price in plan.prices))
         written = under(entry.node, KEY)
         self._is_stated = written is not entry.node
@@ -111,15 +125,42 @@ class _Check:
         other = self._plans[code]
         if other is None:
             return
-        if other.currency != self._plan.currency:
-            self._complain(
-                keys,
-                expected=f"a plan in {self._plan.currency}, as {own} is; its prices may be in another "
-                "currency, and have exchange",
-                found=f"{code} in {other.currency}",
-            )
+        is_exchanged = other.currency != self._plan.currency
+        if is_exchanged:
+            self._exchange_of(keys, other)
         for product in products:
             self._product(keys, other, product)
+            if is_exchanged:
+                self._exchanged(keys, other, product)
+
+    def _exchange_of(self, keys: tuple[str, ...], other: Plan) -> None:
+        """Note where nothing, or more than one thing, says what the other currency is worth."""
+        own, of_plan = self._plan.code, self._plan.currency
+        tables = tables_between(self._exchange, other.currency, of_plan)
+        if len(tables) == 1 or not (other.currency and of_plan):
+            return
+        found = f"{other.code} in {other.currency}, and no table"
+        if tables:
+            found = f"{len(tables)} tables: {', '.join(table.code for table in tables)}"
+        self._complain(
+            keys,
+            expected=f"a plan in {of_plan}, as {own} is; or one table of exchange_rates from "
+            f"{other.currency} to {of_plan}",
+            found=found,
+        )
+
+    def _exchanged(self, keys: tuple[str, ...], other: Plan, product: str) -> None:
+        for price in other.prices:
+            if price.product != product:
+                continue
+            own = next(filter(None, map(not_exchangeable, price.versions)), None)
+            if own is not None:
+                self._complain(
+                    keys,
+                    expected=f"prices in {other.currency} for {product}: the whole rating is "
+                    f"exchanged into {self._plan.currency}",
+                    found=f"{other.code}/{price.code} with {own}",
+                )
 
     def _product(self, keys: tuple[str, ...], other: Plan, product: str) -> None:
         prices = [price for price in other.prices if price.product == product]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rating.catalogue.document import CatalogueDocument
 from rating.conditions.names import ID, NameOf
 from rating.conditions.words import words_of
+from rating.fitting_names import MEMBERS
 
 
 def asked_attributes(document: CatalogueDocument) -> tuple[str, ...]:
@@ -14,15 +15,19 @@ def asked_attributes(document: CatalogueDocument) -> tuple[str, ...]:
     not the ids, which all have."""
     found = {
         word.name.written
-        for text in set(_conditions(document))
+        for text in set(conditions_of(document))
         for word in words_of(text)
         if word.name is not None and word.name.of is not NameOf.USAGE and word.name.name != ID
     }
+    sized = {each.times for plan in document.plans for each in plan.allowances}
+    found |= sized - {"", MEMBERS}
     return tuple(sorted(found))
 
 
-def _conditions(document: CatalogueDocument) -> Iterator[str]:
+def conditions_of(document: CatalogueDocument) -> Iterator[str]:
+    """Yield the texts of all conditions, those that are there several times too."""
     for plan in document.plans:
+        yield from (each.when for each in plan.allowances if each.when)
         for price in plan.prices:
             if price.when:
                 yield price.when

@@ -81,7 +81,7 @@ def check(files: Mapping[str, bytes]) -> Checked:
     if not sections["plans"] and not errors:
         errors.append(CatalogueError("(folder)", 1, "plans", "at least one plan", "none"))
     # Here, for this charges, and charging is made of what this package compiles.
-    from rating.feasible import infeasible
+    from rating.feasible import infeasible, infeasible_exchanged
 
     document = None
     if not errors:
@@ -91,6 +91,12 @@ def check(files: Mapping[str, bytes]) -> Checked:
             place = under(stated.node, "prices", one.price)
             field = f"{stated.field}.prices.{one.price}"
             stated.reader.complain(place, field, expected=one.expected, found=one.found)
+        for one in () if errors else infeasible_exchanged(document):
+            stated = next(entry for entry in sections["plans"] if entry.code == one.plan)
+            found = f"{one.found}, of {one.price} with its exchange"
+            stated.reader.complain(
+                stated.node, f"{stated.field}.also_rated", expected=one.expected, found=found
+            )
     if errors:
         return Checked(None, tuple(sorted(set(errors))))
     return Checked(document, ())

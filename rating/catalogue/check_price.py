@@ -19,6 +19,7 @@ from rating.catalogue.document import (
     Product,
     RateCardPrice,
     Volume,
+    restating_discount,
 )
 from rating.catalogue.reader import Reader
 from rating.catalogue.yaml_tree import Node
@@ -140,7 +141,13 @@ def _check_exchange(
 def _check_usage_discount(
     refuse: _Refuse, version: PriceVersion, allowances: tuple[PlanAllowance, ...]
 ) -> None:
-    """What it gives back must have been charged: not capped, and not paid by an allowance."""
+    """What it gives back must have been charged: not capped, and not paid by an allowance. What it
+    gives from some usage on must not be restated by another price of it."""
+    if restating_discount(version) is None:
+        if restates(version):
+            expected = "no from_then, where usage changes what earlier usage came to"
+            refuse("discount_by_usage", expected, "from_then")
+        return
     if version.most_day is not None or version.most_month is not None:
         expected = "a most of an event, beside a discount that changes the month's charges"
         refuse("most", expected, "one of a day or a month")
@@ -169,5 +176,5 @@ def restates(version: PriceVersion) -> bool:
     return (
         isinstance(version.model, Volume)
         or version.aggregation in LEVELS
-        or version.discount_by_usage is not None
+        or restating_discount(version) is not None
     )

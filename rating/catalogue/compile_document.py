@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -29,13 +29,16 @@ from rating.catalogue.compiled import (
     Offer,
     OtherOffer,
     Rule,
+    conditions_of,
 )
 from rating.catalogue.document_parts import STATED_ROWS, RowsOf, document_with_rows
+from rating.catalogue.exchanging import exchanged_ratings
 from rating.conditions.condition import Condition
 from rating.counting import Counter, CounterKind, CounterPeriod, Counting
 from rating.days_of_month import LEAST_DAYS, MOST_DAYS
 from rating.month_cost import month_cost
 from rating.price.aggregate import Aggregation
+from rating.price.allowance import Allowance
 from rating.price.bands import BandedPrice
 from rating.price.rate_card import FIRST_DAY, LAST_DAY
 from rating.roll_over import counters_of
@@ -85,9 +88,13 @@ def _compile(document: doc.CatalogueDocument, version: int, rows_of: RowsOf) -> 
         plan.code: _plan(plan, products, exchange, compile_model, conditions)
         for plan in document.plans
     }
+    exchanged_plans = {
+        (code, other.code): _plan(other, products, exchange, compile_model, conditions)
+        for code, other in exchanged_ratings(document)
+    }
     return Catalogue(
         version=version,
-        plans={plan.code: _with_others(plan, plans) for plan in document.plans},
+        plans={plan.code: _with_others(plan, plans, exchanged_plans) for plan in document.plans},
         product_types={code: product.product_type for code, product in products.items()},
         limits=document.limits,
     )
@@ -115,6 +122,11 @@ def _plan(
     conditions: _Conditions,
 ) -> CompiledPlan:
     allowances = {allowance.code: allowance for allowance in plan.allowances}
+
+    def given(allowance: doc.PlanAllowance) -> Allowance:
+        when = conditions.of(allowance.when)
+        return allowance_of(plan.code, allowance, compile_model.bands, when)
+
     entries: dict[str, list[Entry]] = {}
     for price in plan.prices:
         price_id = f"{plan.code}/{price.code}"
@@ -123,9 +135,9 @@ def _plan(
         # What one version looks at is counted under all of them: they may share a month.
         counts_month = any(
             cap.period is CounterPeriod.MONTH for _, _, caps in found for cap in caps
-        ) or any(version.discount_by_usage is not None for version in price.versions)
+        ) or any(doc.restating_discount(version) is not None for version in price.versions)
         counts_closed = any(closing is not None for _, closing, _ in found) or any(
-            version.discount_by_usage is not None for version in price.versions
+            doc.restating_discount(version) is not None for version in price.versions
         )
         rules: list[Rule] = []
         for version, model, (adjusting, closing, caps) in zip(
@@ -140,6 +152,7 @@ def _plan(
                 model,
                 _Adjusted(adjusting, closing, _counting_month(caps, counts_month), counts_closed),
                 _conditional_discounts(version, conditions),
+                given,
             )
             rules += exchanged(rule, exchange.get(version.exchange or ""))
         entry = Entry(
@@ -161,16 +174,23 @@ def _plan(
     )
 
 
-def _with_others(plan: doc.Plan, plans: dict[str, CompiledPlan]) -> CompiledPlan:
+def _with_others(
+    plan: doc.Plan,
+    plans: dict[str, CompiledPlan],
+    exchanged_plans: Mapping[tuple[str, str], CompiledPlan],
+) -> CompiledPlan:
     """Return a plan whose offers have those of the plans that it is also rated under, as these are by
-    themselves: what those are also rated under is not looked at."""
+    themselves: what those are also rated under is not looked at. ``exchanged_plans``: those that are in
+    another currency, by both codes."""
     compiled = plans[plan.code]
     if not plan.also_rated:
         return compiled
     offers = {}
     for product, offer in compiled.offers.items():
         others = [
-            OtherOffer(each.name, code, plans[code].offers[product])
+            OtherOffer(
+                each.name, code, exchanged_plans.get((plan.code, code), plans[code]).offers[product]
+            )
             for each in plan.also_rated
             if (code := each.plan_of(product))
         ]
@@ -213,6 +233,8 @@ def _offer(product: doc.Product, currency: str, entries: tuple[Entry, ...]) -> O
             entry.when is not None or any(rule.discounts_when for rule in entry.rules)
             for entry in entries
         ),
+        is_fitted=any(rule.is_fitted for entry in entries for rule in entry.rules),
+        asks_month=any(each.asks_month for entry in entries for each in conditions_of(entry)),
         entries=entries,
     )
 
@@ -241,10 +263,11 @@ def _rule(
     model: Model,
     adjusted: _Adjusted,
     discounts_when: ConditionalDiscounts | None,
+    given: Callable[[doc.PlanAllowance], Allowance],
 ) -> Rule:
     adjusting, closing, caps, counts_closed = adjusted
-    units = tuple(allowance_of(plan.code, each) for each in allowances.values() if not each.money)
-    credits = tuple(allowance_of(plan.code, each) for each in allowances.values() if each.money)
+    units = tuple(given(each) for each in allowances.values() if not each.money)
+    credits = tuple(given(each) for each in allowances.values() if each.money)
     free = Free(version.free_records, version.free_units, version.minimum_units)
     growing = grows(version, has_allowances=bool(units))
     before = tuple(counter for each in units for counter in counters_of(each))
@@ -295,6 +318,7 @@ def _rule(
         credits=credits,
         months_rolled=max([months for months, _ in rolling], default=0),
         shares_rolled=any(shared for _, shared in rolling),
+        is_fitted=any(each.is_fitted for each in (*units, *credits)),
         discounts_when=discounts_when,
         from_day=first_day(version.valid_from),
         to_day=last_day(version.valid_to),
@@ -424,6 +448,7 @@ def _usage_discount(
         products[stated.product].unit,
         tuple(Reached(each.from_units, each.percent) for each in stated.reached),
         _last(version.rounding),
+        stated.from_then,
     )
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from rating.catalogue import document as doc
+from rating.catalogue.compile_rows import first_day, last_day
 from rating.catalogue.compiled import BandedCall, CardPrice, CardsPrice, MatrixPrice, Model
+from rating.conditions.condition import Condition
 from rating.price.aggregate import Aggregation
-from rating.price.allowance import Allowance, RollOver
+from rating.price.allowance import Allowance, OnlyFor, RollOver
 from rating.price.bands import BandedPrice, Bands
 from rating.price.call import CallPrice, Rate, Stretch
 from rating.price.flat import FlatPrice
 from rating.price.graduated import GraduatedPrice
 from rating.price.package import PackagePrice
 from rating.price.per_unit import PerUnitPrice, per_unit_price
+from rating.price.rate_card import FIRST_DAY, LAST_DAY
 from rating.price.volume import VolumePrice
 from rating.rounding import RoundingRule
 
@@ -30,7 +33,7 @@ class CompileModel:
         cards: dict[str, CardPrice],
         matrices: dict[str, MatrixPrice],
     ) -> None:
-        self._bands = bands
+        self.bands = bands
         self._cards = cards
         self._matrices = matrices
 
@@ -70,7 +73,7 @@ class CompileModel:
             assert model.amount is not None, "an amount, or bands"
             return price(model.amount)
         return BandedPrice(
-            self._bands[model.bands],
+            self.bands[model.bands],
             {band: price(amount) for band, amount in model.amounts.items()},
             model.bands_by,
         )
@@ -81,7 +84,7 @@ class CompileModel:
             return CallPrice(_stretches(model.rates, rounding), model.connect_fee)
         rates = {band: _stretches(found, rounding) for band, found in model.rates_of.items()}
         fees = {band: model.connect_fees.get(band, model.connect_fee) for band in rates}
-        return BandedCall(self._bands[model.bands], model.bands_by, rates, fees)
+        return BandedCall(self.bands[model.bands], model.bands_by, rates, fees)
 
 
 def _stretches(rates: Iterable[doc.CallRate], rounding: RoundingRule | None) -> tuple[Stretch, ...]:
@@ -110,8 +113,13 @@ def grows(version: doc.PriceVersion, *, has_allowances: bool) -> bool:
     return has_allowances and isinstance(version.model, doc.PerUnit)
 
 
-def allowance_of(plan_code: str, allowance: doc.PlanAllowance) -> Allowance:
-    """Return an allowance as rating takes of it."""
+def allowance_of(
+    plan_code: str,
+    allowance: doc.PlanAllowance,
+    bands: Mapping[str, Bands],
+    when: Condition | None,
+) -> Allowance:
+    """Return an allowance as rating takes of it. ``when``: its condition, compiled."""
     return Allowance(
         f"{plan_code}/{allowance.code}",
         allowance.units,
@@ -120,7 +128,22 @@ def allowance_of(plan_code: str, allowance: doc.PlanAllowance) -> Allowance:
         allowance.period,
         allowance.shared_by is doc.Sharing.ACCOUNT,
         _roll_over(allowance),
+        allowance.times,
+        _only_for(allowance, bands, when),
     )
+
+
+def _only_for(
+    allowance: doc.PlanAllowance, bands: Mapping[str, Bands], when: Condition | None
+) -> OnlyFor | None:
+    found = OnlyFor(
+        first_day(allowance.valid_from),
+        last_day(allowance.valid_to),
+        bands[allowance.bands] if allowance.bands else None,
+        allowance.only_in,
+        when,
+    )
+    return None if found == OnlyFor(FIRST_DAY, LAST_DAY) else found
 
 
 def _roll_over(allowance: doc.PlanAllowance) -> RollOver | None:

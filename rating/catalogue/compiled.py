@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from decimal import Decimal
 
 import msgspec
@@ -164,6 +165,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     credits: tuple[Allowance, ...] = ()  # allowances in money: they pay the charge
     months_rolled: int = 0  # before that of an event, of which allowances may still give something
     shares_rolled: bool = False  # some of those allowances are of the account
+    is_fitted: bool = False  # which of its allowances usage has, or how much, depends on the usage
     discounts_when: ConditionalDiscounts | None = None
     from_day: int = FIRST_DAY  # local days since 1 January 1970
     to_day: int = LAST_DAY  # exclusive
@@ -178,32 +180,39 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def counted_after_price(self) -> int:
         """Return how many of the counters are of what follows the price."""
-        discount = 0 if self.usage_discount is None else 2
+        discount = 0 if self.usage_discount is None else 2 - self.usage_discount.from_then
         credits = sum([credit.counted for credit in self.credits]) if self.credits else 0
         others = self.counts_closed + credits + self.counts_records
         return discount + len(self.caps) + others
 
     @property
+    def restating_discount(self) -> UsageDiscount | None:
+        """Return the discount by usage that changes earlier charges of its month, if it has one."""
+        discount = self.usage_discount
+        return None if discount is None or discount.from_then else discount
+
+    @property
     def asks_at_close(self) -> bool:
         """Return whether the close of a month may change what the price came to in it."""
-        return self.closing is not None or self.usage_discount is not None
+        return self.closing is not None or self.restating_discount is not None
 
     @property
     def restates(self) -> bool:
         """Return whether usage may change what earlier usage of its month came to."""
         by_level = self.aggregation in LEVELS
-        return isinstance(self.model, VolumePrice) or by_level or self.usage_discount is not None
+        by_usage = self.restating_discount is not None
+        return isinstance(self.model, VolumePrice) or by_level or by_usage
 
     @property
     def keeps_closed(self) -> bool:
         """Return whether a close has to say what the month came to also where it asks for nothing:
         late usage may restate what came before it, and must not take the month below that."""
         has_least = self.closing is not None and self.closing.least is not None
-        return self.restates and (has_least or self.usage_discount is not None)
+        return self.restates and (has_least or self.restating_discount is not None)
 
     def restating_place(self, counting: Counting) -> int:
         """Return where among the counters that by which earlier charges are restated is."""
-        if self.usage_discount is not None:
+        if self.restating_discount is not None:
             return [counter.kind for counter in counting].index(CounterKind.LISTED)
         return self.tier_place
 
@@ -211,6 +220,17 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     def counts_records(self) -> bool:
         """Return whether the records of the month are counted, as the last of the counters."""
         return self.free is not None and self.free.records > 0
+
+
+def conditions_of(entry: Entry) -> Iterator[Condition]:
+    """Yield all conditions that a price has: its own, of its discounts and of its allowances."""
+    if entry.when is not None:
+        yield entry.when
+    for rule in entry.rules:
+        discounts = () if rule.discounts_when is None else rule.discounts_when.conditions
+        only_for = [each.only_for for each in (*rule.allowances, *rule.credits)]
+        of_allowances = [None if each is None else each.when for each in only_for]
+        yield from (each for each in (*discounts, *of_allowances) if each is not None)
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -253,13 +273,22 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     mirrors: bool = False  # an event below zero gives back what it would cost
     tax_code: str | None
     has_conditions: bool = False  # some of its prices or discounts ask for attributes
+    is_fitted: bool = False  # some of its allowances may, too
     entries: tuple[Entry, ...]
+    asks_month: bool = False  # some condition asks for the month of the subscription
     others: tuple[OtherOffer, ...] = ()  # of a plan that is `also_rated`, in its order
 
     @property
     def asks_for_holder(self) -> bool:
         """Return whether its own prices, or those of another rating, ask for attributes."""
-        return self.has_conditions or any(other.offer.has_conditions for other in self.others)
+        own = self.has_conditions or self.is_fitted
+        return own or any(other.offer.has_conditions for other in self.others)
+
+    @property
+    def asks_for_month(self) -> bool:
+        """Return whether its own prices, or those of another rating, ask for the month of the
+        subscription."""
+        return self.asks_month or any(other.offer.asks_month for other in self.others)
 
 
 class CompiledPlan(msgspec.Struct, frozen=True, kw_only=True):

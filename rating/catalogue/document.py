@@ -325,11 +325,12 @@ class UsageReached(msgspec.Struct, frozen=True, array_like=True):
     percent: Decimal
 
 
-class DiscountByUsage(msgspec.Struct, frozen=True, kw_only=True):
+class DiscountByUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A discount of the month by what the account uses of another product."""
 
     product: str
     reached: tuple[UsageReached, ...]  # rising
+    from_then: bool = False  # only of usage that is rated once so much was used
 
 
 class PriceVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -360,6 +361,12 @@ class PriceVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     most_month: Decimal | None = None
     exchange: str | None = None  # the table by which its amounts become the plan's currency
     rounding: RoundingRule = RoundingRule()
+
+
+def restating_discount(version: PriceVersion) -> DiscountByUsage | None:
+    """Return the discount by usage that changes earlier charges of its month, where there is one."""
+    discount = version.discount_by_usage
+    return None if discount is None or discount.from_then else discount
 
 
 class PlanPrice(msgspec.Struct, frozen=True, kw_only=True):
@@ -394,6 +401,12 @@ class PlanAllowance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     shared_by: Sharing = Sharing.SUBSCRIPTION
     money: bool = False
     rolls_over: RollsOver | None = None
+    times: str = ""  # "members", or a number of account or subscription; empty: once
+    bands: str = ""  # a set, of which `only_in` are those that usage must begin in
+    only_in: tuple[str, ...] = ()
+    when: str = ""  # a condition; empty: always
+    valid_from: dt.date | None = None  # for usage of these days
+    valid_to: dt.date | None = None  # exclusive
 
 
 class AlsoRated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -20,35 +20,8 @@ from rating.catalogue.document import (
     Plan,
     Product,
 )
-from rating.price.aggregate import OF_CHANGES
+from rating.catalogue.document_format import FIRST, NEWEST, READ, format_of
 from schemas.limit import ChargeLimit
-
-FORMAT = 3
-"""Of the head and the chunks; a reader of another format must not guess."""
-
-FORMAT_WITH_CONDITIONS = 4
-"""Of a head in which prices or discounts have conditions. A build that knows none would price as if
-all of them held, so it must refuse it; a catalogue without conditions is read by it as ever."""
-
-FORMAT_WITH_ROLL_OVER = 5
-"""Of a head in which allowances roll over, perhaps with conditions too. A build that does not know it would
-charge what is free, and give nothing of what months have left."""
-
-FORMAT_WITH_OTHER_RATINGS = 6
-"""Of a head in which plans are `also_rated`, whatever else it has. A build that knows none would rate
-only what is charged, and say nothing of what it costs."""
-
-FORMAT_WITH_LEVELS = 7
-"""Of a head in which prices are of levels over time, whatever else it has. A build that knows none would take
-the changes of a level for usage."""
-
-_READ = (
-    FORMAT,
-    FORMAT_WITH_CONDITIONS,
-    FORMAT_WITH_ROLL_OVER,
-    FORMAT_WITH_OTHER_RATINGS,
-    FORMAT_WITH_LEVELS,
-)
 
 MAX_CHUNK_BYTES = 500_000  # below the size at which the broker refuses a record
 
@@ -129,7 +102,7 @@ def document_to_parts(document: CatalogueDocument) -> tuple[bytes, dict[str, byt
         for matrix in document.matrices
     ]
     head = _Head(
-        format=_format_of(document),
+        format=format_of(document),
         products=document.products,
         calendars=document.calendars,
         bands=document.bands,
@@ -162,43 +135,15 @@ def chunk_names(head_json: bytes) -> list[str]:
 
 def is_of_this_format(head_json: bytes) -> bool:
     """Return whether this build reads a published catalogue."""
-    return _format_decoder.decode(head_json).format in _READ
-
-
-def _format_of(document: CatalogueDocument) -> int:
-    """Return the first format that says all that is in a document."""
-    if _has_levels(document):
-        return FORMAT_WITH_LEVELS
-    if any(plan.also_rated for plan in document.plans):
-        return FORMAT_WITH_OTHER_RATINGS
-    if any(each.rolls_over is not None for plan in document.plans for each in plan.allowances):
-        return FORMAT_WITH_ROLL_OVER
-    return FORMAT_WITH_CONDITIONS if _has_conditions(document) else FORMAT
-
-
-def _has_levels(document: CatalogueDocument) -> bool:
-    return any(
-        version.aggregation in OF_CHANGES
-        for plan in document.plans
-        for price in plan.prices
-        for version in price.versions
-    )
-
-
-def _has_conditions(document: CatalogueDocument) -> bool:
-    return any(
-        price.when or any(version.discounts_when for version in price.versions)
-        for plan in document.plans
-        for price in plan.prices
-    )
+    return _format_decoder.decode(head_json).format in READ
 
 
 def _head_of(head_json: bytes) -> _Head:
     """Return the head; of another format nothing but that is read."""
     found = _format_decoder.decode(head_json).format
-    if found not in _READ:
+    if found not in READ:
         raise msgspec.ValidationError(
-            f"the catalogue is of format {found}, this build reads {FORMAT} to {_READ[-1]}. "
+            f"the catalogue is of format {found}, this build reads {FIRST} to {NEWEST}. "
             "Operator action: publish it again with this build."
         )
     return _head_decoder.decode(head_json)

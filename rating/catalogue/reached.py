@@ -51,7 +51,7 @@ def refuse_close_of_events(
         reader.complain(
             node,
             field,
-            expected="only account.<attribute> and subscription.<attribute>, since the close of "
-            "a month charges by this price, too",
+            expected="only account.<attribute>, subscription.<attribute> and subscription_month, since "
+            "the close of a month charges by this price, too",
             found=", ".join(names),
         )

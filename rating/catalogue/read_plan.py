@@ -33,12 +33,15 @@ from rating.catalogue.extending import (
 from rating.catalogue.reachable import Reach
 from rating.catalogue.reached import hiding, refuse_close_of_events, what_of
 from rating.catalogue.read_condition import read_condition
+from rating.catalogue.read_fits import KEYS as FITS
+from rating.catalogue.read_fits import read_fits
 from rating.catalogue.read_price import read_price
 from rating.catalogue.read_priced import SEVERAL, read_priced
 from rating.catalogue.read_roll_over import read_roll_over
+from rating.catalogue.read_times import read_times
 from rating.catalogue.reader import Reader
 from rating.catalogue.surroundings import Surroundings
-from rating.catalogue.yaml_tree import Node, Scalar
+from rating.catalogue.yaml_tree import Mapping, Node, Scalar
 from rating.counting import CounterPeriod
 from rating.meant import meant_quantity
 from rating.units import unit_of
@@ -58,7 +61,7 @@ class PlanReader:
         self._products = products
         self._bands = bands
         self._cards = cards
-        self._exchange = exchange
+        self.exchange = exchange
         self._matrices = matrices
         self._reach = Reach(cards, bands)
 
@@ -137,8 +140,17 @@ class PlanReader:
             at = f"{field}.{key.text}"
             allowance = _read_allowance(reader, key.text, value, at, units, currency)
             if allowance is not None:
-                allowances[key.text] = allowance
+                allowances[key.text] = self._for_some_usage(reader, value, at, allowance)
         return allowances
+
+    def _for_some_usage(
+        self, reader: Reader, node: Node, field: str, allowance: PlanAllowance
+    ) -> PlanAllowance:
+        """Return the allowance with what it says of the usage that it is for."""
+        assert isinstance(node, Mapping), "it was read"
+        values = {key.text: value for key, value in node.entries}
+        fits = read_fits(reader, values, field, self._bands)
+        return msgspec.structs.replace(allowance, **fits._asdict())
 
     def _read_prices(
         self,
@@ -176,7 +188,7 @@ class PlanReader:
                 allowances,
                 self._reach,
                 self._products,
-                self._exchange,
+                self.exchange,
             )
             price = _read_price(reader, code, values, field, around)
             if price is not None:
@@ -217,7 +229,10 @@ def _read_allowance(
     values = reader.record(
         node,
         field,
-        optional=("units", "amount", "consume", "step", "every", "shared_by", "rolls_over"),
+        optional=(
+            *("units", "amount", "consume", "step", "every", "shared_by", "rolls_over", "times"),
+            *FITS,
+        ),
     )
     if values is None:
         return None
@@ -231,6 +246,7 @@ def _read_allowance(
     sharing = reader.choice(
         values.get("shared_by"), f"{field}.shared_by", Sharing, Sharing.SUBSCRIPTION
     )
+    times = read_times(reader, values, field, sharing)
     if "amount" in values:
         for key in ("consume", "step"):
             if key in values:
@@ -258,6 +274,7 @@ def _read_allowance(
                 period=period,
                 read_size=reader.amount,
             ),
+            times=times,
         )
     text = reader.text(values["units"], f"{field}.units")
     measured = _measured_in(text, units)
@@ -305,6 +322,7 @@ def _read_allowance(
             period=period,
             read_size=partial(reader.quantity, unit=measured),
         ),
+        times=times,
     )
 
 

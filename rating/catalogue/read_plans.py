@@ -20,7 +20,7 @@ def read_plans(entries: Iterable[Entry], plan_reader: PlanReader) -> dict[str, P
     read = {code: plans.of(code) for code in plans.entries}
     found = {code: plan for code, plan in read.items() if plan is not None}
     for code, plan in found.items():
-        check_also_rated(plans.entries[code], plan, read)
+        check_also_rated(plans.entries[code], plan, read, plan_reader.exchange.values())
     return found
 
 

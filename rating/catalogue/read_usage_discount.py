@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from rating.catalogue.document import DiscountByUsage, Product, UsageReached
-from rating.catalogue.reader import Reader
+from rating.catalogue.reader import Reader, YesNo
 from rating.catalogue.yaml_tree import Node
 from schemas.decimals import ZERO
 
@@ -19,7 +19,7 @@ def read_usage_discount(
     """Return the discount, if there is one. ``own``: the product that it is a discount on."""
     if node is None:
         return None
-    values = reader.record(node, field, required=("product", "reached"))
+    values = reader.record(node, field, required=("product", "reached"), optional=("from_then",))
     if values is None:
         return None
     others = [code for code in products if code != own.code]
@@ -47,4 +47,7 @@ def read_usage_discount(
                 found=str(begins),
             )
         reached.append(UsageReached(begins, percent))
-    return DiscountByUsage(product=code, reached=tuple(reached)) if reached else None
+    choice = reader.choice(values.get("from_then"), f"{field}.from_then", YesNo, YesNo.NO)
+    if not reached:
+        return None
+    return DiscountByUsage(product=code, reached=tuple(reached), from_then=choice is YesNo.YES)

@@ -11,7 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rating.catalogue.differences.dates import Dated, Span, said_span, spans
-from rating.catalogue.document import CatalogueDocument, PlanPrice, PriceVersion, Volume
+from rating.catalogue.document import (
+    CatalogueDocument,
+    PlanPrice,
+    PriceVersion,
+    Volume,
+    restating_discount,
+)
 from rating.price.aggregate import OF_CHANGES, Aggregation
 
 _EARLIEST_ZONE = dt.timedelta(hours=14)  # ahead of UTC: nowhere does a day begin earlier
@@ -130,7 +136,7 @@ def _looked_at(version: PriceVersion) -> dict[str, object]:
         "least of the month": of_month and (version.least_month, version.least_by_days),
         "true_up of the commitment": commitment if commitment and commitment.true_up else None,
         "first_fee_without_usage": version.first_fee_without_usage,
-        "discount_by_usage": version.discount_by_usage,
+        "discount_by_usage": restating_discount(version),
         "model volume": version.model if isinstance(version.model, Volume) else None,
         "aggregate latest": version.model if is_latest else None,
         **{

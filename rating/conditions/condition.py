@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left, bisect_right
 from decimal import Decimal
 
-from rating.conditions.names import QUANTITY, Holder, NameOf, symbol, text_of
+from rating.conditions.names import QUANTITY, SUBSCRIPTION_MONTH, Holder, symbol, value_of
 from schemas.decimals import ZERO
 from schemas.usage import UsageEvent
 
@@ -41,9 +41,14 @@ class Condition:
         self._thresholds = parsed.thresholds
         self.names = parsed.names
         self._shown = without_numbers(text)
-        self._asks = tuple([text_of(name) for name in self.names if name != QUANTITY])
+        self._asks = tuple([value_of(name) for name in self.names if name != QUANTITY])
         self._quantity_at = self.names.index(QUANTITY) if QUANTITY in self.names else None
-        self._answers: dict[tuple[str | int, ...], tuple[str, ...] | None] = {}
+        self._answers: dict[tuple[str | Decimal | int, ...], tuple[str, ...] | None] = {}
+
+    @property
+    def asks_month(self) -> bool:
+        """Return whether it asks for the month of the subscription."""
+        return SUBSCRIPTION_MONTH in self.names
 
     @property
     def asks_only_holder(self) -> bool:
@@ -65,7 +70,7 @@ class Condition:
         """Return how a charge says that it holds, or None where it does not: the condition, then
         each attribute of account and subscription that it asks for, with its value. No number of
         a subscriber is among it."""
-        key: tuple[str | int, ...] = tuple([ask(event, holder) for ask in self._asks])
+        key: tuple[str | Decimal | int, ...] = tuple([ask(event, holder) for ask in self._asks])
         if self._quantity_at is not None:
             # Not the quantity itself, which never comes again: its place among those that the
             # condition compares it with says as much.
@@ -92,8 +97,8 @@ class Condition:
     def _explained(self, holder: Holder) -> tuple[str, ...]:
         said = [self._shown]
         for name in self.names:
-            if name.of in (NameOf.ACCOUNT, NameOf.SUBSCRIPTION):
-                said += [name.written, without_numbers(text_of(name)(None, holder))]
+            if name.is_of_holder:
+                said += [name.written, without_numbers(str(value_of(name)(None, holder)))]
         return tuple(said)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from enum import Enum
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ class Holder(msgspec.Struct, frozen=True, gc=False):
     subscription_id: str
     account: Mapping[str, str] = _NONE  # its attributes
     subscription: Mapping[str, str] = _NONE
+    month: int | None = None  # of the subscription: 1 is its first; None: nobody asks
 
 
 class NameOf(Enum):
@@ -48,19 +50,26 @@ class Name(NamedTuple):
     @property
     def is_number(self) -> bool:
         """Return whether its values are numbers; those of all others are texts."""
-        return self == QUANTITY
+        return self in (QUANTITY, SUBSCRIPTION_MONTH)
 
     @property
     def is_of_holder(self) -> bool:
         """Return whether it has a value without an event, too."""
-        return self.of in (NameOf.ACCOUNT, NameOf.SUBSCRIPTION)
+        of_holder = self.of in (NameOf.ACCOUNT, NameOf.SUBSCRIPTION)
+        return of_holder or self == SUBSCRIPTION_MONTH
 
 
 ID = "id"
 """The attribute that every account and every subscription has."""
 
 QUANTITY = Name(NameOf.USAGE, "quantity")
-ALONE = ("quantity", "destination", "origin", "service_class", "usage_kind")
+SUBSCRIPTION_MONTH = Name(NameOf.USAGE, "subscription_month")
+"""Which month of the subscription it is, a whole number from 1 on."""
+
+ALONE = (
+    *("quantity", "destination", "origin", "service_class", "usage_kind"),
+    SUBSCRIPTION_MONTH.name,
+)
 
 
 def symbol(place: int) -> str:
@@ -88,6 +97,16 @@ def text_of(name: Name) -> TextOf:
             return lambda event, holder: _known(event).attributes.get(attribute, "")
         case NameOf.USAGE:
             return _ALONE[attribute]
+
+
+def value_of(name: Name) -> Callable[[UsageEvent | None, Holder], str | Decimal]:
+    """Return what finds the value of a name other than the quantity."""
+    return _month if name == SUBSCRIPTION_MONTH else text_of(name)
+
+
+def _month(_event: UsageEvent | None, holder: Holder) -> Decimal:
+    assert holder.month is not None, "who asks for the month says it"
+    return Decimal(holder.month)
 
 
 def _known(event: UsageEvent | None) -> UsageEvent:

@@ -123,7 +123,7 @@ class _Check:
         self._alike(left, right)
         if isinstance(node, ast.ArithmeticComparisonExpression) and not _is_number(left):
             # As texts "9" is more than "10".
-            expected = "== or != of texts; only quantity is less or more"
+            expected = "== or != of texts; only quantity and subscription_month are less or more"
             raise ConditionError(left.column, expected, f"{left.text} {right.text}")
 
     def _contained(self, node: ast.ContainsExpression) -> None:
@@ -158,6 +158,8 @@ class _Check:
             raise ConditionError(right.column, expected, right.text)
         if left.name is not None and left.name == right.name:
             raise ConditionError(right.column, f"something else than {left.text}", right.text)
+        if _is_number(left) and left.name is not None and right.name is not None:
+            raise ConditionError(right.column, "a number as it is written", right.text)
         for one, other in ((left, right), (right, left)):
             if one.name == QUANTITY:
                 self.thresholds.append(Decimal(other.text))

@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from rating.conditions.condition import Condition
 from rating.counting import CounterPeriod
+from rating.price.bands import Bands
 from schemas.decimals import EXACT, ZERO
 
 MOST_MONTHS = 12
@@ -35,6 +37,16 @@ class RollOver(msgspec.Struct, frozen=True, gc=False):
         assert self.upto > 0
 
 
+class OnlyFor(msgspec.Struct, frozen=True, gc=False):
+    """The usage that an allowance is for, by when it began and what it is."""
+
+    from_day: int  # local days since 1 January 1970
+    to_day: int  # exclusive
+    bands: Bands | None = None  # None: whatever the hour
+    only_in: tuple[str, ...] = ()  # of these bands
+    when: Condition | None = None  # None: always
+
+
 class Allowance(msgspec.Struct, frozen=True, gc=False):
     """What is free per subscription, or per account, and period; prices that name it share it."""
 
@@ -45,11 +57,22 @@ class Allowance(msgspec.Struct, frozen=True, gc=False):
     period: CounterPeriod = CounterPeriod.MONTH
     shared: bool = False  # by all subscriptions of the account
     rolls_over: RollOver | None = None  # None: what is left is lost
+    times: str = (
+        ""  # what the size is for one of; see `rating.fitting`. Empty: the size is the size
+    )
+    only_for: OnlyFor | None = None  # None: for all usage under the prices that name it
+    gives: bool = True  # False: the usage at hand is none that it is for
 
     def __post_init__(self) -> None:
-        assert self.size > 0
+        assert self.size >= 0
+        assert not self.times or (self.size and self.rolls_over is None)
         assert self.step is None or self.step > 0
         assert self.rolls_over is None or self.period is CounterPeriod.MONTH
+
+    @property
+    def is_fitted(self) -> bool:
+        """Return whether it depends on the usage whether it gives something, or how much it has."""
+        return bool(self.times) or self.only_for is not None
 
     @property
     def counted(self) -> int:
@@ -72,6 +95,8 @@ def take(allowance: Allowance, *, taken_before: Decimal, wanted: Decimal) -> Tak
 
 def take_of(allowance: Allowance, *, left: Decimal, wanted: Decimal) -> Taken:
     """Return what of ``wanted`` is free where so much of it is left; below zero is nothing."""
+    assert allowance.gives, "nobody asks one that the usage does not have"
+    assert not allowance.is_fitted, "what the usage has is known before anything is taken"
     # A smaller allowance may come into force inside a period: then nothing is left, not less.
     if left <= ZERO:
         return Taken(ZERO, ZERO)

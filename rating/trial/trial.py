@@ -14,6 +14,7 @@ from rating.closing import close_month, looked_at
 from rating.closing_days import AtClose, Days, rules_at_close
 from rating.conditions.condition import Condition
 from rating.conditions.names import Holder
+from rating.fitting import fitted
 from rating.local_time import local_time
 from rating.other_ratings import other_ratings
 from rating.selection import Filtered, select
@@ -70,7 +71,16 @@ class Trial:
     ) -> tuple[Charge, ...] | Filtered | Refused:
         """Return the charge for an event, and before it what the event changes of earlier charges;
         or why there is none. ``currency``: that of the account; ``holder``: as for `select`;
-        ``members``: its subscriptions as far as they are known, for allowances that roll over."""
+        ``members``: its subscriptions as far as they are known, for allowances that roll over or
+        that are so many times what each of them has."""
+        stays = [member.stay for member in members]
+        if holder is not None:
+            month = self._presence.month_of(
+                *(event.rating_key, event.subscription_id, event.started_at_ms),
+                zone=event.zone,
+                stays=stays,
+            )
+            holder = msgspec.structs.replace(holder, month=month)
         selected = select(self._catalogue, event, plan, currency, holder)
         if isinstance(selected, Refused):
             return with_hint(selected, self._catalogue, event, plan)
@@ -82,10 +92,18 @@ class Trial:
         tallies = self._tallies[event.rating_key]
         self._presence.meet(event, plan)
         if selected.rule.months_rolled:
-            earlier = self._presence.earlier_months(
-                event, plan, selected.rule, [member.stay for member in members]
-            )
+            earlier = self._presence.earlier_months(event, plan, selected.rule, stays)
             selected = msgspec.structs.replace(selected, earlier=earlier)
+        if selected.rule.is_fitted and selected.counting:
+            found = fitted(
+                selected,
+                event,
+                holder=holder or Holder(event.account_id, event.subscription_id),
+                members_in=self._presence.members(event, plan, stays),
+            )
+            if isinstance(found, Refused):
+                return found
+            selected = found
         before = tallies.before(event, selected)
         priced = charge_after(selected, before)
         tallies.add(event, selected, priced.counts)
@@ -150,6 +168,10 @@ class Trial:
         account_id = holder.account_id
         tallies = self._tallies[account_id]
         on_plan, of_month = _days(member, start_ms, end_ms, zone)
+        month = self._presence.month_of(
+            *(account_id, member.subscription_id, end_ms - 1), zone=zone, stays=[member.stay]
+        )
+        holder = msgspec.structs.replace(holder, month=month)
         for offer, (rule, days) in self._closing_rules(member.plan, currency, holder, on_plan):
             keys = {
                 counter.kind: (

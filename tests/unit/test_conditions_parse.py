@@ -68,7 +68,12 @@ def test_a_condition_is_answered(text, answer):
         ("account.vip", 1, 'a comparison such as account.vip == "gold"', "account.vip alone"),
         ('account.vip and origin == ""', 1, "a comparison such as", "account.vip alone"),
         ("not quantity", 5, "a comparison such as quantity == 1", "quantity alone"),
-        ('account.vip > "a"', 1, "only quantity is less or more", 'account.vip "a"'),
+        (
+            'account.vip > "a"',
+            1,
+            "only quantity and subscription_month are less or more",
+            'account.vip "a"',
+        ),
         ("quantity == quantity", 13, "something else than quantity", "quantity"),
         ("1 == 1", 1, "a name, as in", "none"),
         ('1 == 1 or account.vip == "a"', 1, "a comparison with a name", "1, which decides nothing"),

@@ -339,7 +339,7 @@ ERRORS = [
         "{product: voice, price: {model: flat, amount: 1, discount: [{percent: 5, when: vip}]}}",
         f"plans.yaml:{LINE}: plans.p.prices.x.price.discount.when: expected one of the names event.<attribute>, "
         "account.<attribute>, subscription.<attribute>, quantity, destination, origin, service_class, "
-        "usage_kind, found 'vip' (character 1 of the condition)",
+        "usage_kind, subscription_month, found 'vip' (character 1 of the condition)",
     ),
     (
         "{product: voice, price: {model: flat, amount: 1, discount: [{percent: 5}]}}",
@@ -354,8 +354,8 @@ ERRORS = [
     (
         "{product: voice, when: event.a == 'b' and account.a == 'b', "
         "price: {model: flat, amount: 1, least: {month: 5}}}",
-        f"plans.yaml:{LINE}: plans.p.prices.x.when: expected only account.<attribute> and "
-        "subscription.<attribute>, since the close of a month charges by this price, too, found event.a",
+        f"plans.yaml:{LINE}: plans.p.prices.x.when: expected only account.<attribute>, "
+        "subscription.<attribute> and subscription_month, since the close of a month charges by this price, too, found event.a",
     ),
 ]
 

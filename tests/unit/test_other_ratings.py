@@ -209,13 +209,13 @@ def errors(rated, price=FLAT, more=""):
         ),
         (
             "{wholesale: dollar}",
-            ".wholesale: expected a plan in EUR, as p is; its prices may be in another currency, and "
-            "have exchange, found dollar in USD",
+            ".wholesale: expected a plan in EUR, as p is; or one table of exchange_rates from USD to "
+            "EUR, found dollar in USD, and no table",
         ),
         (
             "{wholesale: {voice: dollar}}",
-            ".wholesale.voice: expected a plan in EUR, as p is; its prices may be in another "
-            "currency, and have exchange, found dollar in USD",
+            ".wholesale.voice: expected a plan in EUR, as p is; or one table of exchange_rates from "
+            "USD to EUR, found dollar in USD, and no table",
         ),
         (
             "{wholesale: {vioce: carrier}}",

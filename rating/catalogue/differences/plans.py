@@ -93,7 +93,15 @@ def _allowance(allowance: PlanAllowance) -> list[Part]:
         words("begins anew", every, default="every month"),
         words("shared", shared, default="not shared"),
         words("rolls over", _rolls_over(allowance), default="not at all"),
+        words("times", allowance.times, default="once"),
+        words("only in", _only_in(allowance), default="whatever the hour"),
+        words("condition", allowance.when, default="always"),
+        words("days", said_span(allowance.valid_from, allowance.valid_to), default="all"),
     ]
+
+
+def _only_in(allowance: PlanAllowance) -> str:
+    return f"{', '.join(allowance.only_in)} of {allowance.bands}" if allowance.bands else ""
 
 
 def _rolls_over(allowance: PlanAllowance) -> str:

@@ -118,10 +118,11 @@ def _aggregate(version: PriceVersion) -> str:
 def _by_usage(discount: DiscountByUsage | None) -> str:
     if discount is None:
         return ""
-    return ", ".join(
+    said = ", ".join(
         f"{to_text(each.percent)} % from {to_text(each.from_units)} of {discount.product} on"
         for each in discount.reached
     )
+    return f"{said}, of usage that comes after it" if discount.from_then else said
 
 
 def _commitment(stated: Committed | None, currency: str, unit: str) -> list[Part]:
