@@ -13,8 +13,16 @@ from pipeline.rate_running import RunningState
 from pipeline.rate_terms import PeriodCounter, holder_at
 from rating.catalogue import Catalogue, Offer
 from rating.catalogue.compiled import Rule
-from rating.closing import close_month, looked_at
+from rating.closing import Closed, close_month, looked_at
 from rating.closing_days import Days, rules_at_close
+from rating.closing_samples import (
+    Month,
+    Sample,
+    close_samples,
+    intervals_of,
+    is_priced,
+    samples_of,
+)
 from rating.conditions.condition import Condition
 from rating.counting import CounterKind
 from rating.local_time import local_time
@@ -45,6 +53,7 @@ class Closable(msgspec.Struct, frozen=True, gc=False):
     days_of_month: int
     product: PeriodCounter
     counters: Mapping[CounterKind, PeriodCounter]
+    intervals: int = 0  # of those days, where the month is priced by its samples
 
 
 def closables(
@@ -67,12 +76,13 @@ def closables(
                 continue
             held = month.held_by(entries)
             for offer in plan.offers.values():
-                for rule, days in rules_at_close(offer, on_plan, held):
+                for rule, days, on_days in rules_at_close(offer, on_plan, held):
                     found.append(
                         Closable(
                             *(offer, rule, subscription_id, start_ms, end_ms),
                             *(days, month.length),
                             *_counters(close.rating_key, offer, rule, subscription_id, start_ms),
+                            month.intervals(rule, on_days),
                         )
                     )
     return tuple(found)
@@ -123,6 +133,13 @@ class _Month:
     def length(self) -> int:
         """Return how many days it has."""
         return len(self._days)
+
+    def intervals(self, rule: Rule, days: Days) -> int:
+        """Return how many intervals of samples some of its days have; 0 of a price without."""
+        if rule.sampling is None:
+            return 0
+        start_ms, end_ms, zone = self._start_ms, self._end_ms, self._account.zone
+        return intervals_of(rule.sampling, days, start_ms=start_ms, end_ms=end_ms, zone=zone)
 
     def days_of(self, entries: list[Subscription]) -> Days:
         """Return the days on which one of the entries was valid."""
@@ -186,6 +203,23 @@ def _counters(
     return product, asked
 
 
+def is_late(state: RunningState, closable: Closable) -> bool:
+    """Return whether a month that is closed has records of samples that no close has priced: those
+    that came late, or before the account was ever closed."""
+    if closable.rule.sampling is None:
+        return False
+    return not is_priced(state.bucket(closable.counters[CounterKind.SAMPLED].key))
+
+
+def _samples(state: RunningState, rating_key: str, closable: Closable) -> Iterator[Sample]:
+    """Yield the counters of the samples of a closable month: as many as it has intervals at most, for
+    each direction, and read one by one."""
+    begin = samples_of(closable.rule, subscription_id=closable.subscription_id)
+    prefix = bucket_key(rating_key, begin, closable.month_start_ms)
+    for key, bucket in state.buckets_from(prefix):
+        yield Sample(key.removeprefix(prefix).decode(), bucket.records, bucket.quantity)
+
+
 def closing_charge(
     state: RunningState,
     head: RunningHead,
@@ -200,12 +234,18 @@ def closing_charge(
     The counters are changed in ``state``.
     """
     offer, rule, counters = closable.offer, closable.rule, closable.counters
-    due = close_month(
-        rule,
-        {kind: state.bucket(counter.key) for kind, counter in counters.items()},
-        days=closable.days,
-        days_of_month=closable.days_of_month,
-    )
+    so_far = {kind: state.bucket(counter.key) for kind, counter in counters.items()}
+    due: Closed | Refused | None
+    if rule.sampling is None:
+        due = close_month(rule, so_far, days=closable.days, days_of_month=closable.days_of_month)
+    else:
+        due = close_samples(
+            *(rule, offer.unit, so_far[CounterKind.TIER], so_far[CounterKind.SAMPLED]),
+            _samples(state, close.rating_key, closable),
+            Month(closable.days, closable.days_of_month, closable.intervals),
+        )
+        if isinstance(due, Refused):
+            return due
     # What is unbilled in another currency, from before a move of the account, is billed by the close
     # itself: it is not held up, and asks for nothing that could not stand beside it.
     if due is None or (head.unbilled and head.unbilled[0].currency != offer.currency):
@@ -241,6 +281,7 @@ def closing_charge(
         subscription_id=closable.subscription_id,
         price_id=rule.price_id,
         month_start_ms=closable.month_start_ms,
+        again=due.again,
     )
     return counted, Charge(
         tenant=close.tenant,
@@ -260,7 +301,7 @@ def closing_charge(
         origin=None,
         destination=None,
         used="0",
-        billed="0",
+        billed=to_text(due.billed),
         free="0",
         unit=offer.unit,
         amount=to_text(due.amount),

@@ -6,11 +6,11 @@ from bytes that just came from RocksDB (measured: 3 us more per event).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from counters.running import RunningBucket, RunningHead, running_bucket, running_head
 from counters.state import bucket_from_state, bucket_to_state, head_from_state, head_to_state
-from schemas.flow import StateChange
+from schemas.flow import StateChange, StateValues
 
 
 class RunningState:
@@ -41,8 +41,29 @@ class RunningState:
             return self._under.bucket(key)
         return running_bucket(bucket_from_state(self._state.get(key)))
 
+    def buckets_from(self, prefix: bytes) -> Iterator[tuple[bytes, RunningBucket]]:
+        """Yield the buckets whose keys begin so, those that changed as they are now; in no order."""
+        seen: set[bytes] = set()
+        layer: RunningState | None = self
+        while layer is not None:
+            for key, bucket in layer.buckets.items():
+                if key.startswith(prefix) and key not in seen:
+                    seen.add(key)
+                    yield key, bucket
+            state, layer = layer._state, layer._under
+        for key, value in _scanned(state, prefix):
+            if key not in seen:
+                yield key, running_bucket(bucket_from_state(value))
+
     def changes(self) -> list[StateChange]:
         """Return the state after the batch, where it changed."""
         heads = [(key, head_to_state(head.stored())) for key, head in self.heads.items()]
         buckets = [(key, bucket_to_state(found.stored())) for key, found in self.buckets.items()]
         return [*heads, *buckets]
+
+
+def _scanned(state: Mapping[bytes, bytes], prefix: bytes) -> Iterable[tuple[bytes, bytes]]:
+    """Return what of the whole state begins so."""
+    if isinstance(state, StateValues):
+        return state.scan(prefix)
+    return [(key, value) for key, value in state.items() if key.startswith(prefix)]

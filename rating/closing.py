@@ -33,11 +33,15 @@ class Closed(NamedTuple):
     comes_to: Decimal  # what the month comes to with it
     explanation: tuple[ExplanationStep, ...]
     changes: tuple[Change, ...]
+    billed: Decimal = ZERO  # units, where it is the close that bills them
+    again: int = (
+        0  # a month that was priced before is priced anew, by so many records of its samples
+    )
 
 
 _LOOKED_AT = (
     *(CounterKind.TIER, CounterKind.CAP, CounterKind.CLOSED),
-    *(CounterKind.PRODUCT, CounterKind.LISTED),
+    *(CounterKind.PRODUCT, CounterKind.LISTED, CounterKind.SAMPLED),
 )
 
 
@@ -77,7 +81,7 @@ def close_month(
     if rule.closing is not None:
         tier = counted.get(CounterKind.TIER)
         units = ZERO if tier is None else tier.quantity
-        due = _due(rule, rule.closing, due, units, days, days_of_month, steps)
+        due = due_at_close(rule, rule.closing, due, units, days, days_of_month, steps)
     missing = EXACT.subtract(due, charged)
     if not missing:
         if not (due and rule.keeps_closed):
@@ -89,7 +93,7 @@ def close_month(
     return Closed(missing, due, (*steps, rule.rounding_step), tuple(changes))
 
 
-def _due(
+def due_at_close(
     rule: Rule,
     closing: Closing,
     comes_to: Decimal,

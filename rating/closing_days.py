@@ -19,6 +19,7 @@ class AtClose(NamedTuple):
 
     rule: Rule
     days: int  # of the month, on which the price was in force for its holder
+    on_days: Days = ()  # those days
 
 
 def rules_at_close(
@@ -51,7 +52,13 @@ def rules_at_close(
             yield found
             continue
         found = _in_force(entry, on_plan)
-        if found is not None and found.rule.usage_discount is not None:
+        if found is None:
+            continue
+        if (
+            found.rule.sampling is not None
+        ):  # usage of a part of a day, and it was charged nothing yet
+            yield found
+        elif found.rule.usage_discount is not None:
             yield found._replace(rule=msgspec.structs.replace(found.rule, closing=None))
 
 
@@ -76,6 +83,6 @@ def _in_force(entry: Entry, days: Sequence[int]) -> AtClose | None:
         return None
     only = entry.rules[0]
     if len(entry.rules) == 1 and only.from_day <= days[0] and days[-1] < only.to_day:
-        return AtClose(only, len(days))
-    rules = [rule for rule in map(entry.rule_on, days) if rule is not None]
-    return AtClose(rules[-1], len(rules)) if rules else None
+        return AtClose(only, len(days), tuple(days))
+    rules = [(day, rule) for day in days if (rule := entry.rule_on(day)) is not None]
+    return AtClose(rules[-1][1], len(rules), tuple(day for day, _ in rules)) if rules else None

@@ -41,6 +41,8 @@ class CounterKind(StrEnum):
     LISTED = "listed"  # money a price came to without a discount, and in quantity what was off
     NEWEST = "newest"  # when the newest record under a price began: milliseconds since 1970
     SEEN = "seen"  # records of one value of an attribute
+    SAMPLED = "sampled"  # records of samples, and in quantity how many of them a close has priced
+    SAMPLE = "sample"  # the units of one interval and direction
 
 
 class CounterPeriod(StrEnum):

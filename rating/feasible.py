@@ -22,13 +22,16 @@ from rating.catalogue.compiled import (
 )
 from rating.charging import NoCount, charge_after
 from rating.closing import close_month, looked_at
+from rating.closing_samples import Month, Sample, close_samples
 from rating.counting import Counter, CounterKind, Counting, Totals
 from rating.price.allowance import MOST_MONTHS
 from rating.price.bands import BandedPrice
 from rating.price.call import CallPrice
 from rating.price.increments import Increments
 from rating.price.per_unit import per_unit_price
+from rating.price.sampling import BOTH, IN, OUT
 from rating.roll_over import EarlierMonths
+from rating.sampled import sample_name
 from rating.selection import Selected
 from schemas.decimals import ZERO
 
@@ -108,8 +111,25 @@ def _try(offer: Offer, rule: Rule) -> None:
             selected = Selected(offer, rule, price, used, (), "", counting, 0, _EARLIER)
             charge_after(selected, [NoCount()] * len(counting))
             charge_after(selected, [_before(counter) for counter in counting])
+    if rule.sampling is not None:
+        _try_samples(offer, rule)
+        return
     nothing: dict[CounterKind, Totals] = {each.kind: NoCount() for each in looked_at(rule)}
     close_month(rule, nothing, days=1, days_of_month=_MONTH)
+
+
+def _try_samples(offer: Offer, rule: Rule) -> None:
+    """Try the close of a month whose samples have as many digits as usage of a month may have."""
+    assert rule.sampling is not None
+    directions = (IN, OUT) if rule.sampling.direction_by else (BOTH,)
+    samples = [
+        Sample(f"{sample_name(rule.sampling, each, number)}:{offer.unit}", 1, _BEFORE)
+        for each in directions
+        for number in range(2)
+    ]
+    month = Month(1, _MONTH, len(samples))
+    close_samples(rule, offer.unit, NoCount(), NoCount(len(samples)), samples, month)
+    close_samples(rule, offer.unit, NoCount(), NoCount(), (), month)
 
 
 def _before(counter: Counter) -> Totals:
@@ -132,5 +152,8 @@ def _prices(rule: Rule) -> Iterator[tuple[Price, Counting]]:
         place = rule.tier_place + 1
         seen = Counter(CounterKind.SEEN, rule.price_id)
         yield model, (*rule.counting[:place], seen, *rule.counting[place:])
+    elif rule.sampling is not None:
+        sample = Counter(CounterKind.SAMPLE, rule.price_id)
+        yield model, (Counter(CounterKind.SAMPLED, rule.price_id), sample)
     else:
         yield model, rule.counting

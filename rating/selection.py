@@ -34,6 +34,7 @@ from rating.price.aggregate import Aggregation
 from rating.price.bands import BandChoice, BandedPrice
 from rating.price.call import CallPrice
 from rating.roll_over import NO_EARLIER, EarlierMonths
+from rating.sampled import sample_at
 from rating.scheduling import call_in_bands
 from schemas.decimals import ZERO
 from schemas.ids import digest_of
@@ -163,6 +164,8 @@ def select_price(
             return selected
         if holder is not None and selected.rule.discounts_when is not None:
             selected = _with_discounts(selected, event, holder)
+        if selected.rule.sampling is not None:
+            return _counting_sample(selected, event)
         return _counting_values(selected, event) if selected.rule.unique_by else selected
     price = rule.model
     assert not isinstance(price, ByEvent)
@@ -182,7 +185,8 @@ def _with_discounts(selected: Selected, event: UsageEvent, holder: Holder) -> Se
 
 def _counts_zero(offer: Offer, rule: Rule) -> bool:
     """Return whether an event without usage is priced, or is a reading like any other."""
-    return offer.prices_zero or rule.aggregation is Aggregation.LATEST
+    is_reading = rule.aggregation is Aggregation.LATEST or rule.sampling is not None
+    return offer.prices_zero or is_reading
 
 
 def _counting_values(selected: Selected, event: UsageEvent) -> Selected | Refused:
@@ -203,6 +207,15 @@ def _counting_values(selected: Selected, event: UsageEvent) -> Selected | Refuse
     seen = Counter(CounterKind.SEEN, f"{rule.price_id}/{digest}")
     counting = (*selected.counting[:place], seen, *selected.counting[place:])
     return msgspec.structs.replace(selected, counting=counting)
+
+
+def _counting_sample(selected: Selected, event: UsageEvent) -> Selected | Refused:
+    """Return the selection with the counter of its sample in the place of those of its month."""
+    found = sample_at(selected.rule, event)
+    if isinstance(found, Refused):
+        return found
+    explanation = (*selected.explanation, found.step)
+    return msgspec.structs.replace(selected, counting=found.counting, explanation=explanation)
 
 
 def _entry(offer: Offer, destination: str | None) -> Entry | None:

@@ -37,7 +37,14 @@ FORMAT_WITH_OTHER_RATINGS = 6
 """Of a head in which plans are `also_rated`, whatever else it has. A build that knows none would rate
 only what is charged, and say nothing of what it costs."""
 
-_READ = (FORMAT, FORMAT_WITH_CONDITIONS, FORMAT_WITH_ROLL_OVER, FORMAT_WITH_OTHER_RATINGS)
+FORMAT_WITH_SAMPLES = 7
+"""Of a head in which a percentile of samples is priced, whatever else it has. A build that knows none
+would price the sum of the samples."""
+
+_READ = (
+    *(FORMAT, FORMAT_WITH_CONDITIONS, FORMAT_WITH_ROLL_OVER, FORMAT_WITH_OTHER_RATINGS),
+    FORMAT_WITH_SAMPLES,
+)
 
 MAX_CHUNK_BYTES = 500_000  # below the size at which the broker refuses a record
 
@@ -156,11 +163,22 @@ def is_of_this_format(head_json: bytes) -> bool:
 
 def _format_of(document: CatalogueDocument) -> int:
     """Return the first format that says all that is in a document."""
+    if _has_samples(document):
+        return FORMAT_WITH_SAMPLES
     if any(plan.also_rated for plan in document.plans):
         return FORMAT_WITH_OTHER_RATINGS
     if any(each.rolls_over is not None for plan in document.plans for each in plan.allowances):
         return FORMAT_WITH_ROLL_OVER
     return FORMAT_WITH_CONDITIONS if _has_conditions(document) else FORMAT
+
+
+def _has_samples(document: CatalogueDocument) -> bool:
+    return any(
+        version.sampling is not None
+        for plan in document.plans
+        for price in plan.prices
+        for version in price.versions
+    )
 
 
 def _has_conditions(document: CatalogueDocument) -> bool:

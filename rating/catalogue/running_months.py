@@ -35,6 +35,12 @@ _AT_CHARGES = _Would(
     "what was charged in a month that is running would stay, and what comes be priced by itself",
     "the next charge, or the close, would bring all of a month that is running to the new one",
 )
+_OF_SAMPLES = _Would(
+    "its close would price what comes from then on, beside what was charged before",
+    "samples of a month that is running would stay without a price",
+    "the close of a month that is running would ask for the new one, and be refused where samples were "
+    "counted in other intervals or by other directions",
+)
 _THINGS: Mapping[str, _Would] = {
     "least of the month": _AT_CLOSE,
     "true_up of the commitment": _AT_CLOSE,
@@ -42,6 +48,7 @@ _THINGS: Mapping[str, _Would] = {
     "discount_by_usage": _AT_CHARGES,
     "model volume": _AT_CHARGES,
     "aggregate latest": _AT_CHARGES,
+    "percentile of the month": _OF_SAMPLES,
 }
 
 
@@ -131,4 +138,5 @@ def _looked_at(version: PriceVersion) -> dict[str, object]:
         "discount_by_usage": version.discount_by_usage,
         "model volume": version.model if isinstance(version.model, Volume) else None,
         "aggregate latest": version.model if is_latest else None,
+        "percentile of the month": version.sampling,
     }
