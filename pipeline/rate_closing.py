@@ -16,6 +16,7 @@ from rating.catalogue.compiled import Rule
 from rating.closing import Closed, close_month, looked_at
 from rating.closing_days import Days, rules_at_close
 from rating.closing_samples import (
+    Counted,
     Month,
     Sample,
     close_samples,
@@ -211,13 +212,21 @@ def is_late(state: RunningState, closable: Closable) -> bool:
     return not is_priced(state.bucket(closable.counters[CounterKind.SAMPLED].key))
 
 
-def _samples(state: RunningState, rating_key: str, closable: Closable) -> Iterator[Sample]:
-    """Yield the counters of the samples of a closable month: as many as it has intervals at most, for
-    each direction, and read one by one."""
-    begin = samples_of(closable.rule, subscription_id=closable.subscription_id)
-    prefix = bucket_key(rating_key, begin, closable.month_start_ms)
-    for key, bucket in state.buckets_from(prefix):
-        yield Sample(key.removeprefix(prefix).decode(), bucket.records, bucket.quantity)
+def _samples(state: RunningState, rating_key: str, closable: Closable) -> Counted:
+    """Return the counters of the samples of a closable month, read one by one: of each direction at
+    most as many as it has intervals."""
+    begins = samples_of(closable.rule, subscription_id=closable.subscription_id)
+    start_ms = closable.month_start_ms
+    return {
+        direction: _read(state, bucket_key(rating_key, name, start_ms))
+        for direction, name in begins.items()
+    }
+
+
+def _read(state: RunningState, prefix: bytes) -> Iterator[Sample]:
+    begins = len(prefix)
+    for key, records, quantity in state.counted_from(prefix):
+        yield key[begins:].decode(), records, quantity
 
 
 def closing_charge(

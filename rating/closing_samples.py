@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from rating.price.flat import FlatPrice
 from rating.price.increments import billable_units
 from rating.price.percentile import Directions
 from rating.price.sampling import BOTH, IN, OUT, Level, Sampling, level_of
+from rating.sampled import sample_name
 from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import ExplanationStep
 from schemas.period import day_of
@@ -34,18 +35,22 @@ class Month(NamedTuple):
     intervals: int  # of those days
 
 
-class Sample(NamedTuple):
-    """The counter of one sample."""
+Sample = tuple[str, int, Decimal]
+"""The counter of one sample: its name behind that of `samples_of`, its records, its units."""
 
-    name: str  # what comes behind `samples_of`
-    records: int
-    units: Decimal
+Counted = Mapping[str, Iterable[Sample]]
+"""The counters of a month's samples, by direction; each is gone through once."""
 
 
-def samples_of(rule: Rule, *, subscription_id: str) -> str:
-    """Return how the names of the counters of all samples of a price and a subscription begin."""
-    named = Counter(CounterKind.SAMPLE, f"{rule.price_id}/")
-    return named.name(subscription_id=subscription_id, unit="").removesuffix(":")
+def samples_of(rule: Rule, *, subscription_id: str) -> dict[str, str]:
+    """Return how the names of the counters of a price's samples begin, by direction."""
+    assert rule.sampling is not None
+    found = {}
+    for direction in _directions(rule.sampling):
+        of = f"{rule.price_id}/{sample_name(rule.sampling, direction, '')}"
+        name = Counter(CounterKind.SAMPLE, of).name(subscription_id=subscription_id, unit="")
+        found[direction] = name.removesuffix(":")
+    return found
 
 
 def is_priced(sampled: Totals) -> bool:
@@ -70,7 +75,7 @@ def close_samples(
     unit: str,
     tier: Totals,
     sampled: Totals,
-    samples: Iterable[Sample],
+    samples: Counted,
     month: Month,
 ) -> Closed | Refused | None:
     """Return what a month's samples come to beyond what was charged for them, or None where that is
@@ -82,7 +87,7 @@ def close_samples(
     assert rule.sampling is not None
     assert 0 < month.days <= month.days_of_month
     steps: list[ExplanationStep] = [rule.price_step]
-    found, records = _by_direction(rule.sampling, unit, samples)
+    found, records = _by_direction(unit, samples)
     if records != sampled.records:
         return Refused(
             RefusalReason.NO_TARIFF_IN_FORCE,
@@ -116,22 +121,23 @@ def close_samples(
     return Closed(amount, due, (*steps, rule.rounding_step), changes, billed, again)
 
 
-def _by_direction(
-    sampling: Sampling, unit: str, samples: Iterable[Sample]
-) -> tuple[dict[str, dict[int, Decimal]], int]:
-    """Return the samples that were counted as the price has it, and how many records they have."""
-    directions = (IN, OUT) if sampling.direction_by else (BOTH,)
-    begins = {f"{sampling.interval_minutes}/{each}/": each for each in directions}
-    found: dict[str, dict[int, Decimal]] = {each: {} for each in directions}
+def _directions(sampling: Sampling) -> tuple[str, ...]:
+    return (IN, OUT) if sampling.direction_by else (BOTH,)
+
+
+def _by_direction(unit: str, samples: Counted) -> tuple[dict[str, dict[int, Decimal]], int]:
+    """Return the samples by their number, and how many records they have."""
+    end = f":{unit}"
+    found: dict[str, dict[int, Decimal]] = {}
     counted = 0
-    for name, records, units in samples:
-        begin, _, rest = name.rpartition("/")
-        direction = begins.get(f"{begin}/")
-        number, _, measured = rest.partition(":")
-        # Behind another subscription's id that begins as this one does comes more.
-        if direction is not None and measured == unit and number.isdecimal():
-            found[direction][int(number)] = units
-            counted += records
+    for direction, counters in samples.items():
+        values = found[direction] = {}
+        for name, records, units in counters:
+            # Behind another subscription's id that begins as this one does comes more than a number.
+            number = name.removesuffix(end)
+            if number.isdecimal():
+                values[int(number)] = units
+                counted += records
     return found, counted
 
 

@@ -22,16 +22,14 @@ from rating.catalogue.compiled import (
 )
 from rating.charging import NoCount, charge_after
 from rating.closing import close_month, looked_at
-from rating.closing_samples import Month, Sample, close_samples
+from rating.closing_samples import Month, close_samples, samples_of
 from rating.counting import Counter, CounterKind, Counting, Totals
 from rating.price.allowance import MOST_MONTHS
 from rating.price.bands import BandedPrice
 from rating.price.call import CallPrice
 from rating.price.increments import Increments
 from rating.price.per_unit import per_unit_price
-from rating.price.sampling import BOTH, IN, OUT
 from rating.roll_over import EarlierMonths
-from rating.sampled import sample_name
 from rating.selection import Selected
 from schemas.decimals import ZERO
 
@@ -121,15 +119,11 @@ def _try(offer: Offer, rule: Rule) -> None:
 def _try_samples(offer: Offer, rule: Rule) -> None:
     """Try the close of a month whose samples have as many digits as usage of a month may have."""
     assert rule.sampling is not None
-    directions = (IN, OUT) if rule.sampling.direction_by else (BOTH,)
-    samples = [
-        Sample(f"{sample_name(rule.sampling, each, number)}:{offer.unit}", 1, _BEFORE)
-        for each in directions
-        for number in range(2)
-    ]
-    month = Month(1, _MONTH, len(samples))
-    close_samples(rule, offer.unit, NoCount(), NoCount(len(samples)), samples, month)
-    close_samples(rule, offer.unit, NoCount(), NoCount(), (), month)
+    begins = samples_of(rule, subscription_id="")
+    samples = {each: [(f"{n}:{offer.unit}", 1, _BEFORE) for n in range(2)] for each in begins}
+    month = Month(1, _MONTH, 2)
+    close_samples(rule, offer.unit, NoCount(), NoCount(2 * len(begins)), samples, month)
+    close_samples(rule, offer.unit, NoCount(), NoCount(), {}, month)
 
 
 def _before(counter: Counter) -> Totals:

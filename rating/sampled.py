@@ -56,8 +56,9 @@ def sample_at(rule: Rule, event: UsageEvent) -> SampleAt | Refused:
     )
 
 
-def sample_name(sampling: Sampling, direction: str, number: int) -> str:
-    """Return the part of a counter's name that tells one sample of a price from the others."""
+def sample_name(sampling: Sampling, direction: str, number: int | str) -> str:
+    """Return the part of a counter's name that tells one sample of a price from the others; with an
+    empty number, how those of the direction begin."""
     return f"{sampling.interval_minutes}/{direction}/{number}"
 
 

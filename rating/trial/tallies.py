@@ -37,7 +37,7 @@ class Tallies:
         """Yield the counters of the samples of a month whose names begin so."""
         for (name, of_ms), tally in self.found.items():
             if of_ms == start_ms and name.startswith(begin):
-                yield Sample(name.removeprefix(begin), tally.records, tally.quantity)
+                yield name.removeprefix(begin), tally.records, tally.quantity
 
     def sampled_before(self, start_ms: int) -> list[int]:
         """Return the starts of the months before another one that have samples, rising."""

@@ -180,10 +180,11 @@ class Trial:
                         rule.sampling, on_days, start_ms=start_ms, end_ms=end_ms, zone=zone
                     ),
                 )
-                begin = samples_of(rule, subscription_id=member.subscription_id)
+                begins = samples_of(rule, subscription_id=member.subscription_id)
+                samples = {each: tallies.samples(name, start_ms) for each, name in begins.items()}
                 closed = close_samples(
                     *(rule, offer.unit, counted[CounterKind.TIER], counted[CounterKind.SAMPLED]),
-                    *(tallies.samples(begin, start_ms), month),
+                    *(samples, month),
                 )
                 assert not isinstance(closed, Refused), "one catalogue counts them all alike"
             elif is_late:

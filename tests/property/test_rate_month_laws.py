@@ -29,6 +29,7 @@ products:
   abroad: {type: call, usage_kind: voice, unit: min}
   pool: {type: data, usage_kind: data, unit: MB}
   hotline: {type: call, usage_kind: voice, unit: min}
+  line: {type: data, usage_kind: data, unit: Mbps}
 plans:
   basic:
     currency: EUR
@@ -85,6 +86,13 @@ plans:
           amount: 1
           least: {month: 3.00}
           discount_by_usage: {product: film, reached: [{from: 1, percent: 10}]}
+      line:
+        product: line
+        price:
+          model: graduated
+          per: 1 Mbps
+          tiers: [{upto: 4 Mbps, amount: 3}, {amount: 2}]
+          aggregate: {percentile: 70, interval: 60 min, direction_by: way, directions: larger}
 """
 
 
@@ -106,6 +114,7 @@ UNITS = {
     "abroad": "min",
     "pool": "MB",
     "hotline": "min",
+    "line": "Mbps",
 }
 ENDS = {SEPTEMBER: OCTOBER, OCTOBER: NOVEMBER}
 
@@ -132,6 +141,7 @@ def months(draw, *products, usage_of_close=9):
                 account=who,
                 at_ms=at_ms,
                 quantities={UNITS[product]: quantity},
+                attributes={"way": "out" if number % 3 else "in"} if product == "line" else {},
             )
         )
     return records
