@@ -34,8 +34,19 @@ from schemas.ids import closing_id
 from schemas.ledger import Charge, CounterAfter
 from schemas.period import day_of, month_of
 from schemas.reference import Account, Subscription
-from schemas.refusal import Refused
+from schemas.refusal import RefusalReason, Refused
 from schemas.usage import PeriodClose
+
+MOST_SAMPLES = 3_000_000
+"""Of one close. Reading one takes about two microseconds, in which a worker does nothing else, and after
+ten seconds of silence the broker takes it for dead: then nobody would ever come to the end of it."""
+
+TOO_MANY_SAMPLES = Refused(
+    RefusalReason.TOO_LARGE,
+    f"the account has more than {MOST_SAMPLES:,} samples that are to be priced, and a close reads no more. "
+    "Operator action: divide its subscriptions among accounts, or have longer intervals from the "
+    "next month on.",
+)
 
 _MOST_MONTHS = (
     13  # before the end of a close: who closes less often than once a year closes by month
@@ -210,6 +221,19 @@ def is_late(state: RunningState, closable: Closable) -> bool:
     if closable.rule.sampling is None:
         return False
     return not is_priced(state.bucket(closable.counters[CounterKind.SAMPLED].key))
+
+
+def most_samples(state: RunningState, closable: Closable) -> int:
+    """Return how many samples a month has at most, which are no more than its records; 0 where it is
+    not priced by them."""
+    sampling = closable.rule.sampling
+    if sampling is None:
+        return 0
+    counters = closable.counters[CounterKind.SAMPLED]
+    length_ms = closable.month_end_ms - closable.month_start_ms
+    intervals = -(-length_ms // (sampling.interval_minutes * 60_000))
+    lines = 2 if sampling.direction_by else 1
+    return min(state.bucket(counters.key).records, intervals * lines)
 
 
 def _samples(state: RunningState, rating_key: str, closable: Closable) -> Counted:

@@ -114,8 +114,8 @@ UNITS = {
     "abroad": "min",
     "pool": "MB",
     "hotline": "min",
-    "line": "Mbps",
 }
+UNITS_OF_ALL = {**UNITS, "line": "Mbps"}  # its months are not corrected
 ENDS = {SEPTEMBER: OCTOBER, OCTOBER: NOVEMBER}
 
 
@@ -140,7 +140,7 @@ def months(draw, *products, usage_of_close=9):
                 product,
                 account=who,
                 at_ms=at_ms,
-                quantities={UNITS[product]: quantity},
+                quantities={UNITS_OF_ALL[product]: quantity},
                 attributes={"way": "out" if number % 3 else "in"} if product == "line" else {},
             )
         )

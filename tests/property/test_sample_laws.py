@@ -5,10 +5,13 @@ from collections import defaultdict
 from decimal import Decimal
 from fractions import Fraction
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.correcting.work_out import Asked
+from pipeline.errors import CannotCorrect
 from rating.price.percentile import Directions, PercentileMethod, percentile_two_way
 from rating.price.sampling import (
     BOTH,
@@ -22,8 +25,10 @@ from rating.price.sampling import (
     level_of,
 )
 from schemas.ledger import CLOSING, Charge
+from tests.correction_world import history_of, worked_out
 from tests.ledger_builders import DECEMBER, NOVEMBER, OCTOBER, SEPTEMBER, period_close
-from tests.property.test_rate_month_laws import months, run, verified, world
+from tests.property.test_rate_month_laws import ENDS, months, run, verified, world
+from tests.property.test_trial_laws import OF_A_LEDGER, trial_of
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -75,6 +80,33 @@ def test_closed_months_come_to_the_price_of_their_level_in_whatever_order(record
             assert billed[month_ms] == found
             assert charged[month_ms] == min(found, 4) * 3 + max(found - 4, 0) * 2
     assert not verified(stage)
+
+
+@given(months("line", "line", "hotline"), st.sets(st.integers(0, 25)))
+def test_the_ledger_is_the_same_however_it_is_cut(records, cuts):
+    whole, parts = run(world(), records, ()), run(world(), records, cuts)
+    assert whole.appends == parts.appends
+    assert whole.state == parts.state
+
+
+@given(months("line", "line", "data", usage_of_close=4))
+def test_a_trial_makes_the_charges_of_the_rate_step(records):
+    charges = [one for one in run(world(), records, ()).ledger() if isinstance(one, Charge)]
+    assert [msgspec.structs.replace(one, **OF_A_LEDGER) for one in trial_of(records)] == [
+        msgspec.structs.replace(one, **OF_A_LEDGER) for one in charges
+    ]
+
+
+@given(months("line", "data"), st.sampled_from([SEPTEMBER, OCTOBER]))
+def test_a_month_with_samples_is_not_corrected(records, month_ms):
+    stage = run(world(), records, ())
+    history = history_of(stage, "a-1", month_ms, ENDS[month_ms])
+    asked = Asked(reverse=frozenset(row.charge_id for row in history.events()), reason="test")
+    if any(row.product == "line" for row in history.rows):
+        with pytest.raises(CannotCorrect, match=r"samples.*action"):
+            worked_out(stage, history, asked)
+    elif history.events():
+        assert worked_out(stage, history, asked) is not None
 
 
 @given(
