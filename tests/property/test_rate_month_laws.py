@@ -29,7 +29,6 @@ products:
   abroad: {type: call, usage_kind: voice, unit: min}
   pool: {type: data, usage_kind: data, unit: MB}
   hotline: {type: call, usage_kind: voice, unit: min}
-  line: {type: data, usage_kind: data, unit: Mbps}
 plans:
   basic:
     currency: EUR
@@ -86,13 +85,6 @@ plans:
           amount: 1
           least: {month: 3.00}
           discount_by_usage: {product: film, reached: [{from: 1, percent: 10}]}
-      line:
-        product: line
-        price:
-          model: graduated
-          per: 1 Mbps
-          tiers: [{upto: 4 Mbps, amount: 3}, {amount: 2}]
-          aggregate: {percentile: 70, interval: 60 min, direction_by: way, directions: larger}
 """
 
 
@@ -115,7 +107,7 @@ UNITS = {
     "pool": "MB",
     "hotline": "min",
 }
-UNITS_OF_ALL = {**UNITS, "line": "Mbps"}  # its months are not corrected
+UNITS_OF_ALL = {**UNITS, "line": "Mbps"}  # that of `test_sample_laws`
 ENDS = {SEPTEMBER: OCTOBER, OCTOBER: NOVEMBER}
 
 

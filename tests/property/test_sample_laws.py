@@ -7,11 +7,12 @@ from fractions import Fraction
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.correcting.work_out import Asked
 from pipeline.errors import CannotCorrect
+from rating.catalogue import check, compile
 from rating.price.percentile import Directions, PercentileMethod, percentile_two_way
 from rating.price.sampling import (
     BOTH,
@@ -27,15 +28,37 @@ from rating.price.sampling import (
 from schemas.ledger import CLOSING, Charge
 from tests.correction_world import history_of, worked_out
 from tests.ledger_builders import DECEMBER, NOVEMBER, OCTOBER, SEPTEMBER, period_close
-from tests.property.test_rate_month_laws import ENDS, months, run, verified, world
+from tests.property.test_rate_month_laws import CATALOGUE, ENDS, months, run, verified
 from tests.property.test_trial_laws import OF_A_LEDGER, trial_of
+from tests.rate_world import MemoryStage, account
 
+PRODUCT = "  line: {type: data, usage_kind: data, unit: Mbps}\nplans:"
+DOCUMENT = check(
+    {
+        "plans.yaml": (
+            CATALOGUE.replace("plans:", PRODUCT)
+            + """
+      line:
+        product: line
+        price:
+          model: graduated
+          per: 1 Mbps
+          tiers: [{upto: 4 Mbps, amount: 3}, {amount: 2}]
+          aggregate: {percentile: 70, interval: 60 min, direction_by: way, directions: larger}
+"""
+        ).encode()
+    }
+).document
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 UNITS = st.integers(0, 400).map(lambda eighths: Decimal(eighths) / 8)
 PERCENTS = st.decimals("0.01", 100, places=2)
 METHODS = st.sampled_from(PercentileMethod)
 WHOLE_METHODS = [each for each in PercentileMethod if each is not PercentileMethod.LINEAR]
+
+
+def world():
+    return MemoryStage(accounts=(account("a-1"), account("a-2")), catalogue=compile(DOCUMENT, 7))
 
 
 def level(records):
@@ -51,6 +74,7 @@ def level(records):
     return max(left)
 
 
+@settings(max_examples=40)
 @given(months("line", "line", "line", "data", usage_of_close=4), st.integers(0, 10**6))
 def test_closed_months_come_to_the_price_of_their_level_in_whatever_order(records, seed):
     """Also where samples came after the close, or before the first one; each event costs nothing."""
@@ -82,6 +106,7 @@ def test_closed_months_come_to_the_price_of_their_level_in_whatever_order(record
     assert not verified(stage)
 
 
+@settings(max_examples=40)
 @given(months("line", "line", "hotline"), st.sets(st.integers(0, 25)))
 def test_the_ledger_is_the_same_however_it_is_cut(records, cuts):
     whole, parts = run(world(), records, ()), run(world(), records, cuts)
@@ -89,14 +114,16 @@ def test_the_ledger_is_the_same_however_it_is_cut(records, cuts):
     assert whole.state == parts.state
 
 
+@settings(max_examples=40)
 @given(months("line", "line", "data", usage_of_close=4))
 def test_a_trial_makes_the_charges_of_the_rate_step(records):
     charges = [one for one in run(world(), records, ()).ledger() if isinstance(one, Charge)]
-    assert [msgspec.structs.replace(one, **OF_A_LEDGER) for one in trial_of(records)] == [
+    assert [msgspec.structs.replace(one, **OF_A_LEDGER) for one in trial_of(records, DOCUMENT)] == [
         msgspec.structs.replace(one, **OF_A_LEDGER) for one in charges
     ]
 
 
+@settings(max_examples=40)
 @given(months("line", "data"), st.sampled_from([SEPTEMBER, OCTOBER]))
 def test_a_month_with_samples_is_not_corrected(records, month_ms):
     stage = run(world(), records, ())
