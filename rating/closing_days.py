@@ -31,7 +31,7 @@ def rules_at_close(
     A month asks for what a price lacks where it could have been the holder's: on days on which its
     condition held and none before it, which takes the same usage, did. Of several versions the last
     one that was in force counts. Where there was no such day it asks for nothing new, but what was
-    charged within a day may change by usage of another product.
+    charged within a day may change by usage of another product, and samples of it are priced.
     """
     if not on_plan or not any(_is_looked_at(entry) for entry in offer.entries):
         return
@@ -54,11 +54,8 @@ def rules_at_close(
         found = _in_force(entry, on_plan)
         if found is None:
             continue
-        if (
-            found.rule.sampling is not None
-        ):  # usage of a part of a day, and it was charged nothing yet
-            yield found
-        elif found.rule.usage_discount is not None:
+        # Samples of a part of a day were charged nothing yet.
+        if found.rule.usage_discount is not None or found.rule.sampling is not None:
             yield found._replace(rule=msgspec.structs.replace(found.rule, closing=None))
 
 

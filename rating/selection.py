@@ -185,8 +185,7 @@ def _with_discounts(selected: Selected, event: UsageEvent, holder: Holder) -> Se
 
 def _counts_zero(offer: Offer, rule: Rule) -> bool:
     """Return whether an event without usage is priced, or is a reading like any other."""
-    is_reading = rule.aggregation is Aggregation.LATEST or rule.sampling is not None
-    return offer.prices_zero or is_reading
+    return offer.prices_zero or rule.aggregation is Aggregation.LATEST
 
 
 def _counting_values(selected: Selected, event: UsageEvent) -> Selected | Refused:

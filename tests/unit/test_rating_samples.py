@@ -19,6 +19,7 @@ from rating.price.sampling import Missing, Sampling
 from rating.trial import Member, Trial
 from schemas.ledger import Charge
 from schemas.period import month_start_ms
+from schemas.reference import AccountAttributes
 from schemas.refusal import RefusalReason, Refused
 from tests.ledger_builders import NOVEMBER, OCTOBER, period_close
 from tests.rate_world import MemoryStage, account, event
@@ -185,6 +186,42 @@ def test_late_samples_after_a_least_have_a_charge_of_their_own():
     of_october = [each for each in closing if each.usage_period_ms == OCTOBER]
     assert [Decimal(each.amount) for each in of_october] == [9, 7]
     assert len({each.charge_id for each in closing}) == len(closing) == 3
+
+
+def test_a_close_sees_what_its_own_batch_has_changed():
+    """The first sample is in the state when its second record comes, in the batch of the close."""
+    stage = MemoryStage(catalogue=compile(document(WHOLE), 7))
+    one, two = (
+        event(number, "line", at_ms=OCTOBER + number, quantities={"Mbps": Decimal(4)})
+        for number in range(2)
+    )
+    stage.batch(one)
+    stage.batch(two, period_close(OCTOBER, NOVEMBER))
+    assert not stage.suspense()
+    charges = [each for each in stage.ledger() if isinstance(each, Charge)]
+    assert [Decimal(each.amount) for each in charges] == [0, 0, 16]
+
+
+def test_samples_of_a_part_of_a_day_are_priced_too():
+    """At no beginning of a day did the condition hold; the sample was taken while it did."""
+    text = catalogue_text(WHOLE).replace(
+        "product: line, price: {",
+        'product: line, when: account.vip == "gold", price: {least: {month: 5}, ',
+    )
+    begun, ended = OCTOBER + 60 * MINUTE_MS, OCTOBER + 120 * MINUTE_MS
+    attributes = tuple(
+        AccountAttributes(valid_from_ms=at_ms, values=values)
+        for at_ms, values in ((begun, {"vip": "gold"}), (ended, {}))
+    )
+    holder = msgspec.structs.replace(account(), attributes=attributes)
+    found = check({"plans.yaml": text.encode()})
+    assert not found.errors
+    stage = MemoryStage(accounts=(holder,), catalogue=compile(found.document, 7))
+    stage.batch(event(1, "line", at_ms=begun + 1, quantities={"Mbps": Decimal(4)}))
+    stage.batch(period_close(OCTOBER, NOVEMBER))
+    assert not stage.suspense()
+    charges = [each for each in stage.ledger() if isinstance(each, Charge)]
+    assert [Decimal(each.amount) for each in charges] == [0, 8]
 
 
 def test_increments_discounts_and_commitments_are_of_the_level():
