@@ -14,7 +14,13 @@ from counters.period import close
 from counters.running import RunningBucket, RunningHead, running_head
 from counters.state import changes_of, head_key, rating_key_of
 from pipeline.rate_adjust import adjustment
-from pipeline.rate_closing import closing_charge
+from pipeline.rate_closing import (
+    MOST_SAMPLES,
+    TOO_MANY_SAMPLES,
+    closing_charge,
+    is_late,
+    most_samples,
+)
 from pipeline.rate_correcting import Correctable, correct
 from pipeline.rate_prepare import Closing, Item, Priceable, RateBatch, prepare
 from pipeline.rate_records import Charged, charged_of, source_of, suspended_record
@@ -253,16 +259,21 @@ class _Work:
         self, state: RunningState, head: RunningHead, closing: Closing, record: SourceRecord
     ) -> tuple[RunningHead, list[Charge]] | Refused:
         """Return the head after what prices ask for at a close, and the charges; the months of the
-        account that were closed before, and those before the first one ever closed, ask for none. A
-        month of which a part was closed is not over by that."""
+        account that were closed before, and those before the first one ever closed, ask for none but the
+        samples that no close has priced. A month of which a part was closed is not over by that."""
         command = closing.command
         first_ms = head.first_open_period_ms or command.period_start_ms
         # A month that was closed in another zone ended some hours before or after it does here.
         margin_ms = _ZONES_APART_MS if head.first_open_period_ms else 0
         charges: list[Charge] = []
-        for closable in closing.closables:
-            if closable.month_end_ms <= first_ms + margin_ms:
-                continue
+        asked = [
+            each
+            for each in closing.closables
+            if each.month_end_ms > first_ms + margin_ms or is_late(state, each)
+        ]
+        if sum(most_samples(state, each) for each in asked) > MOST_SAMPLES:
+            return TOO_MANY_SAMPLES
+        for closable in asked:
             found = closing_charge(
                 *(state, head, command, closable),
                 catalogue_version=self._catalogue_version,

@@ -31,6 +31,7 @@ from rating.price.units import rounded_units
 from rating.price.volume import VolumePrice
 from rating.roll_over import NO_EARLIER, EarlierMonths, give
 from rating.rounding import rounded
+from rating.sampled import sample_counts
 from rating.selection import Selected
 from rating.usage_discount import UsageDiscount, discounted, left, percent_off
 from rating.weighing import grow_weighted
@@ -126,6 +127,9 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
         return below(selected, before)
     if units and rule.is_ordinary and isinstance(price, PerUnitPrice):
         return _ordinary(selected, price)
+    if rule.sampling is not None:
+        counts_of_it = sample_counts(rule.sampling, units, before)
+        return Priced(ZERO, ZERO, rule.zero, selected.explanation, counts_of_it)
     steps = [*selected.explanation]
     # Of a level that is looked at, nothing is a reading like any other.
     is_level = rule.aggregation is Aggregation.LATEST

@@ -33,11 +33,15 @@ class Closed(NamedTuple):
     comes_to: Decimal  # what the month comes to with it
     explanation: tuple[ExplanationStep, ...]
     changes: tuple[Change, ...]
+    billed: Decimal = ZERO  # units, where it is the close that bills them
+    again: int = (
+        0  # a month that was priced before is priced anew, by so many records of its samples
+    )
 
 
 _LOOKED_AT = (
     *(CounterKind.TIER, CounterKind.HELD, CounterKind.CAP, CounterKind.CLOSED),
-    *(CounterKind.PRODUCT, CounterKind.LISTED),
+    *(CounterKind.PRODUCT, CounterKind.LISTED, CounterKind.SAMPLED),
 )
 
 
@@ -76,7 +80,7 @@ def close_month(
         due = EXACT.add(due, found.restated)
     if rule.closing is not None:
         units = _units(counted)
-        due = _due(rule, rule.closing, due, units, days, days_of_month, steps)
+        due = due_at_close(rule, rule.closing, due, units, days, days_of_month, steps)
     missing = EXACT.subtract(due, charged)
     if not missing:
         if not (due and rule.keeps_closed):
@@ -97,7 +101,7 @@ def _units(counted: Mapping[CounterKind, Totals]) -> Decimal:
     return ZERO if tier is None else tier.quantity
 
 
-def _due(
+def due_at_close(
     rule: Rule,
     closing: Closing,
     comes_to: Decimal,

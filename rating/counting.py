@@ -45,6 +45,8 @@ class CounterKind(StrEnum):
     LEVEL = "level"  # changes of a level on one day
     NEWEST = "newest"  # when the newest record under a price began: milliseconds since 1970
     SEEN = "seen"  # records of one value of an attribute
+    SAMPLED = "sampled"  # records of samples, and in quantity how many of them a close has priced
+    SAMPLE = "sample"  # the units of one interval and direction
 
 
 class CounterPeriod(StrEnum):

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
+from rating import explain_samples
 from rating.dimensions import ATTRIBUTE
 from rating.fitting_names import MEMBERS
 from rating.units import plain, readable
@@ -565,6 +566,33 @@ def _round(_charge: Charge, fields: list[str]) -> str:
     return f"Rounded {', then '.join(said)}."
 
 
+def _sample(_charge: Charge, fields: list[str]) -> str:
+    return explain_samples.sample(fields)
+
+
+def _no_samples(_charge: Charge, _fields: list[str]) -> str:
+    return explain_samples.no_samples()
+
+
+def _percentile(charge: Charge, fields: list[str]) -> str:
+    return explain_samples.percentile(fields, charge.unit)
+
+
+def _directions(charge: Charge, fields: list[str]) -> str:
+    return explain_samples.directions(fields, charge.unit)
+
+
+def _month_rate(charge: Charge, fields: list[str]) -> str:
+    units, amount, per_units = fields
+    price = f"{_money(amount, charge.currency)} {_per(charge, per_units)}"
+    return f"{_units(charge, units)} at {price}."
+
+
+def _closed_before(charge: Charge, fields: list[str]) -> str:
+    was, now = (_money(amount, charge.currency) for amount in fields)
+    return f"Closes before charged {was} for the month; with what came late it comes to {now}."
+
+
 _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "price": _price,
     "condition": _condition,
@@ -617,6 +645,12 @@ _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "month_least": _month_least,
     "closed": _closed,
     "closed_at": _closed_at,
+    "sample": _sample,
+    "no_samples": _no_samples,
+    "percentile": _percentile,
+    "directions": _directions,
+    "month_rate": _month_rate,
+    "closed_before": _closed_before,
     "mirrored": _mirrored,
     "none_read": _none_read,
     "restated": _restated,

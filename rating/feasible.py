@@ -23,6 +23,8 @@ from rating.catalogue.compiled import (
 from rating.catalogue.exchanging import exchanged_ratings
 from rating.charging import NoCount, charge_after
 from rating.closing import close_month, looked_at
+from rating.closing_samples import Month as SampledMonth
+from rating.closing_samples import close_samples, samples_of
 from rating.counting import Counter, CounterKind, Counting, Totals
 from rating.days_of_month import MOST_DAYS
 from rating.fitting import MOST, of_size, with_allowances
@@ -130,8 +132,21 @@ def _try(offer: Offer, rule: Rule) -> None:
                 selected = msgspec.structs.replace(selected, day=1, days=MOST_DAYS)
             charge_after(selected, [NoCount()] * len(counting))
             charge_after(selected, [_before(counter) for counter in counting])
+    if rule.sampling is not None:
+        _try_samples(offer, rule)
+        return
     nothing: dict[CounterKind, Totals] = {each.kind: NoCount() for each in looked_at(rule)}
     close_month(rule, nothing, days=1, days_of_month=_MONTH)
+
+
+def _try_samples(offer: Offer, rule: Rule) -> None:
+    """Try the close of a month whose samples have as many digits as usage of a month may have."""
+    assert rule.sampling is not None
+    begins = samples_of(rule, subscription_id="")
+    samples = {each: [(f"{n}:{offer.unit}", 1, _BEFORE) for n in range(2)] for each in begins}
+    month = SampledMonth(1, _MONTH, 2)
+    close_samples(rule, offer.unit, NoCount(), NoCount(2 * len(begins)), samples, month)
+    close_samples(rule, offer.unit, NoCount(), NoCount(), {}, month)
 
 
 def _before(counter: Counter) -> Totals:
@@ -154,5 +169,8 @@ def _prices(rule: Rule) -> Iterator[tuple[Price, Counting]]:
         place = rule.tier_place + 1
         seen = Counter(CounterKind.SEEN, rule.price_id)
         yield model, (*rule.counting[:place], seen, *rule.counting[place:])
+    elif rule.sampling is not None:
+        sample = Counter(CounterKind.SAMPLE, rule.price_id)
+        yield model, (Counter(CounterKind.SAMPLED, rule.price_id), sample)
     else:
         yield model, rule.counting

@@ -80,6 +80,17 @@ def uncounted_amount(rule: Rule, price: MonthPrice, before: Totals) -> Decimal:
     return _month_amount(rule, price, before.quantity)
 
 
+def whole_month(
+    rule: Rule, price: MonthPrice, units: Decimal, steps: list[ExplanationStep]
+) -> Decimal:
+    """Return what all of a month comes to at its ``units``; rounded."""
+    if isinstance(price, PerUnitPrice):
+        steps.append(
+            ("month_rate", to_text(units), to_text(price.amount), to_text(price.per_units))
+        )
+    return _growth(rule, price, ZERO, units, ZERO, steps).amount
+
+
 def _growth(
     rule: Rule,
     price: MonthPrice,

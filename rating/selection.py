@@ -36,6 +36,7 @@ from rating.price.bands import BandChoice, BandedPrice
 from rating.price.call import CallPrice
 from rating.price.time_weighted import Month
 from rating.roll_over import NO_EARLIER, EarlierMonths
+from rating.sampled import sample_at
 from rating.scheduling import call_in_bands
 from schemas.decimals import ZERO
 from schemas.ids import digest_of
@@ -169,6 +170,8 @@ def select_price(
             return selected
         if holder is not None and selected.rule.discounts_when is not None:
             selected = _with_discounts(selected, event, holder)
+        if selected.rule.sampling is not None:
+            return _counting_sample(selected, event)
         sums = selected.rule.aggregation is Aggregation.SUM
         return selected if sums else _aggregated(selected, event)
     price = rule.model
@@ -227,6 +230,15 @@ def _counting_values(selected: Selected, event: UsageEvent) -> Selected | Refuse
     seen = Counter(CounterKind.SEEN, f"{rule.price_id}/{digest}")
     counting = (*selected.counting[:place], seen, *selected.counting[place:])
     return msgspec.structs.replace(selected, counting=counting)
+
+
+def _counting_sample(selected: Selected, event: UsageEvent) -> Selected | Refused:
+    """Return the selection with the counter of its sample in the place of those of its month."""
+    found = sample_at(selected.rule, event)
+    if isinstance(found, Refused):
+        return found
+    explanation = (*selected.explanation, found.step)
+    return msgspec.structs.replace(selected, counting=found.counting, explanation=explanation)
 
 
 def _entry(offer: Offer, destination: str | None) -> Entry | None:

@@ -84,11 +84,13 @@ def adjustment_id(*, charge_id: str, counter: str) -> ChargeId:
 
 
 def closing_id(
-    *, rating_key: str, subscription_id: str, price_id: str, month_start_ms: int
+    *, rating_key: str, subscription_id: str, price_id: str, month_start_ms: int, again: int = 0
 ) -> ChargeId:
-    """Return the id of what the close of a month asks for under a price: one ever."""
+    """Return the id of what the close of a month asks for under a price: one ever. ``again``: where a later
+    close prices it anew, how many records its samples have by then; 0: it is the first."""
     fields = (rating_key.encode(), subscription_id.encode(), price_id.encode())
-    return ChargeId(digest_of(b"closing", *fields, str(month_start_ms).encode()).hex())
+    by = (str(again).encode(),) if again else ()
+    return ChargeId(digest_of(b"closing", *fields, str(month_start_ms).encode(), *by).hex())
 
 
 def reversal_id(*, corrects: str, job_id: str) -> ChargeId:

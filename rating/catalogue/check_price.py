@@ -19,6 +19,7 @@ from rating.catalogue.document import (
     Product,
     RateCardPrice,
     Volume,
+    ZeroUsage,
     restating_discount,
 )
 from rating.catalogue.reader import Reader
@@ -78,6 +79,9 @@ def check_together(
         )
         refuse("above_allowance", expected, "goes_on, and a tier with a fee")
     _check_commitment(refuse, version)
+    if version.sampling is not None and product.zero_usage is ZeroUsage.FILTER:
+        expected = f"a product without zero_usage: filter, as {product.code} has"
+        refuse("aggregate", expected, "a percentile, of which nothing is a sample like any other")
     if version.exchange is not None:
         _check_exchange(refuse, values, version, units_allowed=not allowances)
     if version.discount_by_usage is not None:
@@ -177,4 +181,5 @@ def restates(version: PriceVersion) -> bool:
         isinstance(version.model, Volume)
         or version.aggregation in LEVELS
         or restating_discount(version) is not None
+        or version.sampling is not None
     )

@@ -214,7 +214,7 @@ def _always(rules: Sequence[Rule]) -> Rule | None:
         return None
     first = rules[0]
     in_force = (first.from_day, first.to_day) == (FIRST_DAY, LAST_DAY)
-    timeless = not isinstance(first.model, ByEvent)
+    timeless = not isinstance(first.model, ByEvent) and first.sampling is None
     return first if in_force and timeless and first.discounts_when is None else None
 
 
@@ -266,6 +266,8 @@ def _rule(
     given: Callable[[doc.PlanAllowance], Allowance],
 ) -> Rule:
     adjusting, closing, caps, counts_closed = adjusted
+    if version.sampling is not None:  # its close knows by itself what it came to
+        caps, counts_closed = (), False
     units = tuple(given(each) for each in allowances.values() if not each.money)
     credits = tuple(given(each) for each in allowances.values() if each.money)
     free = Free(version.free_records, version.free_units, version.minimum_units)
@@ -301,6 +303,7 @@ def _rule(
             *_newest(price_id, version),
             *after,
         ),
+        sampling=version.sampling,
         counting_of_band=_counting_of_band(price_id, model, growing, before, after),
         counting_of_days=_counting_of_days(price_id, version, before, after),
         round_units=version.round_units,
@@ -391,7 +394,10 @@ def _counting_of_band(
 
 
 def _newest(price_id: str, version: doc.PriceVersion) -> Counting:
-    """Return the counter that says which record is the newest, where that decides."""
+    """Return the counter that says which record is the newest, where that decides; of samples, the one
+    that says how many records they have."""
+    if version.sampling is not None:
+        return (Counter(CounterKind.SAMPLED, price_id),)
     latest = version.aggregation is Aggregation.LATEST
     return (Counter(CounterKind.NEWEST, price_id),) if latest else ()
 

@@ -22,6 +22,7 @@ from rating.price.matrix import Matrix
 from rating.price.package import PackagePrice
 from rating.price.per_unit import PerUnitPrice
 from rating.price.rate_card import FIRST_DAY, LAST_DAY, CardChoice, RateCard
+from rating.price.sampling import Sampling
 from rating.price.units import RoundUnits
 from rating.price.volume import VolumePrice
 from rating.rounding import RoundingRule
@@ -157,6 +158,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     fee_when_free: bool = False  # the connect fee is due also where allowances take everything
     aggregation: Aggregation = Aggregation.SUM
     unique_by: str = ""  # the attribute, where it is `Aggregation.UNIQUE`
+    sampling: Sampling | None = None  # the month is priced at its close, by its samples
     adjusting: Adjusting | None = None
     closing: Closing | None = None
     counts_closed: bool = False  # what its month was closed at is counted, if the close says so
@@ -194,7 +196,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def asks_at_close(self) -> bool:
         """Return whether the close of a month may change what the price came to in it."""
-        return self.closing is not None or self.restating_discount is not None
+        return (
+            self.closing is not None
+            or self.restating_discount is not None
+            or self.sampling is not None
+        )
 
     @property
     def restates(self) -> bool:

@@ -41,6 +41,12 @@ _AT_CHARGES = _Would(
     "what was charged in a month that is running would stay, and what comes be priced by itself",
     "the next charge, or the close, would bring all of a month that is running to the new one",
 )
+_OF_SAMPLES = _Would(
+    "its close would price what comes from then on, beside what was charged before",
+    "samples of a month that is running would stay without a price",
+    "the close of a month that is running would ask for the new one, and be refused where samples were "
+    "counted in other intervals or by other directions",
+)
 _THINGS: Mapping[str, _Would] = {
     "least of the month": _AT_CLOSE,
     "true_up of the commitment": _AT_CLOSE,
@@ -50,6 +56,7 @@ _THINGS: Mapping[str, _Would] = {
     "aggregate latest": _AT_CHARGES,
     "aggregate time_weighted": _AT_CHARGES,
     "aggregate daily": _AT_CHARGES,
+    "percentile of the month": _OF_SAMPLES,
 }
 
 
@@ -143,4 +150,5 @@ def _looked_at(version: PriceVersion) -> dict[str, object]:
             f"aggregate {each.value}": version.model if version.aggregation is each else None
             for each in OF_CHANGES
         },
+        "percentile of the month": version.sampling,
     }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from rating.closing_samples import Sample
 from rating.counting import Count, Counter, CounterKind, CounterPeriod
 from rating.days_of_month import days_of_month
 from rating.earlier_months import months_before
@@ -32,6 +33,19 @@ class Tallies:
     def of(self, name: str, start_ms: int) -> Tally:
         """Return a counter; zero where nothing was counted."""
         return self.found.get((name, start_ms), Tally())
+
+    def samples(self, begin: str, start_ms: int) -> Iterator[Sample]:
+        """Yield the counters of the samples of a month whose names begin so."""
+        for (name, of_ms), tally in self.found.items():
+            if of_ms == start_ms and name.startswith(begin):
+                yield name.removeprefix(begin), tally.records, tally.quantity
+
+    def sampled_before(self, start_ms: int) -> list[int]:
+        """Return the starts of the months before another one that have samples, rising."""
+        begin = f"{CounterKind.SAMPLED.value}:"
+        return sorted(
+            {of_ms for name, of_ms in self.found if name.startswith(begin) and of_ms < start_ms}
+        )
 
     def before(self, event: UsageEvent, selected: Selected) -> list[Tally]:
         """Return the counters that the event's price asks for, in their order, each in its period."""
