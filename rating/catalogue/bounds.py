@@ -22,7 +22,7 @@ MAX_LINE_CHARACTERS = 10_000
 MAX_LINES_OF_A_ROW = 100
 
 MAX_PRICES_OF_A_PLAN = 1_000
-MAX_PRICES = 100_000  # of all plans, written out
+MAX_PRICES = 300_000  # of all plans, written out: 10,000 customers of 30 prices each
 MAX_ENTRIES = {
     "products": 2_000,
     "calendars": 200,
