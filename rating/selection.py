@@ -288,7 +288,7 @@ def _selected_by_time(
             steps = lead
         else:
             band, at_ms = deciding_band(model.bands, model.choice, event, day, minute)
-            price = CallPrice(model.rates[band], model.connect_fees[band])
+            price = CallPrice(model.rates[band], model.connect_fees[model.bands.at(day, minute)])
             steps = (*lead, band_step(model.choice, band, at_ms, event.zone))
     elif isinstance(model, CardsPrice | MatrixPrice):
         if isinstance(model, CardsPrice):

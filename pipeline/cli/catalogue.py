@@ -210,13 +210,22 @@ async def _publish(settings: Settings, document: CatalogueDocument) -> Published
 
 
 def catalogue_files(folder: Path) -> dict[str, bytes]:
-    """Return the files of a catalogue's folder by their names in it; hidden ones are left out."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    }
+    """Return the files of a catalogue's folder by their names in it; hidden ones are left out. Of what
+    is too large there is a byte more than a check takes, which then says so."""
+    from rating.catalogue.bounds import MAX_FILES, bytes_to_read
+
+    files: dict[str, bytes] = {}
+    read = 0
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if not path.is_file() or any(part.startswith(".") for part in name.parts):
+            continue
+        with path.open("rb") as file:
+            files[str(name)] = file.read(bytes_to_read(str(name), read))
+        read += len(files[str(name)])
+        if len(files) > MAX_FILES:
+            break
+    return files
 
 
 def _checked(folder: Path) -> Checked:

@@ -78,6 +78,10 @@ def check_together(
             "never be charged"
         )
         refuse("above_allowance", expected, "goes_on, and a tier with a fee")
+    goes_on = version.above_allowance is AboveAllowance.GOES_ON
+    if goes_on and version.aggregation is not Aggregation.SUM:
+        expected = "from_start: free units of several records are no place among the tiers"
+        refuse("above_allowance", expected, f"goes_on, and the {version.aggregation} of the month")
     _check_commitment(refuse, version)
     if version.sampling is not None and product.zero_usage is ZeroUsage.FILTER:
         expected = f"a product without zero_usage: filter, as {product.code} has"
