@@ -56,7 +56,8 @@ prefix,destination,price,per_units,first_units,following_units,connect_fee,band,
 4930,Berlin,0.0200,60,60,1,0.05,peak,,
 """
 _PLAN_OF = {"call_tariff_us_per_record": "by-call", "card_tariff_us_per_record": "by-card"}
-_CALLS = 60_000
+_CALLS = 20_000
+_ROUNDS = 5
 _BATCH = 2_000  # calls are made so many at once, as a batch is decoded
 _START_MS = 1_790_812_800_000  # 1 October 2026
 _DAYS_MS = 20 * 86_400_000
@@ -72,7 +73,10 @@ async def call(task: Task, settings: Settings) -> Figures:
     for name, plan in _PLAN_OF.items():
         offer = find_offer(catalogue, "voice", plan, "EUR")
         assert not isinstance(offer, Refused)
-        spent_ns = sum(_spent_ns(offer, plan, batch) for batch in _batches())
+        # The cheapest round: what a busy machine adds is not the tariff's.
+        spent_ns = min(
+            sum(_spent_ns(offer, plan, batch) for batch in _batches()) for _ in range(_ROUNDS)
+        )
         figures[name] = spent_ns / 1e3 / _CALLS
     return figures
 
