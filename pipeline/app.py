@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import os
 from collections.abc import Awaitable, Callable
@@ -18,6 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from pipeline.broker_watch import watch_broker
 from pipeline.clock import Clock, SystemClock
+from pipeline.collecting import collect_seldom
 from pipeline.kafka import cluster_id
 from pipeline.metrics import serve
 from pipeline.settings import Settings
@@ -127,9 +127,7 @@ def run_folder(settings: Settings) -> Path:
 
 def run_worker(app: faust.App) -> None:
     """Run a worker until TERM or INT; ends the process."""
-    # A batch of thousands of records is no garbage: with Python's own 700 it would be walked over
-    # and over while it is made. Cycles are what errors and connections leave, now and then.
-    gc.set_threshold(50_000, 20, 100)
+    collect_seldom()
     worker = faust.Worker(
         app,
         loglevel="WARN",

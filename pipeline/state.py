@@ -118,7 +118,9 @@ class StateStore:
     def _write(self, changes: Iterable[StateChange], ours: bytes, said: bytes) -> None:
         batch = WriteBatch(raw_mode=True)
         # The last word on each key, in the order of the keys: RocksDB takes them three times faster.
-        for key, value in sorted(dict(changes).items()):
+        last = dict(changes)
+        for key in sorted(last):
+            value = last[key]
             if value is None:
                 batch.delete(key)
             else:

@@ -39,6 +39,9 @@ from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import ExplanationStep
 
 _NO_USAGE = ("no_usage",)
+# Made once: a union that is written where it is asked takes longer than the question.
+_OF_THE_EVENT = FlatPrice | CallPrice
+_OF_THE_MONTH = GraduatedPrice | VolumePrice | PackagePrice
 
 
 class Priced(msgspec.Struct, frozen=True, gc=False):
@@ -137,7 +140,7 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
         return Priced(ZERO, ZERO, rule.zero, (*steps, _NO_USAGE))
     if rule.round_units is not None:
         units = rounded_measure(rule, units, steps)
-    increments = None if isinstance(price, FlatPrice | CallPrice) else price.increments
+    increments = None if isinstance(price, _OF_THE_EVENT) else price.increments
     counts: list[Count] = []
     is_free = False
     if rule.allowances or rule.free is not None:
@@ -161,7 +164,7 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
         return Priced(billed, free, amount, tuple(steps), tuple(counts), restated, earlier, causes)
     restated, earlier = ZERO, _NOTHING
     if rule.grows:
-        assert not isinstance(price, FlatPrice | CallPrice)
+        assert not isinstance(price, _OF_THE_EVENT)
         if rule.aggregation is Aggregation.TIME_WEIGHTED:
             growth = grow_weighted(selected, price, units, before[len(counts) :], steps)
         elif rule.aggregation is Aggregation.DAILY:
@@ -172,7 +175,7 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
         restated, earlier = growth.restated, growth.earlier
         counts += growth.counts
     else:
-        assert not isinstance(price, GraduatedPrice | VolumePrice | PackagePrice)
+        assert not isinstance(price, _OF_THE_MONTH)
         billed, amount = event_amount(rule, price, billed, free, steps)
     steps.append(rule.rounding_step)
     if len(counts) < len(before):
@@ -214,7 +217,7 @@ def mirrored(selected: Selected, before: Sequence[Totals]) -> Priced:
     of the month, what the month costs less without it."""
     rule, price = selected.rule, selected.price
     if rule.grows:
-        assert not isinstance(price, FlatPrice | CallPrice)
+        assert not isinstance(price, _OF_THE_EVENT)
         return _unwound(selected, price, before)
     opposite = msgspec.structs.replace(selected, used=selected.used.copy_negate())
     priced = charge_after(opposite, before)

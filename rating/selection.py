@@ -284,6 +284,7 @@ def _selected_by_time(
                 *(model.bands, model.rates, model.connect_fees[model.bands.at(day, minute)]),
                 event=event,
                 used_units=used.copy_abs(),
+                in_one_band=model.in_one_band,
             )
             steps = lead
         else:

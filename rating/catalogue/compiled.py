@@ -15,7 +15,7 @@ from rating.dimensions import Reading, reading_of
 from rating.price.aggregate import LEVELS, Aggregation
 from rating.price.allowance import Allowance
 from rating.price.bands import BandChoice, BandedPrice, Bands
-from rating.price.call import CallPrice, Stretch
+from rating.price.call import CallPrice, Stretch, price_in_band
 from rating.price.flat import FlatPrice
 from rating.price.graduated import GraduatedPrice
 from rating.price.matrix import Matrix
@@ -81,7 +81,7 @@ class MatrixPrice:
 class BandedCall:
     """The rates of a call in each band, and which of the bands it meets price it."""
 
-    __slots__ = ("bands", "choice", "connect_fees", "rates")
+    __slots__ = ("bands", "choice", "connect_fees", "in_one_band", "rates")
 
     def __init__(
         self,
@@ -95,6 +95,9 @@ class BandedCall:
         self.choice = choice
         self.rates = rates
         self.connect_fees = connect_fees
+        self.in_one_band = {
+            band: price_in_band(found, band, connect_fees[band]) for band, found in rates.items()
+        }
 
 
 Price = PerUnitPrice | FlatPrice | GraduatedPrice | VolumePrice | PackagePrice | CallPrice
