@@ -24,7 +24,7 @@ from rating.catalogue.document import (
 )
 from rating.catalogue.reader import Reader
 from rating.catalogue.yaml_tree import Node
-from rating.price.aggregate import LEVELS, OF_CHANGES, READINGS
+from rating.price.aggregate import LEVELS, OF_CHANGES, READINGS, Aggregation
 from rating.price.bands import BandChoice
 from rating.rounding import RoundingRule
 
