@@ -6,7 +6,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from pipeline import event_time
+from pipeline import correlation, event_time
 from pipeline.backoff import Backoff
 from pipeline.clock import Clock
 from pipeline.errors import Halted, RatemillError
@@ -74,6 +74,7 @@ class LoadPartition:
         backoff = Backoff()
         in_doubt = False
         while True:
+            correlation.of_session()
             try:
                 if in_doubt and not await self._ownership.prove(
                     self._partition, position=self.position or 0

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from mediation.dedup import Window
-from pipeline import event_time
+from pipeline import correlation, event_time
 from pipeline.backoff import Backoff
 from pipeline.batch import BatchSize, Suspects
 from pipeline.clock import Clock
@@ -135,6 +135,7 @@ class StagePartition:
         backoff = Backoff()
         in_doubt = False
         while True:
+            correlation.of_session()
             try:
                 # A position of 0 is as good as any other here: the commit is a question.
                 if in_doubt and not await self._ownership.prove(
@@ -273,6 +274,7 @@ class StagePartition:
                     continue
                 pace.took(full=bool(fetched) or len(records) >= self._size.records)
                 upkeep.before_batch(records)
+                correlation.of_batch(previous.batch + 1)
                 appends, proof, changes = self._decide(records, state, previous)
                 offset = await transaction.write(
                     appends,

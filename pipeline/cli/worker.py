@@ -40,10 +40,13 @@ def worker(
     spreads the partitions over them. Waits for a broker and a database that do not answer yet.
     """
     session = session_of(context)
+    from pipeline import correlation
     from pipeline.logs import configure_logs
 
     settings = session.settings
     configure_logs(level="DEBUG" if session.debug else "INFO", json=json_logs)
+    if json_logs:  # else a file is of one stage, for one reader
+        correlation.of_worker(installation=settings.installation, stage=stage)
     from pipeline.monitor import start_monitor
 
     # First: a port that is taken is told at once, and who asks is answered while we wait.
