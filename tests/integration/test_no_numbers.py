@@ -82,14 +82,15 @@ def test_a_number_would_be_found():
 @pytest.fixture
 async def ran(services, tmp_path: Path) -> AsyncIterator[LiveInstallation]:
     """An installation that has worked through all of it, and one command that failed."""
-    async with LiveInstallation.created(
-        services, tmp_path, catalogue=CATALOGUE, accounts=ACCOUNTS
-    ) as here, here.working():
+    async with (
+        LiveInstallation.created(
+            services, tmp_path, catalogue=CATALOGUE, accounts=ACCOUNTS
+        ) as here,
+        here.working(),
+    ):
         await eventually(lambda: all_ready(here), what="all workers are ready")
         calls = here.file("calls.csv", b"\n".join(LINES.values()) + b"\n")
-        said = await here.ingest(
-            calls, "--zone", "UTC", source="s-1", format_name="freeswitch-csv"
-        )
+        said = await here.ingest(calls, "--zone", "UTC", source="s-1", format_name="freeswitch-csv")
         assert said.code == 0, said
         await here.publish(list(MESSAGES.values()), headers=HEADERS, key=b"gateway")
         await here.through()
