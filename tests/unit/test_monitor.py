@@ -15,6 +15,7 @@ from pipeline.cli.stack import metrics_ports
 from pipeline.embedded.ports import choose_ports
 from pipeline.errors import SettingsError
 from pipeline.health import Phase
+from pipeline.metrics import StageMetrics
 from pipeline.monitor import start_monitor
 from pipeline.scrape_targets import write_target
 from pipeline.settings import Settings
@@ -35,6 +36,7 @@ def page(port: int | None, path: str, accept: str = "") -> tuple[int, str, str]:
 
 def test_a_worker_answers_before_it_has_reached_anything():
     monitor = start_monitor(Settings(), stage="rate")
+    StageMetrics("rate", monitor.registry).doubt(0, "KafkaError")
     assert page(monitor.port, "/livez")[0] == 200
     status, _, body = page(monitor.port, "/readyz?verbose")
     assert status == 503
@@ -45,6 +47,7 @@ def test_a_worker_answers_before_it_has_reached_anything():
     assert kind.startswith("text/plain; version=0.0.4")
     assert "ratemill_build_info{version=" in body
     assert "process_resident_memory_bytes" in body
+    assert "ratemill_partition_stops_total{" in body
     assert "_created" not in body
 
 
