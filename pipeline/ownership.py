@@ -55,8 +55,11 @@ class Ownership:
         topics: list[str],
         own: Callable[[TopicPartition], OwnedPartition],
         instance_id: str | None,
+        on_assigned: Callable[[int], None] = lambda _: None,
     ) -> None:
+        """``on_assigned`` is told how many partitions each assignment holds."""
         self._own = own
+        self._on_assigned = on_assigned
         self._topics = topics
         self._running: dict[TopicPartition, tuple[OwnedPartition, asyncio.Task[None]]] = {}
         self._leaving = False
@@ -120,6 +123,7 @@ class Ownership:
             running = self._running.get(partition)
             if running is None or running[1].done():
                 self._start(partition)
+        self._on_assigned(len(assigned))
         _log.info("assigned", partitions=[f"{p.topic}/{p.partition}" for p in sorted(assigned)])
 
     async def _stop(self, partitions: list[TopicPartition]) -> None:
