@@ -29,7 +29,7 @@ class Tried(NamedTuple):
     accounts: frozenset[str]  # of its events; empty where nobody knows whose it is
     outcomes: tuple[str, ...]  # "charged", "filtered", "duplicate", "ignored", or why it is refused
     amounts: tuple[tuple[str, Decimal], ...]  # currency and amount of each charge
-    refused: bool  # one of its items
+    refused: bool  # all of it that is usage: sending it changes nothing but the number of tries
 
 
 class Preview:
@@ -65,7 +65,7 @@ class Preview:
         )
         events = [each for each in decided.appends if each.channel is Channel.NORMALISED]
         accounts, amounts = set(), list[tuple[str, Decimal]]()
-        refused = bool(proof.refusals)
+        refusals, passing = bool(proof.refusals), False
         for event in events:
             read = usage.from_wire(event.value)
             assert isinstance(read, UsageEvent)
@@ -73,8 +73,9 @@ class Preview:
             outcome, charges = self._rated(event)
             outcomes.append(outcome)
             amounts += charges
-            refused = refused or (not charges and outcome != "filtered")
-        return Tried(frozenset(accounts), tuple(outcomes), tuple(amounts), refused)
+            passes = bool(charges) or outcome == "filtered"
+            refusals, passing = refusals or not passes, passing or passes
+        return Tried(frozenset(accounts), tuple(outcomes), tuple(amounts), refusals and not passing)
 
     def _rated(self, event: Append) -> tuple[str, list[tuple[str, Decimal]]]:
         record = SourceRecord(
