@@ -63,7 +63,7 @@ def show(
             value = ", ".join(f"{each} {text}" for each, text in value.items())
         if value not in (None, ""):
             label = name.replace("_", " ")
-            results().print(f"{label:<14}  {value}", markup=False)
+            results().print(f"{label:<14}  {_harmless(str(value))}", markup=False)
 
 
 def stats(context: typer.Context, as_json: AsJson = False) -> None:
@@ -127,7 +127,7 @@ def _fields(record: SuspendedRecord, place: Place, reads_as: dict[str, str]) -> 
 
     waiting = record.waiting
     state = record.outcome or ("on its way" if record.decision else "waits")
-    text = waiting.raw.decode("utf-8", "backslashreplace")
+    text = _text_of(waiting.raw)
     return {
         "suspense_id": waiting.suspense_id,
         "state": state.replace("_", " "),
@@ -152,6 +152,20 @@ def _fields(record: SuspendedRecord, place: Place, reads_as: dict[str, str]) -> 
         "reads_as": reads_as,
         "bytes": text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}... ({len(text):,})",
     }
+
+
+def _text_of(value: bytes) -> str:
+    """Return bytes as text that does nothing to a terminal; in hex where they are none."""
+    try:
+        return _harmless(value.decode())
+    except UnicodeDecodeError:
+        return value.hex()
+
+
+def _harmless(text: str) -> str:
+    return "".join(
+        each if each.isprintable() or each in "\n\t" else f"\\x{ord(each):02x}" for each in text
+    )
 
 
 def _reads_as(record: SuspendedRecord, settings: Settings) -> dict[str, str]:
