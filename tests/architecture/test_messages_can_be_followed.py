@@ -30,7 +30,7 @@ def unknown(text):
     for words in _CALLED.findall(text):
         command = get_command(app)
         for word in words.split():
-            if not hasattr(command, "commands"):
+            if word.startswith("-") or not hasattr(command, "commands"):
                 break
             if word not in command.commands:
                 found.append(words.strip())
