@@ -23,7 +23,13 @@ from pipeline.rate_closing import (
 )
 from pipeline.rate_correcting import Correctable, correct
 from pipeline.rate_prepare import Closing, Item, Priceable, RateBatch, prepare
-from pipeline.rate_records import Charged, charged_of, source_of, suspended_record
+from pipeline.rate_records import (
+    Charged,
+    charged_of,
+    is_recycled,
+    source_of,
+    suspended_record,
+)
 from pipeline.rate_running import RunningState
 from pipeline.rate_tally import RateTally
 from pipeline.rate_terms import PeriodCounter, PeriodCounters, TermsInForce
@@ -112,6 +118,8 @@ class _Work:
                     refused = self._correct(record, verdict)
                 case Filtered():
                     self.tally.filtered(source_of(event))
+                    if is_recycled(event):
+                        self.tally.came_back("filtered")
                 case Refused():
                     refused = verdict
         if refused is not None:
@@ -202,6 +210,8 @@ class _Work:
         if adjusted is not None:
             self.tally.without_record(adjusted)
         self.tally.rated(priceable.source, offer, priceable.charge_id, charged)
+        if priceable.is_recycled:
+            self.tally.came_back("rated")
         return None
 
     def _close(self, record: SourceRecord, closing: Closing) -> Refused | None:
@@ -310,6 +320,8 @@ class _Work:
         headers = suspense.error_headers(suspended)
         self.appends.append(Append(Channel.SUSPENSE, self._partition, key, value, headers))
         self.tally.suspended(suspended)
+        if is_recycled(event):
+            self.tally.came_back("suspended")
 
 
 def _added(

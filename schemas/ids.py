@@ -124,6 +124,16 @@ def suspense_id(*, stage: str, partition: int, offset: int, index: int, run: str
     return digest_of(b"suspense", stage.encode(), position.encode(), run.encode()).hex()
 
 
+def write_off_command_id(*, suspense_id: str) -> str:
+    """Return the id of the command that gives up a record that waits in suspense: one ever."""
+    return digest_of(b"write_off", bytes.fromhex(suspense_id)).hex()
+
+
+def recycle_command_id(*, suspense_id: str) -> str:
+    """Return the id under which a record comes back from suspense: one ever."""
+    return digest_of(b"recycle", bytes.fromhex(suspense_id)).hex()
+
+
 def close_period_command_id(*, tenant: str, account_id: str, period_start_ms: int) -> str:
     """Return the id of the command that closes one period of one account: one ever."""
     fields = (tenant.encode(), account_id.encode(), str(period_start_ms).encode())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 
 # How a detail ends that says what to correct: a correction is for what comes after it.
-STAYS = "what was refused until then stays in suspense."
+STAYS = "then `ratemill suspense recycle` brings back what was refused until then."
 
 
 @unique
