@@ -69,6 +69,9 @@ class CdrDecoder:
                 index += 1
                 continue
             for outcome in self._read(value, span, headers):
+                if isinstance(outcome, Refused) and outcome.reason is not RefusalReason.NOT_BER:
+                    where = f"{outcome.detail}; the record begins at {_byte(headers, span.begin)}"
+                    outcome = Refused(outcome.reason, where)
                 yield index, own, outcome
                 index += 1
         if not index:
