@@ -27,7 +27,8 @@ _SIGNS = {0x2B: 1, 0x2D: -1}
 _DAY_MS = 86_400_000
 _MOST_OFFSET_MINUTES = 15 * 60
 _EPOCH = dt.date(1970, 1, 1).toordinal()
-_REMEMBERED = 10_000  # days with their offsets; addresses of nodes
+_REMEMBERED = 10_000  # days with their offsets, addresses of nodes, networks
+_LONGEST_ADDRESS = 64  # octets; 47 of IPv6 as a text
 _MOST_INTEGER_OCTETS = 9  # 64 bits, and an octet that says it is not negative
 _NUMBER = re.compile(r"\+?([0-9]{1,32})")
 _ALPHANUMERIC = 0x50
@@ -81,9 +82,7 @@ def instant(octets: bytes) -> int | None:
 
 def day(octets: bytes) -> str | None:
     """Return the date of a TimeStamp, as its own clock showed it."""
-    if instant(octets) is None:
-        return None
-    return f"20{octets[0]:02x}-{octets[1]:02x}-{octets[2]:02x}"
+    return _day_text(octets[:3] + octets[6:]) if len(octets) == _TIME_OCTETS else None
 
 
 def text(octets: bytes) -> str | None:
@@ -102,30 +101,13 @@ def hexadecimal(octets: bytes) -> str | None:
 
 def network(octets: bytes) -> str | None:
     """Return country code and network code of a PLMN, ``26202`` or ``310410``."""
-    if len(octets) != 3:
-        return None
-    nibbles = octets.translate(_SWAPPED).hex()
-    found = nibbles[:3] + nibbles[4:] + (nibbles[3] if nibbles[3] != "f" else "")
-    return found if found.isdigit() else None
+    return _network(octets) if len(octets) == 3 else None
 
 
 def address(octets: bytes) -> str | None:
     """Return an IP address as a text, whichever of its forms it came in."""
-    found = ber.outer(octets, 0, len(octets))
-    if found is None or found[3] != len(octets):
-        return None
-    tag, begin, end, _ = found
-    value = octets[begin:end]
-    try:
-        if tag in (0x80, 0x81):
-            if len(value) == (4 if tag == 0x80 else 16):
-                return _address_text(value)
-            return None
-        if tag in (0x82, 0x83):
-            return str(ipaddress.ip_address(value.decode("ascii")))
-    except ValueError:
-        pass
-    return None
+    # No longer one is remembered: what a file is made up of must not fill the memory.
+    return _address(octets) if len(octets) <= _LONGEST_ADDRESS else None
 
 
 def node(octets: bytes) -> str | None:
@@ -154,8 +136,35 @@ def uri(octets: bytes) -> str | None:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _address_text(octets: bytes) -> str:
-    return str(ipaddress.ip_address(octets))
+def _network(octets: bytes) -> str | None:
+    nibbles = octets.translate(_SWAPPED).hex()
+    found = nibbles[:3] + nibbles[4:] + (nibbles[3] if nibbles[3] != "f" else "")
+    return found if found.isdigit() else None
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _address(octets: bytes) -> str | None:
+    found = ber.outer(octets, 0, len(octets))
+    if found is None or found[3] != len(octets):
+        return None
+    tag, begin, end, _ = found
+    value = octets[begin:end]
+    try:
+        if tag in (0x80, 0x81):
+            is_whole = len(value) == (4 if tag == 0x80 else 16)
+            return str(ipaddress.ip_address(value)) if is_whole else None
+        if tag in (0x82, 0x83):
+            return str(ipaddress.ip_address(value.decode("ascii")))
+    except ValueError:
+        pass
+    return None
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _day_text(octets: bytes) -> str | None:
+    if _day_ms(octets) is None:
+        return None
+    return f"20{octets[0]:02x}-{octets[1]:02x}-{octets[2]:02x}"
 
 
 @lru_cache(maxsize=_REMEMBERED)
