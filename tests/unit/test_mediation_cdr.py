@@ -65,6 +65,11 @@ def test_containers_of_a_rating_group_are_added_up_and_each_group_is_an_event():
     assert first.record_id != second.record_id
 
 
+def test_a_volume_below_zero_does_not_vanish_in_a_sum():
+    value = record(pgw(Used(1, 10, 10), Used(1, -7, 0)))
+    assert refused(value) is RefusalReason.NEGATIVE_QUANTITY
+
+
 def test_a_record_without_containers_is_an_event_of_nothing():
     event = one(record(pgw()))
     assert event.quantities == {"B": 0, "B_up": 0, "B_down": 0}
