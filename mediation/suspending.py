@@ -38,6 +38,10 @@ _OURS = frozenset(
         raw.RECYCLED_IDENTITY,
         raw.OVERSIZE_BYTES,
         raw.OVERSIZE_DIGEST,
+        raw.FIRST_BYTE,
+        raw.CDR_FILE_RECORDS,
+        raw.CDR_FILE_BYTES,
+        raw.CDR_FAULT,
     }
 )
 
