@@ -25,7 +25,7 @@ def sampling_said(sampling: Sampling) -> str:
         f"({sampling.method.value})",
         f"of samples of {sampling.interval_minutes} min",
         f"each {_WITHIN[sampling.within]} of its records",
-        f"an interval without one {_MISSING[sampling.missing]}",
+        f"an interval without one is {_MISSING[sampling.missing]}",
     ]
     if sampling.directions is not None:
         said.append(f"{_DIRECTIONS[sampling.directions]} by {sampling.direction_by}")
