@@ -107,7 +107,11 @@ def generate(
                     one.format,
                     one.zone,
                     sum(file.source == one.source for file in summary.files),
-                    sum(file.records for file in summary.files if file.source == one.source),
+                    sum(
+                        file.lines - file.headers
+                        for file in summary.files
+                        if file.source == one.source
+                    ),
                 ]
                 for one in summary.sources
             ],

@@ -33,14 +33,14 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     destination: str | None = None
 
 
-class FileTruth(msgspec.Struct, frozen=True, kw_only=True):
+class FileTruth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One file of usage."""
 
     file: str
     source: str
     lines: int  # of a charging file its items, of which the header is one
-    records: int
     bytes: int
+    headers: int = 0  # of the lines, those that are no record
 
 
 class SourceTruth(msgspec.Struct, frozen=True, kw_only=True):

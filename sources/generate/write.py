@@ -137,8 +137,8 @@ class _Folder:
                 file=file.name,
                 source=source,
                 lines=file.lines,
-                records=file.lines - (writer is not None),
                 bytes=file.size,
+                headers=int(writer is not None),
             )
         )
 

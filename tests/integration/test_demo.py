@@ -157,6 +157,9 @@ def test_from_the_list_to_an_invoice_to_its_charge_to_the_line_it_came_from(ask,
     assert explained["sentences"][0].startswith("Used: ")
     raw = explained["raw"]
     (path,) = (data / "demo" / report["installation"] / "usage").glob(f"*/{raw['file']}")
+    if path.suffix == ".cdr":
+        assert bytes.fromhex(raw["text"]) in path.read_bytes()
+        return
     line = path.read_bytes().split(b"\n")[raw["line"] - 1]
     assert raw["text"] == line.decode("utf-8", "backslashreplace").rstrip("\r")
 
