@@ -7,9 +7,11 @@ One entry per key that the batch changed, in order; each begins with a byte that
 | 1 mark | 44 | identity (16), `Mark` (27) |
 | 2 file progress | 61 | file identity (16), `FileProgress` (44) |
 | 3 file done | 17 | file identity (16) |
+| 4 settled | 26 | suspense id (16), `SettledAs` (9) |
 
-Keys of the state: ``i`` + identity, ``f`` + file identity, and for pruning ``t`` + day + batch:
-the identities that the batch marked for that day, one after the other.
+Keys of the state: ``i`` + identity, ``f`` + file identity, ``s`` + suspense id, and for pruning ``t`` +
+day + batch: the identities that the batch marked for that day, one after the other. Suspense ids that
+are settled are never pruned: each is let through once, ever.
 """
 
 from __future__ import annotations
@@ -20,17 +22,21 @@ from typing import NamedTuple
 
 from mediation.dedup import DAY_MS, MARK_BYTES, Window, mark_from_bytes
 from mediation.file_progress import PROGRESS_BYTES
+from mediation.settling import SETTLED_BYTES
 from schemas.flow import StateChange
 from schemas.ids import ID_BYTES
 
 MARK_KEY = b"i"
 FILE_KEY = b"f"
 DAY_KEY = b"t"
+SETTLED_KEY = b"s"
 
-_MARK, _FILE, _FILE_DONE = 1, 2, 3
+_MARK, _FILE, _FILE_DONE, _SETTLED = 1, 2, 3, 4
 _KEY_END = 1 + ID_BYTES
 _MARK_END = _KEY_END + MARK_BYTES
 _FILE_END = _KEY_END + PROGRESS_BYTES
+_SETTLED_END = _KEY_END + SETTLED_BYTES
+_ENTRY = {MARK_KEY[0]: b"\x01", FILE_KEY[0]: b"\x02", SETTLED_KEY[0]: b"\x04"}
 _IS_MARK, _IS_FILE = MARK_KEY[0], FILE_KEY[0]
 _DAY_AT, _DAY_END = 10, 14  # of the event day in the bytes of a mark
 _DAY_BATCH = struct.Struct(">1sIQ")
@@ -42,14 +48,15 @@ class UnreadableChanges(ValueError):
 
 
 def pack(changed: Mapping[bytes, bytes | None]) -> bytes:
-    """Return the entries of a batch; ``changed`` holds marks and file progress by state key."""
+    """Return the entries of a batch; ``changed`` holds marks, file progress and settled suspense ids by
+    state key."""
     entries: list[bytes] = []
     for key, value in changed.items():
         if value is None:
             assert key[0] == _IS_FILE, "a mark is never taken back, only replaced"
             entries.append(b"\x03" + key[1:])
         else:
-            entries.append((b"\x01" if key[0] == _IS_MARK else b"\x02") + key[1:] + value)
+            entries.append(_ENTRY[key[0]] + key[1:] + value)
     return b"".join(entries)
 
 
@@ -67,9 +74,13 @@ def unpack(packed: bytes) -> Iterator[StateChange]:
         elif kind == _FILE_DONE:
             yield FILE_KEY + packed[at + 1 : at + _KEY_END], None
             at += _KEY_END
+        elif kind == _SETTLED:
+            key = SETTLED_KEY + packed[at + 1 : at + _KEY_END]
+            yield key, packed[at + _KEY_END : at + _SETTLED_END]
+            at += _SETTLED_END
         else:
             raise UnreadableChanges(
-                f"a proof of normalise holds an entry of kind {kind}; this build knows 1 to 3. "
+                f"a proof of normalise holds an entry of kind {kind}; this build knows 1 to 4. "
                 "Operator action: start the version of Ratemill that wrote it, or a newer one."
             )
 

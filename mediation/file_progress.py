@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from mediation.decode import cdr_file
 from schemas import raw
 
 _PROGRESS = struct.Struct(">IIiQQ16s")
@@ -49,7 +50,7 @@ def progress_from_bytes(value: bytes) -> FileProgress:
 
 
 def count_items(value: bytes, content_type: str | None) -> int:
-    """Return the items of a block as its source counts them: lines, or events of a batch."""
+    """Return the items of a block as its source counts them: lines, events of a batch, charging records."""
     if content_type is None:
         return value.count(b"\n") + (not value.endswith(b"\n") and bool(value))
     if content_type == raw.CLOUDEVENTS_BATCH:
@@ -57,6 +58,8 @@ def count_items(value: bytes, content_type: str | None) -> int:
             return len(_elements.decode(value))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return 1
+    if content_type == raw.CDRS:
+        return cdr_file.count(value)
     return 1
 
 

@@ -9,16 +9,26 @@ from typing import NamedTuple
 import msgspec
 from msgspec import structs
 
-from mediation.changes import FILE_KEY, MARK_KEY
+from mediation.changes import FILE_KEY, MARK_KEY, SETTLED_KEY
 from mediation.decode.item import MAX_TEXT, DecodedItem, Decoder, Ignored, Item, format_name
 from mediation.dedup import content_hash
 from mediation.file_progress import BlockSeen, count_items
 from mediation.identity import command_identity, file_identity
-from mediation.received import Command, End, Origin, Ready, Received, ReceivedItem
-from schemas import raw
+from mediation.received import (
+    Command,
+    End,
+    Origin,
+    Ready,
+    Received,
+    ReceivedItem,
+    Recycling,
+    Returned,
+)
+from schemas import raw, usage
 from schemas.flow import Headers, SourceRecord
 from schemas.ids import event_identities
 from schemas.refusal import RefusalReason, Refused
+from schemas.usage import UsageEvent
 
 # Of all headers of a record. Each refused item of a block carries them into suspense: a thousand
 # items make this a thousand times.
@@ -26,7 +36,18 @@ MAX_HEADER_BYTES = 8 * 1024
 _REMEMBERED = 10_000  # origins and keys; a fleet has a few
 _MESSAGES_REMEMBERED = 2_000  # sets of headers, of up to a kilobyte each
 _LONGEST_REMEMBERED = 1_024  # bytes of a key; what a client makes up must not fill the memory
-_KINDS = (raw.RECORD_BLOCK, raw.RECORD_END, raw.RECORD_MESSAGE, raw.RECORD_COMMAND)
+_KINDS = (
+    raw.RECORD_BLOCK,
+    raw.RECORD_END,
+    raw.RECORD_MESSAGE,
+    raw.RECORD_COMMAND,
+    raw.RECORD_RECYCLED,
+)
+_KIND_OF = {  # of what comes back, as its decoder knows it
+    raw.AS_ITEM: raw.RECORD_MESSAGE,
+    raw.AS_MESSAGE: raw.RECORD_MESSAGE,
+    raw.AS_BLOCK: raw.RECORD_BLOCK,
+}
 _HEX_DIGEST = re.compile(rb"[0-9a-f]{32}")
 _EMPTY = Ignored("an empty record")
 
@@ -61,7 +82,8 @@ class Intake:
             RefusalReason.INTERNAL_ERROR,
             "the program failed at this record; the worker's log has the trace",
         )
-        return _refused(record, _stated_origin(_headers(record)), refused)
+        headers = _headers(record)
+        return _of_suspense(_refused(record, _stated_origin(headers), refused), headers)
 
     def read(self, record: SourceRecord, make: MakeItems) -> Received:
         """Return the items of a record; one refusal where it cannot be read as a whole."""
@@ -71,10 +93,15 @@ class Intake:
         headers = _headers(record)
         refused = self._check_record(record, headers)
         if refused is not None:
-            return _refused(record, _stated_origin(headers), refused)
+            received = _refused(record, _stated_origin(headers), refused)
+            # What lies in another partition settles nothing: its suspense id is known there.
+            misrouted = refused.reason is RefusalReason.MISROUTED
+            return received if misrouted else _of_suspense(received, headers)
         kind = headers[raw.RECORD]
         if kind == raw.RECORD_COMMAND:
             return _command(record, headers)
+        if kind == raw.RECORD_RECYCLED:
+            return self._recycled(record, headers)
         origin = self._origin(headers)
         if kind == raw.RECORD_MESSAGE:
             received = _message(record, origin, headers, make)
@@ -86,6 +113,28 @@ class Intake:
             sequence = _whole(headers[raw.SOURCE_SEQUENCE], digits=18)
             received = structs.replace(received, sequence=sequence)
         return received
+
+    def _recycled(self, record: SourceRecord, headers: Mapping[str, bytes]) -> Received:
+        """Return what comes back from suspense: read as it was the first time, of no file."""
+        come_back = raw.RECYCLED_AS
+        kind = headers.get(come_back)
+        if kind == raw.AS_EVENT:
+            received = _returned(record, headers)
+        elif kind in _KIND_OF:
+            as_then = {**headers, raw.RECORD: _KIND_OF[kind]}
+            received = _message(record, self._origin(headers), as_then, in_full)
+        else:
+            refused = Refused(
+                RefusalReason.MISSING_HEADER,
+                f"header {come_back} is none of item, block, message, event",
+            )
+            received = _refused(record, _stated_origin(headers), refused)
+        if _HEX_DIGEST.fullmatch(headers.get(raw.RECYCLES, b"")) is None:
+            refused = Refused(
+                RefusalReason.MISSING_HEADER, f"what comes back needs header {raw.RECYCLES}"
+            )
+            return _refused(record, _stated_origin(headers), refused)
+        return _of_suspense(received, headers)
 
     def _is_sound(self, record: SourceRecord) -> bool:
         """Return whether nothing but the headers can refuse a record as a whole."""
@@ -210,6 +259,52 @@ def _stated(headers: Mapping[str, bytes], name: str) -> str:
 
 def _refused(record: SourceRecord, origin: Origin, refused: Refused) -> Received:
     return Received(record, origin, [ReceivedItem(0, record.value, refused)])
+
+
+def _of_suspense(received: Received, headers: Mapping[str, bytes]) -> Received:
+    """Return a record with what it says of the record in suspense that it is the next try of."""
+    stated = headers.get(raw.RECYCLES, b"")
+    if headers.get(raw.RECORD) != raw.RECORD_RECYCLED or _HEX_DIGEST.fullmatch(stated) is None:
+        return received
+    record = received.record
+    identity = headers.get(raw.RECYCLED_IDENTITY, b"")
+    known = _HEX_DIGEST.fullmatch(identity) is not None
+    recycling = Recycling(
+        suspense_id=stated.decode(),
+        key=SETTLED_KEY + bytes.fromhex(stated.decode()),
+        identity_key=MARK_KEY + bytes.fromhex(identity.decode()) if known else b"",
+        first=_position(headers.get(raw.RECYCLED_FIRST, b"")),
+        attempts=_whole(headers.get(raw.RECYCLED_ATTEMPTS)) or 1,
+        came_back_ms=record.appended_at_ms,
+    )
+    first_ms = _whole(headers.get(raw.RECYCLED_APPENDED_MS), digits=15)
+    if first_ms is not None:
+        record = record._replace(appended_at_ms=min(first_ms, record.appended_at_ms))
+    keys = tuple(key for key in (recycling.key, recycling.identity_key) if key)
+    return structs.replace(received, record=record, recycling=recycling, keys=keys)
+
+
+def _position(text: bytes) -> tuple[int, int] | None:
+    offset, _, index = text.partition(b":")
+    at, item = _whole(offset, digits=18), _whole(index)
+    return None if at is None or item is None else (at, item)
+
+
+def _returned(record: SourceRecord, headers: Mapping[str, bytes]) -> Received:
+    """Return the event that rate refused."""
+    try:
+        event = usage.from_wire(record.value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        event = None
+    if not isinstance(event, UsageEvent) or event.provenance.partition != record.partition:
+        refused = Refused(
+            RefusalReason.INVALID_FIELD, "it is no event that this partition handed on before"
+        )
+        return _refused(record, _stated_origin(headers), refused)
+    origin = Origin(event.tenant, event.source, event.provenance.format)
+    key = MARK_KEY + event.identity
+    item = ReceivedItem(0, record.value, Returned(event), key, event.content_hash)
+    return Received(record, origin, [item])
 
 
 def _message(
@@ -347,7 +442,13 @@ def _command(record: SourceRecord, headers: Mapping[str, bytes]) -> Received:
     key = MARK_KEY + command_identity(tenant=command.tenant, command_id=command_id)
     content = content_hash(raw.command_to_json(command))
     item = ReceivedItem(0, record.value, Command(command), key, content)
-    return Received(record, origin._replace(tenant=command.tenant), [item])
+    received = Received(record, origin._replace(tenant=command.tenant), [item])
+    if isinstance(command, raw.WriteOffCommand):
+        keys = [SETTLED_KEY + bytes.fromhex(command.suspense_id)]
+        if command.identity is not None:
+            keys.append(MARK_KEY + bytes.fromhex(command.identity))
+        received = structs.replace(received, keys=tuple(keys))
+    return received
 
 
 def _whole(text: bytes | None, *, digits: int = 9) -> int | None:

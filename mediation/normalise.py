@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from mediation.changes import pack, state_changes, unpack
+import msgspec
+
+from mediation.changes import MARK_KEY, SETTLED_KEY, pack, state_changes, unpack
 from mediation.decode.item import DecodedItem, Decoder, Ignored
 from mediation.dedup import (
     DAY_MS,
@@ -28,14 +30,24 @@ from mediation.file_progress import (
 from mediation.intake import Intake, in_full
 from mediation.ordinary import OrdinaryUsage, end_of_event, with_end
 from mediation.owners import Owners
-from mediation.received import Command, End, Ready, Received, ReceivedItem
+from mediation.received import (
+    Command,
+    End,
+    Ready,
+    Received,
+    ReceivedItem,
+    Recycling,
+    Returned,
+)
+from mediation.settling import SettledAs, settled_from_bytes, settled_to_bytes
 from mediation.suspending import suspended
 from mediation.tally import NormaliseTally
-from schemas import suspense
-from schemas.flow import Append, Channel, Decided, PartitionOf, SourceRecord, StateChange
-from schemas.outcome import NormaliseOutcome
+from schemas import raw, suspense
+from schemas.flow import Append, Channel, Decided, Headers, PartitionOf, SourceRecord, StateChange
+from schemas.ids import suspense_id
+from schemas.outcome import NormaliseOutcome, Settled
 from schemas.proof import NORMALISE, Proof, Versions, proof_from_msgpack
-from schemas.raw import MAX_RECORD_BYTES, CorrectMonthCommand
+from schemas.raw import MAX_RECORD_BYTES, CorrectMonthCommand, WriteOffCommand
 from schemas.reference import Account, ReferenceData, Subscription
 from schemas.refusal import RefusalReason, Refused
 from schemas.sethash import event_member
@@ -88,6 +100,8 @@ class PreparedBatch:
         keys = {each.file_key for each in received}
         for each in received:
             keys.update([item.key for item in each.items])
+            if each.keys:
+                keys.update(each.keys)
         keys.discard(b"")  # of what has none
         self._state_keys = tuple(keys)
 
@@ -200,6 +214,9 @@ class _Decision:
 
     def take(self, received: Received) -> None:
         """Give each item of a record its one outcome."""
+        if received.recycling is not None:
+            self._come_back(received, received.recycling)
+            return
         self._tally.record(
             received.origin.source, items=len(received.items), sequence=received.sequence
         )
@@ -240,6 +257,68 @@ class _Decision:
         assert isinstance(item, ReceivedItem)
         return item
 
+    def _come_back(self, received: Received, recycling: Recycling) -> None:
+        """Let a record of suspense through once, whatever becomes of its items then."""
+        source = received.origin.source
+        before = self._settled_as(recycling.key)
+        if before is not None:
+            self._tally.record(source, items=1, sequence=None)
+            copy = ReceivedItem(0, received.record.value, _COPY, recycling.identity_key)
+            self._into_suspense(received, copy, None, first_copy=(before.offset, 0))
+            self._tally.outcome(NormaliseOutcome.DUPLICATE)
+            self._tally.came_back(NormaliseOutcome.DUPLICATE)
+            return
+        self._settle(recycling.key, Settled.RECYCLED, received)
+        self._tally.record(source, items=len(received.items), sequence=None)
+        for item in received.items:
+            assert isinstance(item, ReceivedItem), "what comes back is read in full"
+            outcome = self._decide(received, item)
+            self._tally.outcome(outcome)
+            self._tally.came_back(outcome)
+            self._let_go(received, item, recycling, outcome)
+
+    def _settled_as(self, key: bytes) -> SettledAs | None:
+        value = self._changed.get(key) or self._state.get(key)
+        return None if value is None else settled_from_bytes(value)
+
+    def _settle(self, key: bytes, settled: Settled, received: Received) -> None:
+        self._changed[key] = settled_to_bytes(SettledAs(settled, received.record.offset))
+        self._tally.settled(settled)
+
+    def _pinned(self, received: Received, key: bytes, suspense_id_: str) -> Mark | None:
+        """Return the mark under a state key where a record in suspense is why it is pinned."""
+        value = (self._changed.get(key) or self._state.get(key)) if key else None
+        mark = None if value is None else mark_from_bytes(value)
+        if mark is None or mark.state != MarkState.SUSPENDED:
+            return None
+        of_mark = suspense_id(
+            stage=NORMALISE,
+            partition=received.record.partition,
+            offset=mark.offset,
+            index=mark.item_index,
+            run=RETAIL,
+        )
+        return mark if of_mark == suspense_id_ else None
+
+    def _let_go(
+        self,
+        received: Received,
+        item: ReceivedItem,
+        recycling: Recycling,
+        outcome: NormaliseOutcome,
+    ) -> None:
+        """See to a mark that the record pinned, where its new outcome has made none of the identity."""
+        key = recycling.identity_key
+        mark = self._pinned(received, key, recycling.suspense_id)
+        if mark is None:
+            return
+        if outcome is NormaliseOutcome.SUSPENDED and item.key in (b"", key):
+            # It waits again, in another place: what comes back from there must find it.
+            mark = mark._replace(offset=received.record.offset, item_index=item.index)
+        else:  # it came to something, or is read as another record now
+            mark = mark._replace(state=MarkState.PASSED)
+        self._changed[key] = mark_to_bytes(mark)
+
     def decided(self, batch: Sequence[Received]) -> Decided:
         """Return what the batch comes to."""
         for partition, digests in self._handed_on.items():
@@ -262,6 +341,8 @@ class _Decision:
             return NormaliseOutcome.IGNORED
         if isinstance(outcome, Command):
             return self._command(received, item, outcome)
+        if isinstance(outcome, Returned):
+            return self._returned(received, item, outcome.event)
         return self._end_of_file(received, item, outcome)
 
     def _usage(
@@ -273,12 +354,21 @@ class _Decision:
             started_at_ms = appended_at_ms
         # Out of the window nothing is asked and nothing marked: its mark may be pruned already.
         refused = self._window.check(started_at_ms, appended_at_ms=appended_at_ms)
+        recycling = received.recycling
+        pinned = None
+        if recycling is not None and refused is None:
+            pinned = self._pinned(received, item.key, recycling.suspense_id)
+            if pinned is None:
+                # Of this one nothing was kept: what came since is known as far back as of any other.
+                came_back_ms = recycling.came_back_ms
+                refused = self._window.check(started_at_ms, appended_at_ms=came_back_ms)
         if refused is not None:
             return self._suspend(received, item, refused)
         day = started_at_ms // DAY_MS
-        copy = self._copy(received, item, version=usage.content_version)
-        if copy is not None:
-            return copy
+        if pinned is None:
+            copy = self._copy(received, item, version=usage.content_version)
+            if copy is not None:
+                return copy
         owner = self._owner(received.origin.tenant, usage.identifiers, started_at_ms)
         if owner is None:
             self._mark(received, item, usage.content_version, day, MarkState.SUSPENDED)
@@ -289,7 +379,7 @@ class _Decision:
             self._mark(received, item, usage.content_version, day, MarkState.SUSPENDED)
             return self._suspend(received, item, _too_large(len(value)))
         self._mark(received, item, usage.content_version, day, MarkState.PASSED)
-        self._hand_on(event, value)
+        self._hand_on(event, value, headers=() if recycling is None else _of_suspense(recycling))
         return NormaliseOutcome.NORMALISED
 
     def _copy(
@@ -300,7 +390,7 @@ class _Decision:
         if value is None:
             return None
         mark = mark_from_bytes(value)
-        if not self._window.remembers(mark, appended_at_ms=received.record.appended_at_ms):
+        if not self._window.remembers(mark, appended_at_ms=_arrived_ms(received)):
             return None
         answer = seen(mark, content=item.content_hash, version=version)
         if answer is Seen.CONFLICT:
@@ -311,7 +401,10 @@ class _Decision:
     def _mark(
         self, received: Received, item: ReceivedItem, version: int, day: int, state: MarkState
     ) -> None:
-        mark = Mark(item.content_hash, version, day, state, received.record.offset, item.index)
+        at = _first_copy(received, item)
+        if state is MarkState.SUSPENDED:  # where it waits
+            at = received.record.offset, item.index
+        mark = Mark(item.content_hash, version, day, state, *at)
         self._changed[item.key] = mark_to_bytes(mark)
 
     def _owner(
@@ -333,6 +426,7 @@ class _Decision:
     ) -> UsageEvent:
         record, origin = received.record, received.origin
         account, subscription = owner
+        offset, index = _first_copy(received, item)
         return UsageEvent(
             tenant=origin.tenant,
             identity=item.key[1:],
@@ -354,18 +448,63 @@ class _Decision:
             service_class=usage.service_class,
             attributes=usage.attributes,
             provenance=Provenance(
-                record.partition, record.offset, item.index, origin.format, record.appended_at_ms
+                record.partition, offset, index, origin.format, record.appended_at_ms
             ),
             batch=self._batch,
+            recycles=None if received.recycling is None else received.recycling.suspense_id,
         )
+
+    def _returned(
+        self, received: Received, item: ReceivedItem, event: UsageEvent
+    ) -> NormaliseOutcome:
+        """Hand an event on that rate refused. Its identity passed then, and is that of no copy."""
+        recycling = received.recycling
+        assert recycling is not None
+        value = self._changed.get(item.key) or self._state.get(item.key)
+        mark = None if value is None else mark_from_bytes(value)
+        first = (event.provenance.offset, event.provenance.index)
+        # A mark that is behind the horizon may be pruned or not: it says nothing.
+        if mark is not None and not self._window.remembers(
+            mark, appended_at_ms=_arrived_ms(received)
+        ):
+            mark = None
+        if mark is not None and (mark.state, mark.first_copy) != (MarkState.PASSED, first):
+            self._into_suspense(received, item, None, first_copy=mark.first_copy)
+            return NormaliseOutcome.DUPLICATE
+        event = msgspec.structs.replace(event, recycles=recycling.suspense_id, batch=self._batch)
+        wire = to_wire(event)
+        if len(wire) > MAX_RECORD_BYTES:
+            return self._suspend(received, item, _too_large(len(wire)))
+        self._hand_on(event, wire, headers=_of_suspense(recycling))
+        return NormaliseOutcome.NORMALISED
+
+    def _write_off(
+        self, received: Received, item: ReceivedItem, asked: WriteOffCommand
+    ) -> NormaliseOutcome:
+        """Give up a record in suspense, unless it was settled before: then this changes nothing."""
+        key = SETTLED_KEY + bytes.fromhex(asked.suspense_id)
+        before = self._settled_as(key)
+        if before is not None:
+            self._into_suspense(received, item, None, first_copy=(before.offset, 0))
+            return NormaliseOutcome.DUPLICATE
+        self._settle(key, Settled.WRITTEN_OFF, received)
+        if asked.identity is not None:
+            identity_key = MARK_KEY + bytes.fromhex(asked.identity)
+            mark = self._pinned(received, identity_key, asked.suspense_id)
+            if mark is not None:
+                mark = mark._replace(state=MarkState.WRITTEN_OFF)
+                self._changed[identity_key] = mark_to_bytes(mark)
+        return NormaliseOutcome.COMMAND
 
     def _command(
         self, received: Received, item: ReceivedItem, command: Command
     ) -> NormaliseOutcome:
+        asked = command.command
+        if isinstance(asked, WriteOffCommand):
+            return self._write_off(received, item, asked)
         copy = self._copy(received, item, version=0)
         if copy is not None:
             return copy
-        asked = command.command
         account = self._reference.accounts.get(asked.account_id)
         if account is None or account.tenant != asked.tenant:
             # Not marked: the outbox may send it again when the account is known.
@@ -434,10 +573,10 @@ class _Decision:
         value = changed[file_key] if file_key in changed else state.get(file_key)
         return NOTHING if value is None else progress_from_bytes(value)
 
-    def _hand_on(self, event: NormalisedRecord, value: bytes) -> None:
+    def _hand_on(self, event: NormalisedRecord, value: bytes, *, headers: Headers = ()) -> None:
         key = event.rating_key
         partition = self._step.partition_of(key)
-        self._appends.append(Append(Channel.NORMALISED, partition, key.encode(), value, ()))
+        self._appends.append(Append(Channel.NORMALISED, partition, key.encode(), value, headers))
         self._tally.handed_on(
             partition, event_member(event.identity, event.run, key, event.content_hash)
         )
@@ -470,6 +609,29 @@ class _Decision:
             )
         )
         self._tally.in_suspense(record.suspense_id)
+
+
+def _arrived_ms(received: Received) -> int:
+    """Return when the broker took this copy; of what comes back, the record says when the first."""
+    recycling = received.recycling
+    return received.record.appended_at_ms if recycling is None else recycling.came_back_ms
+
+
+def _first_copy(received: Received, item: ReceivedItem) -> tuple[int, int]:
+    """Return the raw offset and index of an item; of what comes back, those of its first copy."""
+    recycling = received.recycling
+    if recycling is None or recycling.first is None:
+        return received.record.offset, item.index
+    offset, index = recycling.first
+    return offset, index + item.index
+
+
+def _of_suspense(recycling: Recycling) -> Headers:
+    """Return what a refusal by rate says of the tries before it."""
+    return (
+        (raw.RECYCLES, recycling.suspense_id.encode()),
+        (raw.RECYCLED_ATTEMPTS, b"%d" % recycling.attempts),
+    )
 
 
 def _too_large(size: int) -> Refused:

@@ -13,6 +13,7 @@ from mediation.owners import Owner
 from schemas.flow import SourceRecord
 from schemas.raw import FileEnd, RawCommand
 from schemas.refusal import Refused
+from schemas.usage import UsageEvent
 
 
 class Origin(NamedTuple):
@@ -38,7 +39,24 @@ class End(NamedTuple):
     file_key: bytes
 
 
-Outcome = DecodedItem | Refused | Ignored | Command | End
+class Returned(NamedTuple):
+    """An event that rate refused, and that came back."""
+
+    event: UsageEvent
+
+
+class Recycling(NamedTuple):
+    """Of which record in suspense a raw record is the next try, and what it carries of it."""
+
+    suspense_id: str
+    key: bytes  # state key of the suspense id
+    identity_key: bytes  # of the mark that the refused record may have pinned; empty: of none
+    first: tuple[int, int] | None  # offset and index of the first copy in this partition
+    attempts: int  # before this one
+    came_back_ms: int  # when the broker took this copy; the record itself says when the first one
+
+
+Outcome = DecodedItem | Refused | Ignored | Command | End | Returned
 
 
 class ReceivedItem(msgspec.Struct, frozen=True, gc=False):
@@ -76,3 +94,5 @@ class Received(msgspec.Struct, frozen=True, gc=False):
     sequence: int | None = None
     file_key: bytes = b""  # state key of the file that it is a block of
     block: BlockSeen | None = None
+    keys: tuple[bytes, ...] = ()  # state keys that it needs besides
+    recycling: Recycling | None = None

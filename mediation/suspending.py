@@ -30,8 +30,18 @@ _OURS = frozenset(
         raw.COLUMNS_LINE,
         raw.CONTENT_TYPE,
         raw.COMMAND_ID,
+        raw.RECYCLES,
+        raw.RECYCLED_AS,
+        raw.RECYCLED_FIRST,
+        raw.RECYCLED_APPENDED_MS,
+        raw.RECYCLED_ATTEMPTS,
+        raw.RECYCLED_IDENTITY,
         raw.OVERSIZE_BYTES,
         raw.OVERSIZE_DIGEST,
+        raw.FIRST_BYTE,
+        raw.CDR_FILE_RECORDS,
+        raw.CDR_FILE_BYTES,
+        raw.CDR_FAULT,
     }
 )
 
@@ -52,6 +62,8 @@ def suspended(
     value = item.raw
     if len(value) > raw.MAX_RECORD_BYTES:
         value = value[: raw.OVERSIZE_HEAD_BYTES]
+    # What cannot be read any more still says whose mark it pins.
+    identity_key = b"" if received.recycling is None else received.recycling.identity_key
     return Suspended(
         suspense_id=suspense_id(
             stage=NORMALISE,
@@ -74,8 +86,9 @@ def suspended(
         offset=record.offset,
         index=item.index,
         appended_at_ms=record.appended_at_ms,
-        identity=item.key.removeprefix(MARK_KEY).hex() or None,
+        identity=(item.key or identity_key).removeprefix(MARK_KEY).hex() or None,
         first_copy=first_copy,
+        attempts=1 if received.recycling is None else received.recycling.attempts + 1,
     )
 
 

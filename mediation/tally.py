@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from msgspec import UNSET
+
 from schemas import sethash
-from schemas.outcome import NormaliseOutcome
+from schemas.outcome import NormaliseOutcome, Settled
 from schemas.proof import Cumulative, Proof, SourceTally, Versions, sealed
 from schemas.refusal import RefusalReason
 
@@ -24,6 +26,8 @@ class NormaliseTally:
         self._sequences: dict[str, tuple[int, int]] = {}
         self._handed_on: dict[int, tuple[int, int]] = {}
         self._suspense_count = 0
+        self._settled: Counter[str] = Counter()
+        self._recycled: Counter[str] = Counter()
         self._suspense_hash = sethash.EMPTY
 
     def record(self, source: str, *, items: int, sequence: int | None) -> None:
@@ -40,6 +44,14 @@ class NormaliseTally:
         """Count the one outcome of an item, or of several with the same."""
         if items:
             self._outcomes[outcome.value] += items
+
+    def settled(self, settled: Settled) -> None:
+        """Count a record in suspense that waits no longer."""
+        self._settled[settled.value] += 1
+
+    def came_back(self, outcome: NormaliseOutcome) -> None:
+        """Count an outcome, that was counted, once more apart: of an item that came back."""
+        self._recycled[outcome.value] += 1
 
     def refused(self, reason: RefusalReason, source: str) -> None:
         """Count why an item was suspended."""
@@ -99,6 +111,8 @@ class NormaliseTally:
                 versions=versions,
                 changes=changes,
                 previous=previous.chain,
+                settled=dict(self._settled) or UNSET,
+                recycled=dict(self._recycled) or UNSET,
             )
         )
 

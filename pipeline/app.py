@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import faust
 import structlog
+from faust.app.base import BootStrategy
 from mode import Service
-from prometheus_client import CollectorRegistry
 
 from pipeline.broker_watch import watch_broker
 from pipeline.clock import Clock, SystemClock
+from pipeline.collecting import collect_seldom
+from pipeline.health import Health, keep_beating
 from pipeline.kafka import cluster_id
-from pipeline.metrics import serve
+from pipeline.monitor import Monitor
+from pipeline.scrape_targets import write_target
 from pipeline.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -28,18 +31,31 @@ STAGES: tuple[StageName, ...] = ("normalise", "rate", "load")
 Run = Callable[[Clock], Awaitable[None]]
 
 
+class _App(faust.App):
+    """Has no client of Kafka of its own: a stage makes its own, with their own security."""
+
+    class BootStrategy(BootStrategy):
+        enable_kafka = False
+
+
 def build_app(
-    settings: Settings, *, stage: StageName, bootstrap: str, dsn: str | None
+    settings: Settings,
+    *,
+    stage: StageName,
+    bootstrap: str,
+    dsn: str | None,
+    monitor: Monitor,
 ) -> faust.App:
     """Return the Faust app of one worker process; nothing is started yet.
 
-    ``dsn`` is needed by load alone. The app has no agents: `producer_only` keeps the worker from
-    subscribing to nothing, which it does not survive.
+    ``dsn`` is needed by load alone. ``monitor`` shows what the stage tells of itself. The app has
+    no agents: `producer_only` keeps the worker from subscribing to nothing, which it does not
+    survive.
     """
-    registry, run = _stage(settings, stage, bootstrap, dsn)
+    run = _stage(settings, stage, bootstrap, dsn, monitor)
     folder = settings.data / "faust" / settings.installation / stage
     folder.mkdir(parents=True, exist_ok=True)  # the framework makes the last part only
-    app = faust.App(
+    app = _App(
         id=f"{settings.installation}.{stage}",
         broker=f"kafka://{bootstrap}",
         datadir=folder,
@@ -48,30 +64,32 @@ def build_app(
         topic_allow_declare=False,  # topics are declared in topics.py alone
     )
     app.producer_only = True
-    app.service(_service(stage, run, SystemClock(), bootstrap=bootstrap))
-    if settings.metrics_port >= 0:
-        _announce(settings, stage, port=serve(registry, port=settings.metrics_port))
+    app.service(_service(stage, run, SystemClock(), bootstrap=bootstrap, health=monitor.health))
+    if monitor.port is not None:
+        _announce(settings, stage, port=monitor.port)
     return app
 
 
 def _stage(
-    settings: Settings, stage: StageName, bootstrap: str, dsn: str | None
-) -> tuple[CollectorRegistry, Run]:
-    """Return the metrics of a stage and what runs it; only its own libraries are imported."""
+    settings: Settings, stage: StageName, bootstrap: str, dsn: str | None, monitor: Monitor
+) -> Run:
+    """Return what runs a stage; only its own libraries are imported."""
     if stage == "load":
         from pipeline.load import load_stage
 
         assert dsn is not None, "load writes to Postgres"
         load = load_stage(settings, bootstrap=bootstrap, dsn=dsn)
-        return load.registry, load.run
+        return replace(load, registry=monitor.registry, health=monitor.health).run
     from pipeline.stages import normalise_stage, rate_stage
 
     build = normalise_stage if stage == "normalise" else rate_stage
     built = build(settings, bootstrap=bootstrap)
-    return built.registry, built.run
+    return replace(built, registry=monitor.registry, health=monitor.health).run
 
 
-def _service(stage: StageName, run: Run, clock: Clock, *, bootstrap: str) -> type[Service]:
+def _service(
+    stage: StageName, run: Run, clock: Clock, *, bootstrap: str, health: Health
+) -> type[Service]:
     """Return the class that Faust makes the stage's service of."""
 
     class StageService(Service):
@@ -86,6 +104,7 @@ def _service(stage: StageName, run: Run, clock: Clock, *, bootstrap: str) -> typ
             self._running = [
                 asyncio.create_task(self._guarded(), name=stage),
                 asyncio.create_task(watch, name="watch the broker"),
+                asyncio.create_task(keep_beating(health), name="say that the loop takes turns"),
             ]
 
         async def on_stop(self) -> None:
@@ -105,11 +124,18 @@ def _service(stage: StageName, run: Run, clock: Clock, *, bootstrap: str) -> typ
 
 
 def _announce(settings: Settings, stage: StageName, *, port: int) -> None:
-    """Write where this process shows its metrics, for `ratemill status` and the demo."""
+    """Write where this process shows its metrics, for `ratemill status`, the demo and Prometheus."""
     folder = run_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{stage}-{os.getpid()}.json"
     path.write_text(json.dumps({"stage": stage, "pid": os.getpid(), "metrics_port": port}))
+    write_target(
+        folder,
+        installation=settings.installation,
+        stage=stage,
+        host=settings.metrics_host,
+        port=port,
+    )
 
 
 def run_folder(settings: Settings) -> Path:
@@ -119,9 +145,7 @@ def run_folder(settings: Settings) -> Path:
 
 def run_worker(app: faust.App) -> None:
     """Run a worker until TERM or INT; ends the process."""
-    # A batch of thousands of records is no garbage: with Python's own 700 it would be walked over
-    # and over while it is made. Cycles are what errors and connections leave, now and then.
-    gc.set_threshold(50_000, 20, 100)
+    collect_seldom()
     worker = faust.Worker(
         app,
         loglevel="WARN",

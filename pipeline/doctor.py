@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
 from pipeline.clock import Clock
+from pipeline.doctor_broker import (
+    TRANSACTION_LOG,
+    broker_findings,
+    horizon_finding,
+    transaction_log_finding,
+    unclean_finding,
+)
 from pipeline.errors import BrokerUnavailable
+from pipeline.findings import Finding
 from pipeline.kafka import admin_client
 from pipeline.settings import Settings
 from pipeline.topics import Topic, topics_of
@@ -19,34 +27,25 @@ from sinks.health import Health, read_health
 _MOST_SKEW_S = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One setting: where it is, what it should say, what it says, what to do."""
-
-    where: str
-    setting: str
-    expected: str
-    found: str
-    fits: bool
-    action: str = ""
-
-
 async def examine(settings: Settings, *, bootstrap: str, dsn: str, clock: Clock) -> list[Finding]:
     """Return a finding for every setting that money depends on, those that fit included."""
     topics = topics_of(settings)
+    names = [one.name for one in topics.all()]
     async with admin_client(bootstrap) as admin:
-        resources = [ConfigResource(ConfigResourceType.TOPIC, one.name) for one in topics.all()]
-        responses = await admin.describe_configs(resources)
-        described = await admin.describe_topics([one.name for one in topics.all()])
-    configs: dict[str, dict[str, str]] = {}
-    for response in responses:
-        for code, message, _kind, name, entries in response.resources:
-            if code:
-                raise BrokerUnavailable(
-                    f"The broker does not describe {name}: {for_code(code).__name__} {message}. "
-                    "Operator action: run `ratemill topics apply`; check the broker's permissions."
-                )
-            configs[name] = {entry[0]: str(entry[1]) for entry in entries}
+        brokers = (await admin.describe_cluster())["brokers"]
+        there = TRANSACTION_LOG in await admin.list_topics()  # not before the first transaction
+        asked = [*names, TRANSACTION_LOG] if there else names
+        responses = await admin.describe_configs(
+            [
+                *(ConfigResource(ConfigResourceType.TOPIC, name) for name in asked),
+                *(
+                    ConfigResource(ConfigResourceType.BROKER, str(b["node_id"]))
+                    for b in brokers[:1]
+                ),
+            ]
+        )
+        described = await admin.describe_topics(asked)
+    configs = _configs(responses, needed=names)
     replicas = {
         one["topic"]: min(len(partition["replicas"]) for partition in one["partitions"])
         for one in described
@@ -56,11 +55,34 @@ async def examine(settings: Settings, *, bootstrap: str, dsn: str, clock: Clock)
         for topic in topics.all()
         for finding in topic_findings(topic, configs[topic.name], replicas[topic.name])
     ]
+    if TRANSACTION_LOG in configs:
+        least = min(replicas[name] for name in names)
+        log = configs[TRANSACTION_LOG], replicas[TRANSACTION_LOG]
+        findings.append(transaction_log_finding(*log, ours=least))
+    findings += broker_findings(configs.get(str(brokers[0]["node_id"]), {}), settings)
+    findings.append(horizon_finding(settings))
     async with open_pool(dsn, installation=settings.installation, max_size=1) as pool:
         before_s = clock.now().timestamp()
         health = await read_health(pool)
         after_s = clock.now().timestamp()
     return [*findings, *database_findings(health, between_s=(before_s, after_s))]
+
+
+def _configs(responses: Sequence[Any], *, needed: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return the settings of topics and of the broker, by name; `BrokerUnavailable` where one that is
+    needed is not told. What is the broker's own is left out there: a service may keep it to itself."""
+    configs: dict[str, dict[str, str]] = {}
+    for response in responses:
+        for code, message, _kind, name, entries in response.resources:
+            if code and name not in needed:
+                continue
+            if code:
+                raise BrokerUnavailable(
+                    f"The broker does not describe {name}: {for_code(code).__name__} {message}. "
+                    "Operator action: run `ratemill topics apply`; check the broker's permissions."
+                )
+            configs[name] = {entry[0]: str(entry[1]) for entry in entries}
+    return configs
 
 
 def topic_findings(topic: Topic, config: Mapping[str, str], replicas: int) -> list[Finding]:
@@ -93,6 +115,8 @@ def topic_findings(topic: Topic, config: Mapping[str, str], replicas: int) -> li
             action=f"set min.insync.replicas={needed} on the topic",
         )
     )
+    if replicas > 1:
+        findings.append(unclean_finding(topic.name, config))
     return findings
 
 

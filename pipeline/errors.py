@@ -47,5 +47,9 @@ class BrokerUnavailable(RatemillError):
     """The broker cannot be reached; raised where there is nothing left to retry for."""
 
 
+class CannotSettle(RatemillError):
+    """Records in suspense cannot be recycled or written off as was asked; nothing was changed."""
+
+
 class CannotCorrect(RatemillError):
     """A month that does not come out again as it was charged, or not as it was asked for."""

@@ -11,6 +11,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError, LeaderNotAvailableError
 
 from pipeline.errors import BrokerUnavailable
+from pipeline.kafka_refusal import why_refused
+from pipeline.kafka_security import client_arguments
 from pipeline.partitions_first import PartitionsFirstProducer
 from pipeline.source_consumer import SourceConsumer
 from pipeline.topics import MAX_BATCH_BYTES
@@ -47,6 +49,7 @@ def partition_consumer(
         # than 400 kB/s would never move. One batch comes whole, however large it is.
         max_partition_fetch_bytes=1024 * 1024,
         request_timeout_ms=_REQUEST_TIMEOUT_MS,
+        **client_arguments(),
     )
 
 
@@ -62,6 +65,7 @@ def transactional_producer(
         max_batch_size=PRODUCER_BATCH_BYTES,
         max_request_size=2 * MAX_BATCH_BYTES,
         request_timeout_ms=_REQUEST_TIMEOUT_MS,
+        **client_arguments(),
     )
 
 
@@ -76,6 +80,7 @@ def idempotent_producer(bootstrap: str, *, client_id: str) -> AIOKafkaProducer:
         max_request_size=2 * MAX_BATCH_BYTES,
         linger_ms=5,
         request_timeout_ms=30_000,
+        **client_arguments(),
     )
 
 
@@ -88,20 +93,20 @@ async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
 @contextlib.asynccontextmanager
 async def reading(
     bootstrap: str,
-    partition: TopicPartition,
-    *,
+    *partitions: TopicPartition,
     client_id: str,
     committed: bool = True,
     source: bool = False,
 ) -> AsyncIterator[AIOKafkaConsumer]:
-    """Yield a started consumer that is assigned one partition, with no position yet."""
+    """Yield a started consumer that is assigned one partition or several, with no position yet."""
     consumer = partition_consumer(
         bootstrap, client_id=client_id, committed=committed, source=source
     )
     try:
         await consumer.start()
-        await _leader_known(consumer, partition)
-        consumer.assign([partition])
+        for partition in partitions:
+            await _leader_known(consumer, partition)
+        consumer.assign(list(partitions))
         yield consumer
     finally:
         await stop_consumer(consumer)
@@ -133,16 +138,15 @@ async def _leader_known(consumer: AIOKafkaConsumer, partition: TopicPartition) -
 async def admin_client(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
     """Yield a started admin client; `BrokerUnavailable` when no broker answers."""
     client = AIOKafkaAdminClient(
-        bootstrap_servers=bootstrap, request_timeout_ms=_REQUEST_TIMEOUT_MS
+        bootstrap_servers=bootstrap,
+        request_timeout_ms=_REQUEST_TIMEOUT_MS,
+        **client_arguments(),
     )
     try:
         await client.start()
     except KafkaError as error:
         await _close(client)
-        raise BrokerUnavailable(
-            f"No Kafka broker answers at {bootstrap} ({error}). Operator action: start the broker, "
-            "or correct RATEMILL_KAFKA_BOOTSTRAP; `ratemill up` starts an embedded one."
-        ) from error
+        raise BrokerUnavailable(await why_refused(bootstrap)) from error
     try:
         yield client
     finally:

@@ -13,7 +13,9 @@ from prometheus_client import CollectorRegistry
 
 from pipeline.backoff import Backoff
 from pipeline.clock import Clock
+from pipeline.database_watch import watch_database
 from pipeline.genesis import checked_cluster_id, last_proof_or_none
+from pipeline.health import Health
 from pipeline.load_partition import EXPECTED, LoadPartition
 from pipeline.loading import (
     Gather,
@@ -48,21 +50,24 @@ class LoadStage:
     bootstrap: str
     dsn: str
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    health: Health = field(default_factory=Health)
 
     async def run(self, clock: Clock) -> None:
         """Load the partitions that the group assigns, build invoices, relay commands."""
         settings = self.settings
         cluster = await checked_cluster_id(settings, bootstrap=self.bootstrap)
         topics = topics_of(settings)
-        metrics = StageMetrics(_LOAD, self.registry)
+        group = f"{settings.installation}.{_LOAD}"
+        metrics = StageMetrics(_LOAD, self.registry, health=self.health, clock=clock, group=group)
         slot = await take_slot(
             settings.state_folder(),
             wanted=settings.slot,
             wait_s=settings.session_timeout_ms / 1000,
         )
         requested = asyncio.Event()
-        # A connection for each partition that loads at once, one for invoices, one for commands.
-        size = topics.ledger.partitions + 4
+        # A connection for each partition that loads at once, one for invoices, one for commands, one
+        # that asks whether the database answers.
+        size = topics.ledger.partitions + 5
         try:
             async with open_pool(
                 self.dsn, installation=settings.installation, max_size=size
@@ -94,18 +99,29 @@ class LoadStage:
                 ownership = Ownership(
                     settings,
                     bootstrap=self.bootstrap,
-                    group=f"{settings.installation}.{_LOAD}",
+                    group=group,
                     topics=list(gathers),
                     own=own,
                     instance_id=None if settings.slot is None else static_id,
+                    on_assigned=metrics.assigned,
                 )
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(ownership.run())
-                    tasks.create_task(_repeat(lambda: _invoice(pool, metrics), wake=requested))
+                    tasks.create_task(watch_database(pool, metrics))
+                    tasks.create_task(
+                        _repeat(
+                            lambda: _invoice(pool, metrics),
+                            wake=requested,
+                            name="invoices",
+                            metrics=metrics,
+                        )
+                    )
                     tasks.create_task(
                         _repeat(
                             lambda: relay_commands(settings, bootstrap=self.bootstrap, pool=pool),
                             wake=asyncio.Event(),
+                            name="commands",
+                            metrics=metrics,
                         )
                     )
         finally:
@@ -133,7 +149,9 @@ async def _invoice(pool: Pool, metrics: StageMetrics) -> None:
         _log.info("invoices_built", count=len(built))
 
 
-async def _repeat(work: Callable[[], Awaitable[object]], *, wake: asyncio.Event) -> None:
+async def _repeat(
+    work: Callable[[], Awaitable[object]], *, wake: asyncio.Event, name: str, metrics: StageMetrics
+) -> None:
     """Do the work for ever: when woken, and now and then; failures are waited out."""
     backoff = Backoff()
     while True:
@@ -143,8 +161,10 @@ async def _repeat(work: Callable[[], Awaitable[object]], *, wake: asyncio.Event)
             backoff.reset()
         except Exception as error:
             # As in `LoadPartition.run`: loading goes on, whatever is wrong with one invoice.
+            metrics.side_work_failed(name, type(error).__name__)
             _log.error(
                 "load_side_work_failed",
+                work=name,
                 error=str(error) or repr(error),
                 exc_info=not isinstance(error, EXPECTED),
             )

@@ -6,6 +6,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from pipeline import correlation, event_time
 from pipeline.backoff import Backoff
 from pipeline.clock import Clock
 from pipeline.errors import Halted, RatemillError
@@ -63,9 +64,17 @@ class LoadPartition:
 
     async def run(self) -> None:
         """Return only when the partition is given up."""
+        self._metrics.owned(self._label)
+        try:
+            await self._sessions()
+        finally:
+            self._metrics.released(self._label)
+
+    async def _sessions(self) -> None:
         backoff = Backoff()
         in_doubt = False
         while True:
+            correlation.of_session()
             try:
                 if in_doubt and not await self._ownership.prove(
                     self._partition, position=self.position or 0
@@ -99,8 +108,10 @@ class LoadPartition:
             partition=partition.partition,
         )
         self.position = progress.next_position
+        self._metrics.working(self._label)
         gathering = self._gather(self._pool, progress)
         waiting = size = 0
+        newest: list[SourceRecord] = []
         client_id = f"{self._settings.installation}.load.{self._label.replace('/', '.')}"
         async with reading(
             self._bootstrap, partition, client_id=client_id, source=True
@@ -111,6 +122,7 @@ class LoadPartition:
             while True:
                 await pace.turn()
                 records = await self._fetch(consumer)
+                newest = records or newest
                 for record in records:
                     gathering.add(record)
                     size += len(record.value)
@@ -136,6 +148,8 @@ class LoadPartition:
                     records=waiting,
                     rows=rows,
                     seconds=(self._clock.monotonic_ns() - started_ns) / 1e9,
+                    appended_at_ms=newest[-1].appended_at_ms,
+                    event_time_ms=event_time.of_ledger(newest),
                 )
                 waiting = size = 0
                 self._tell_behind(consumer, progress)

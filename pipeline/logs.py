@@ -1,4 +1,4 @@
-"""Logs: fields on one line each, to standard error, with UTC times."""
+"""Logs: fields on one line each, to standard error, with UTC times and no subscriber's number."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import sys
 from collections.abc import Collection
 
 import structlog
+
+from pipeline.log_masking import mask_numbers
 
 # What matters of their retries is in our own lines.
 _TOLD_EVERY_RETRY = ("aiokafka", "asyncpg")
@@ -36,6 +38,7 @@ def configure_logs(*, level: str = "INFO", json: bool = False) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                mask_numbers,
                 renderer,
             ],
         )

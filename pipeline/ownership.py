@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, OffsetAndMetad
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
+from pipeline.kafka_security import client_arguments
 from pipeline.settings import Settings
 from pipeline.within import within
 
@@ -54,8 +55,11 @@ class Ownership:
         topics: list[str],
         own: Callable[[TopicPartition], OwnedPartition],
         instance_id: str | None,
+        on_assigned: Callable[[int], None] = lambda _: None,
     ) -> None:
+        """``on_assigned`` is told how many partitions each assignment holds."""
         self._own = own
+        self._on_assigned = on_assigned
         self._topics = topics
         self._running: dict[TopicPartition, tuple[OwnedPartition, asyncio.Task[None]]] = {}
         self._leaving = False
@@ -76,6 +80,7 @@ class Ownership:
             max_poll_interval_ms=settings.max_poll_interval_ms,
             max_partition_fetch_bytes=1,
             request_timeout_ms=max(40_000, settings.session_timeout_ms + 5_000),
+            **client_arguments(),
         )
 
     async def run(self) -> None:
@@ -118,6 +123,7 @@ class Ownership:
             running = self._running.get(partition)
             if running is None or running[1].done():
                 self._start(partition)
+        self._on_assigned(len(assigned))
         _log.info("assigned", partitions=[f"{p.topic}/{p.partition}" for p in sorted(assigned)])
 
     async def _stop(self, partitions: list[TopicPartition]) -> None:

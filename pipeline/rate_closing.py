@@ -13,8 +13,17 @@ from pipeline.rate_running import RunningState
 from pipeline.rate_terms import PeriodCounter, holder_at
 from rating.catalogue import Catalogue, Offer
 from rating.catalogue.compiled import Rule
-from rating.closing import close_month, looked_at
+from rating.closing import Closed, close_month, looked_at
 from rating.closing_days import Days, rules_at_close
+from rating.closing_samples import (
+    Counted,
+    Month,
+    Sample,
+    close_samples,
+    intervals_of,
+    is_priced,
+    samples_of,
+)
 from rating.conditions.condition import Condition
 from rating.conditions.subscription_month import month_of_subscription
 from rating.counting import CounterKind
@@ -26,8 +35,19 @@ from schemas.ids import closing_id
 from schemas.ledger import Charge, CounterAfter
 from schemas.period import day_of, month_of
 from schemas.reference import Account, Subscription
-from schemas.refusal import Refused
+from schemas.refusal import RefusalReason, Refused
 from schemas.usage import PeriodClose
+
+MOST_SAMPLES = 3_000_000
+"""Of one close. Reading one takes about two microseconds, in which a worker does nothing else, and after
+ten seconds of silence the broker takes it for dead: then nobody would ever come to the end of it."""
+
+TOO_MANY_SAMPLES = Refused(
+    RefusalReason.TOO_LARGE,
+    f"the account has more than {MOST_SAMPLES:,} samples that are to be priced, and a close reads no more. "
+    "Operator action: divide its subscriptions among accounts, or have longer intervals from the "
+    "next month on.",
+)
 
 _MOST_MONTHS = (
     13  # before the end of a close: who closes less often than once a year closes by month
@@ -46,6 +66,7 @@ class Closable(msgspec.Struct, frozen=True, gc=False):
     days_of_month: int
     product: PeriodCounter
     counters: Mapping[CounterKind, PeriodCounter]
+    intervals: int = 0  # of those days, where the month is priced by its samples
 
 
 def closables(
@@ -68,12 +89,13 @@ def closables(
                 continue
             held = month.held_by(entries, began[subscription_id])
             for offer in plan.offers.values():
-                for rule, days in rules_at_close(offer, on_plan, held):
+                for rule, days, on_days in rules_at_close(offer, on_plan, held):
                     found.append(
                         Closable(
                             *(offer, rule, subscription_id, start_ms, end_ms),
                             *(days, month.length),
                             *_counters(close.rating_key, offer, rule, subscription_id, start_ms),
+                            month.intervals(rule, on_days),
                         )
                     )
     return tuple(found)
@@ -133,6 +155,13 @@ class _Month:
     def length(self) -> int:
         """Return how many days it has."""
         return len(self._days)
+
+    def intervals(self, rule: Rule, days: Days) -> int:
+        """Return how many intervals of samples some of its days have; 0 of a price without."""
+        if rule.sampling is None:
+            return 0
+        start_ms, end_ms, zone = self._start_ms, self._end_ms, self._account.zone
+        return intervals_of(rule.sampling, days, start_ms=start_ms, end_ms=end_ms, zone=zone)
 
     def days_of(self, entries: list[Subscription]) -> Days:
         """Return the days on which one of the entries was valid."""
@@ -204,6 +233,44 @@ def _counters(
     return product, asked
 
 
+def is_late(state: RunningState, closable: Closable) -> bool:
+    """Return whether a month that is closed has records of samples that no close has priced: those
+    that came late, or before the account was ever closed."""
+    if closable.rule.sampling is None:
+        return False
+    return not is_priced(state.bucket(closable.counters[CounterKind.SAMPLED].key))
+
+
+def most_samples(state: RunningState, closable: Closable) -> int:
+    """Return how many samples a month has at most, which are no more than its records; 0 where it is
+    not priced by them."""
+    sampling = closable.rule.sampling
+    if sampling is None:
+        return 0
+    counters = closable.counters[CounterKind.SAMPLED]
+    length_ms = closable.month_end_ms - closable.month_start_ms
+    intervals = -(-length_ms // (sampling.interval_minutes * 60_000))
+    lines = 2 if sampling.direction_by else 1
+    return min(state.bucket(counters.key).records, intervals * lines)
+
+
+def _samples(state: RunningState, rating_key: str, closable: Closable) -> Counted:
+    """Return the counters of the samples of a closable month, read one by one: of each direction at
+    most as many as it has intervals."""
+    begins = samples_of(closable.rule, subscription_id=closable.subscription_id)
+    start_ms = closable.month_start_ms
+    return {
+        direction: _read(state, bucket_key(rating_key, name, start_ms))
+        for direction, name in begins.items()
+    }
+
+
+def _read(state: RunningState, prefix: bytes) -> Iterator[Sample]:
+    begins = len(prefix)
+    for key, records, quantity in state.counted_from(prefix):
+        yield key[begins:].decode(), records, quantity
+
+
 def closing_charge(
     state: RunningState,
     head: RunningHead,
@@ -218,12 +285,18 @@ def closing_charge(
     The counters are changed in ``state``.
     """
     offer, rule, counters = closable.offer, closable.rule, closable.counters
-    due = close_month(
-        rule,
-        {kind: state.bucket(counter.key) for kind, counter in counters.items()},
-        days=closable.days,
-        days_of_month=closable.days_of_month,
-    )
+    so_far = {kind: state.bucket(counter.key) for kind, counter in counters.items()}
+    due: Closed | Refused | None
+    if rule.sampling is None:
+        due = close_month(rule, so_far, days=closable.days, days_of_month=closable.days_of_month)
+    else:
+        due = close_samples(
+            *(rule, offer.unit, so_far[CounterKind.TIER], so_far[CounterKind.SAMPLED]),
+            _samples(state, close.rating_key, closable),
+            Month(closable.days, closable.days_of_month, closable.intervals),
+        )
+        if isinstance(due, Refused):
+            return due
     # What is unbilled in another currency, from before a move of the account, is billed by the close
     # itself: it is not held up, and asks for nothing that could not stand beside it.
     if due is None or (head.unbilled and head.unbilled[0].currency != offer.currency):
@@ -259,6 +332,7 @@ def closing_charge(
         subscription_id=closable.subscription_id,
         price_id=rule.price_id,
         month_start_ms=closable.month_start_ms,
+        again=due.again,
     )
     return counted, Charge(
         tenant=close.tenant,
@@ -278,7 +352,7 @@ def closing_charge(
         origin=None,
         destination=None,
         used="0",
-        billed="0",
+        billed=to_text(due.billed),
         free="0",
         unit=offer.unit,
         amount=to_text(due.amount),

@@ -23,7 +23,9 @@ from schemas.refusal import RefusalReason, Refused
 from schemas.usage import MonthCorrection
 
 _PRODUCT = "product:"
-_MOST_DIGITS, _MOST_PLACES = 60, 30  # of what is added up; sums are exact to a hundred digits
+# Of what is added up, such as usage of 28 places times seconds of three; sums are exact to a hundred
+# digits.
+_MOST_DIGITS, _MOST_PLACES = 60, 31
 
 _CHANGED = Refused(
     RefusalReason.STALE_CORRECTION,

@@ -46,6 +46,7 @@ class Priceable(msgspec.Struct, frozen=True, gc=False):
     usage_json: bytes
     rest_json: bytes
     raw: tuple[int, int, int]
+    is_recycled: bool = False
 
 
 class Closing(NamedTuple):
@@ -182,4 +183,5 @@ def _priceable(
         usage_json(event, selected, charge_id),
         rest_json(event, selected, others),
         (provenance.partition, provenance.offset, provenance.index),
+        event.recycles is not None,
     )

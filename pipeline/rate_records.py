@@ -9,6 +9,7 @@ from msgspec import UNSET
 
 from rating.counting import Count
 from rating.rate import Priced, Selected
+from schemas import raw
 from schemas.decimals import DecimalText, to_text
 from schemas.flow import SourceRecord
 from schemas.ids import suspense_id
@@ -120,7 +121,19 @@ def suspended_record(
         index=0,
         appended_at_ms=record.appended_at_ms,
         identity=None if event is None else event.identity.hex(),
+        attempts=_attempts_before(record) + 1,
     )
+
+
+def _attempts_before(record: SourceRecord) -> int:
+    """Return how often what came back from suspense was tried before; 0 for all else."""
+    stated = dict(record.headers).get(raw.RECYCLED_ATTEMPTS, b"")
+    return int(stated) if stated else 0  # only normalise writes here
+
+
+def is_recycled(event: NormalisedRecord | None) -> bool:
+    """Return whether an event came back from suspense."""
+    return isinstance(event, UsageEvent) and event.recycles is not None
 
 
 def source_of(event: NormalisedRecord | None) -> str:

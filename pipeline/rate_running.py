@@ -6,11 +6,12 @@ from bytes that just came from RocksDB (measured: 3 us more per event).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 
 from counters.running import RunningBucket, RunningHead, running_bucket, running_head
 from counters.state import bucket_from_state, bucket_to_state, head_from_state, head_to_state
-from schemas.flow import StateChange
+from schemas.flow import StateChange, StateValues
 
 
 class RunningState:
@@ -41,8 +42,32 @@ class RunningState:
             return self._under.bucket(key)
         return running_bucket(bucket_from_state(self._state.get(key)))
 
+    def counted_from(self, prefix: bytes) -> Iterator[tuple[bytes, int, Decimal]]:
+        """Yield the keys of buckets that begin so, with records and quantity as they are now; in no
+        order."""
+        changed: dict[bytes, RunningBucket] = {}
+        layer: RunningState | None = self
+        while layer is not None:
+            for key, bucket in layer.buckets.items():
+                if key.startswith(prefix):
+                    changed.setdefault(key, bucket)
+            state, layer = layer._state, layer._under
+        for key, bucket in changed.items():
+            yield key, bucket.records, bucket.quantity
+        for key, value in _scanned(state, prefix):
+            if key not in changed:
+                found = bucket_from_state(value)
+                yield key, found.records, Decimal(found.quantity)
+
     def changes(self) -> list[StateChange]:
         """Return the state after the batch, where it changed."""
         heads = [(key, head_to_state(head.stored())) for key, head in self.heads.items()]
         buckets = [(key, bucket_to_state(found.stored())) for key, found in self.buckets.items()]
         return [*heads, *buckets]
+
+
+def _scanned(state: Mapping[bytes, bytes], prefix: bytes) -> Iterable[tuple[bytes, bytes]]:
+    """Return what of the whole state begins so."""
+    if isinstance(state, StateValues):
+        return state.scan(prefix)
+    return [(key, value) for key, value in state.items() if key.startswith(prefix)]

@@ -14,10 +14,22 @@ from counters.period import close
 from counters.running import RunningBucket, RunningHead, running_head
 from counters.state import changes_of, head_key, rating_key_of
 from pipeline.rate_adjust import adjustment
-from pipeline.rate_closing import closing_charge
+from pipeline.rate_closing import (
+    MOST_SAMPLES,
+    TOO_MANY_SAMPLES,
+    closing_charge,
+    is_late,
+    most_samples,
+)
 from pipeline.rate_correcting import Correctable, correct
 from pipeline.rate_prepare import Closing, Item, Priceable, RateBatch, prepare
-from pipeline.rate_records import Charged, charged_of, source_of, suspended_record
+from pipeline.rate_records import (
+    Charged,
+    charged_of,
+    is_recycled,
+    source_of,
+    suspended_record,
+)
 from pipeline.rate_running import RunningState
 from pipeline.rate_tally import RateTally
 from pipeline.rate_terms import PeriodCounter, PeriodCounters, TermsInForce
@@ -106,6 +118,8 @@ class _Work:
                     refused = self._correct(record, verdict)
                 case Filtered():
                     self.tally.filtered(source_of(event))
+                    if is_recycled(event):
+                        self.tally.came_back("filtered")
                 case Refused():
                     refused = verdict
         if refused is not None:
@@ -196,6 +210,8 @@ class _Work:
         if adjusted is not None:
             self.tally.without_record(adjusted)
         self.tally.rated(priceable.source, offer, priceable.charge_id, charged)
+        if priceable.is_recycled:
+            self.tally.came_back("rated")
         return None
 
     def _close(self, record: SourceRecord, closing: Closing) -> Refused | None:
@@ -253,16 +269,21 @@ class _Work:
         self, state: RunningState, head: RunningHead, closing: Closing, record: SourceRecord
     ) -> tuple[RunningHead, list[Charge]] | Refused:
         """Return the head after what prices ask for at a close, and the charges; the months of the
-        account that were closed before, and those before the first one ever closed, ask for none. A
-        month of which a part was closed is not over by that."""
+        account that were closed before, and those before the first one ever closed, ask for none but the
+        samples that no close has priced. A month of which a part was closed is not over by that."""
         command = closing.command
         first_ms = head.first_open_period_ms or command.period_start_ms
         # A month that was closed in another zone ended some hours before or after it does here.
         margin_ms = _ZONES_APART_MS if head.first_open_period_ms else 0
         charges: list[Charge] = []
-        for closable in closing.closables:
-            if closable.month_end_ms <= first_ms + margin_ms:
-                continue
+        asked = [
+            each
+            for each in closing.closables
+            if each.month_end_ms > first_ms + margin_ms or is_late(state, each)
+        ]
+        if sum(most_samples(state, each) for each in asked) > MOST_SAMPLES:
+            return TOO_MANY_SAMPLES
+        for closable in asked:
             found = closing_charge(
                 *(state, head, command, closable),
                 catalogue_version=self._catalogue_version,
@@ -299,6 +320,8 @@ class _Work:
         headers = suspense.error_headers(suspended)
         self.appends.append(Append(Channel.SUSPENSE, self._partition, key, value, headers))
         self.tally.suspended(suspended)
+        if is_recycled(event):
+            self.tally.came_back("suspended")
 
 
 def _added(

@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from decimal import Decimal, localcontext
 
+from msgspec import UNSET
+
 from pipeline.rate_read import ReadRuns
 from pipeline.rate_records import Charged
 from rating.catalogue import Offer
@@ -35,6 +37,7 @@ class RateTally:
         self._previous = previous
         self._outcomes: Counter[str] = Counter()
         self._refusals: Counter[str] = Counter()
+        self._recycled: Counter[str] = Counter()
         self._source_records: Counter[str] = Counter()
         self._source_refusals: Counter[str] = Counter()
         self._lots: dict[tuple[str, str, str], _Lot] = {}  # by source, currency and unit
@@ -75,6 +78,10 @@ class RateTally:
     def command(self) -> None:
         """Count a command that was obeyed, also where there was nothing left to do."""
         self._outcomes["command"] += 1
+
+    def came_back(self, outcome: str) -> None:
+        """Count an outcome, that was counted, once more apart: of an event that came back."""
+        self._recycled[outcome] += 1
 
     def suspended(self, record: Suspended) -> None:
         """Count a refusal."""
@@ -127,6 +134,7 @@ class RateTally:
                 },
                 versions=versions,
                 previous=previous.chain,
+                recycled=dict(self._recycled) or UNSET,
             )
         )
 

@@ -20,6 +20,7 @@ from rating.catalogue import Catalogue, Offer
 from rating.catalogue.compiled import Rule
 from rating.conditions.subscription_month import month_of_subscription
 from rating.counting import Counter, CounterPeriod, Counting
+from rating.days_of_month import days_of_month
 from rating.earlier_months import EarlierMonth, Span, months_before, months_had
 from rating.fitting import fitted, members_in
 from rating.rate import Holder, Selected, counter_names, find_offer
@@ -114,7 +115,9 @@ class Terms(msgspec.Struct, gc=False):
         product = product_counter(offer.product, unit=offer.unit, currency=offer.currency)
         names = counter_names(counting, subscription_id=self.subscription_id, unit=offer.unit)
         starts_ms = [
-            self.named_from_ms if counter.period is CounterPeriod.DAY else self._month_ms(counter)
+            self._day_ms(counter)
+            if counter.period is CounterPeriod.DAY
+            else self._month_ms(counter)
             for counter in counting
         ]
         return tuple(
@@ -125,6 +128,12 @@ class Terms(msgspec.Struct, gc=False):
                 )
             ]
         )
+
+    def _day_ms(self, counter: Counter) -> int:
+        """Return the start of the day of a counter."""
+        if not counter.month_day:
+            return self.named_from_ms
+        return days_of_month(self.month_start_ms, zone=self.zone)[counter.month_day - 1]
 
     def _month_ms(self, counter: Counter) -> int:
         """Return the start of the month of a counter."""

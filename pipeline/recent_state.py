@@ -7,11 +7,11 @@ RocksDB first, and is kept here only when it is there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from pipeline.generations import Generations
-from schemas.flow import StateChange
+from schemas.flow import StateChange, StateValues
 
 PositionT = TypeVar("PositionT", contravariant=True)
 
@@ -21,6 +21,10 @@ class Store(Protocol[PositionT]):
 
     def get_many(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """Return the values of those of ``keys`` that are there."""
+        ...
+
+    def scan_prefix(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Return the keys that begin so, with their values, in the order of the keys."""
         ...
 
     def write(self, changes: Iterable[StateChange], folded: PositionT, /) -> None:
@@ -35,7 +39,7 @@ class RecentState(Generic[PositionT]):
         self._store = store
         self._recent: Generations[bytes, bytes] = Generations(most_values // 2)
 
-    def get_many(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+    def get_many(self, keys: Sequence[bytes]) -> StateValues:
         """Return the values of those of ``keys`` that are there; RocksDB is asked for the rest, in
         one call."""
         found: dict[bytes, bytes] = {}
@@ -50,7 +54,11 @@ class RecentState(Generic[PositionT]):
             for key, value in self._store.get_many(missing).items():
                 found[key] = value
                 self._recent.put(key, value)
-        return found
+        return StateValues(found, self._store.scan_prefix)
+
+    def scan_prefix(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Return the keys that begin so, with their values: RocksDB has all that was written."""
+        return self._store.scan_prefix(prefix)
 
     def write(self, changes: Iterable[StateChange], folded: PositionT) -> None:
         """Put the changes and the position in one batch, then remember them."""

@@ -1,4 +1,4 @@
-"""The relay: commands that were decided in Postgres, onto the raw topic."""
+"""The relay: what was decided in Postgres, onto the raw topic: commands, and usage that comes back."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def relay_commands(settings: Settings, *, bootstrap: str, pool: Pool) -> i
 
 
 def _record(command: QueuedCommand) -> RawRecord:
-    headers = (
+    headers = command.headers or (
         (raw.TENANT, command.tenant.encode()),
         (raw.SOURCE, _SOURCE.encode()),
         (raw.STREAM, command.stream.encode()),

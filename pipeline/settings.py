@@ -46,7 +46,17 @@ class Settings(BaseSettings):
     )
 
     slot: int | None = Field(default=None, description="Instance slot of a supervised worker.")
-    metrics_port: int = Field(default=0, description="0: a free port; -1: no metrics server.")
+    metrics_port: int = Field(
+        default=0,
+        ge=-1,
+        le=65_535,
+        description="Of metrics and health. 0: a free port; -1: no server. `up` gives each of its "
+        "workers the next one.",
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1",
+        description="Address that metrics and health are served on; there is no password.",
+    )
 
     session_timeout_ms: int = Field(
         default=10_000,

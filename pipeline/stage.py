@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from mediation.dedup import Window
+from pipeline import correlation, event_time
 from pipeline.backoff import Backoff
 from pipeline.batch import BatchSize, Suspects
 from pipeline.clock import Clock
@@ -123,15 +124,18 @@ class StagePartition:
         Any doubt ends a session (`_session`); the next one starts from the last committed proof,
         and only after the group has confirmed the ownership anew (`Ownership.prove`).
         """
+        self._metrics.owned(self._number)
         try:
             await self._sessions()
         finally:
+            self._metrics.released(self._number)
             self._snapshots.stop()
 
     async def _sessions(self) -> None:
         backoff = Backoff()
         in_doubt = False
         while True:
+            correlation.of_session()
             try:
                 # A position of 0 is as good as any other here: the commit is a question.
                 if in_doubt and not await self._ownership.prove(
@@ -203,6 +207,7 @@ class StagePartition:
                     snapshots=self._snapshots.folder,
                     progress=lambda done: self._metrics.restored(self._number, done),
                 )
+                self._metrics.working(self._number, last.proof)
                 await self._loop(transaction, store, last.proof, on_progress=on_progress)  # 4
             finally:
                 store.close()
@@ -269,6 +274,7 @@ class StagePartition:
                     continue
                 pace.took(full=bool(fetched) or len(records) >= self._size.records)
                 upkeep.before_batch(records)
+                correlation.of_batch(previous.batch + 1)
                 appends, proof, changes = self._decide(records, state, previous)
                 offset = await transaction.write(
                     appends,
@@ -295,7 +301,13 @@ class StagePartition:
                 self.position = proof.next
                 on_progress()
                 highwater = consumer.highwater(source) or proof.next
-                self._metrics.batch(self._number, proof, behind=max(0, highwater - proof.next))
+                self._metrics.batch(
+                    self._number,
+                    proof,
+                    behind=max(0, highwater - proof.next),
+                    appended_at_ms=records[-1].appended_at_ms,
+                    event_time_ms=event_time.of_appends(appends),
+                )
 
     async def _next_batch(
         self, consumer: AIOKafkaConsumer, fetched: deque[SourceRecord]

@@ -15,6 +15,7 @@ from mediation.normalise import NormaliseStep
 from pipeline.clock import Clock
 from pipeline.feeds import Entry, Feed, UnreadableVersion
 from pipeline.genesis import LEDGER_PROOF_HEADERS, checked_cluster_id
+from pipeline.health import Health
 from pipeline.mappings import load_mappings
 from pipeline.metrics import StageMetrics
 from pipeline.ownership import Ownership
@@ -54,6 +55,7 @@ class Stage:
     group: str
     feeds: Sequence[Feed]
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    health: Health = field(default_factory=Health)
 
     async def run(self, clock: Clock) -> None:
         """Follow the feeds and work on the partitions that the group assigns, until cancelled."""
@@ -64,7 +66,14 @@ class Stage:
             wanted=settings.slot,
             wait_s=settings.session_timeout_ms / 1000,
         )
-        metrics = StageMetrics(spec.step.stage, self.registry)
+        metrics = StageMetrics(
+            spec.step.stage,
+            self.registry,
+            health=self.health,
+            clock=clock,
+            group=self.group,
+            source_topic=spec.source_topic,
+        )
 
         def own(partition: TopicPartition) -> StagePartition:
             return StagePartition(
@@ -86,6 +95,7 @@ class Stage:
             topics=[spec.source_topic],
             own=own,
             instance_id=_instance_id(settings, spec.step.stage, slot),
+            on_assigned=metrics.assigned,
         )
         try:
             async with asyncio.TaskGroup() as tasks:

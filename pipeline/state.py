@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import shutil
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -22,7 +22,7 @@ from rocksdict import (
 )
 
 from pipeline.errors import RatemillError
-from schemas.flow import StateChange
+from schemas.flow import StateChange, StateValues
 
 FORMAT = 1  # of keys and values; another one means: rebuild
 _OURS = b"\x00"  # no key of a stage begins with a zero byte
@@ -98,13 +98,14 @@ class StateStore:
         with _explained(self._path):
             return int(self._db.property_int_value("rocksdb.estimate-num-keys") or 0)
 
-    def get_many(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+    def get_many(self, keys: Sequence[bytes]) -> StateValues:
         """Return the values of those of ``keys`` that are there, in one call to RocksDB."""
         if not keys:
-            return {}
+            return StateValues({}, self.scan_prefix)
         with _explained(self._path):
             values: list[bytes | None] = cast("list[bytes | None]", self._db.get(list(keys)))
-        return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
+        found = {key: value for key, value in zip(keys, values, strict=True) if value is not None}
+        return StateValues(found, self.scan_prefix)
 
     def write(self, changes: Iterable[StateChange], folded: Folded) -> None:
         """Put the changes and the position in one batch; a crash keeps all of it or nothing."""
@@ -117,7 +118,9 @@ class StateStore:
     def _write(self, changes: Iterable[StateChange], ours: bytes, said: bytes) -> None:
         batch = WriteBatch(raw_mode=True)
         # The last word on each key, in the order of the keys: RocksDB takes them three times faster.
-        for key, value in sorted(dict(changes).items()):
+        last = dict(changes)
+        for key in sorted(last):
+            value = last[key]
             if value is None:
                 batch.delete(key)
             else:
@@ -138,6 +141,11 @@ class StateStore:
             if key >= end:
                 return
             yield key, value
+
+    def scan_prefix(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Return the keys that begin so, with their values, in the order of the keys. The prefix does not
+        end in the highest byte."""
+        return self.scan(prefix, prefix[:-1] + bytes([prefix[-1] + 1]))
 
     def flush_soon(self) -> None:
         """Have RocksDB write what it holds in memory to its files; does not wait for it."""

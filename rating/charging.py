@@ -13,12 +13,13 @@ import msgspec
 
 from rating.catalogue.compiled import Rule
 from rating.counting import Count, Totals
+from rating.daily import grow_daily
 from rating.event_amount import event_amount, fee_alone
 from rating.free import incremented, often, without_free
 from rating.growing import grow, month_growth, uncounted_amount
 from rating.month_cost import MonthPrice
 from rating.price import per_unit
-from rating.price.aggregate import Aggregation
+from rating.price.aggregate import OF_CHANGES, READINGS, Aggregation
 from rating.price.allowance import take
 from rating.price.call import CallPrice
 from rating.price.flat import FlatPrice
@@ -30,12 +31,17 @@ from rating.price.units import rounded_units
 from rating.price.volume import VolumePrice
 from rating.roll_over import NO_EARLIER, EarlierMonths, give
 from rating.rounding import rounded
+from rating.sampled import sample_counts
 from rating.selection import Selected
 from rating.usage_discount import UsageDiscount, discounted, left, percent_off
+from rating.weighing import grow_weighted
 from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import ExplanationStep
 
 _NO_USAGE = ("no_usage",)
+# Made once: a union that is written where it is asked takes longer than the question.
+_OF_THE_EVENT = FlatPrice | CallPrice
+_OF_THE_MONTH = GraduatedPrice | VolumePrice | PackagePrice
 
 
 class Priced(msgspec.Struct, frozen=True, gc=False):
@@ -84,9 +90,16 @@ def charge(selected: Selected, before: Mapping[str, Totals]) -> RatedUsage:
     of several months: who knows the earlier months of a selection asks `charge_after`.
     """
     assert selected.earlier is NO_EARLIER
+    assert not selected.days, "the counters of several days have one name"
     names = selected.counters
-    priced = charge_after(selected, [before.get(name) or NoCount() for name in names])
-    offer = selected.offer
+    return rated_usage(
+        selected, charge_after(selected, [before.get(name) or NoCount() for name in names])
+    )
+
+
+def rated_usage(selected: Selected, priced: Priced) -> RatedUsage:
+    """Return the charge for an event, of what its price came to."""
+    offer, names = selected.offer, selected.counters
     return RatedUsage(
         used=selected.used,
         billed=priced.billed,
@@ -112,10 +125,14 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
     """Return what the price of the event comes to, after what its counters counted ``before``: one
     for each of `Selected.counting`, in that order."""
     rule, units, price = selected.rule, selected.used, selected.price
-    if units < ZERO:
-        return mirrored(selected, before)
+    if units < ZERO and rule.aggregation not in OF_CHANGES:
+        below = _none_read if rule.aggregation in READINGS else mirrored
+        return below(selected, before)
     if units and rule.is_ordinary and isinstance(price, PerUnitPrice):
         return _ordinary(selected, price)
+    if rule.sampling is not None:
+        counts_of_it = sample_counts(rule.sampling, units, before)
+        return Priced(ZERO, ZERO, rule.zero, selected.explanation, counts_of_it)
     steps = [*selected.explanation]
     # Of a level that is looked at, nothing is a reading like any other.
     is_level = rule.aggregation is Aggregation.LATEST
@@ -123,7 +140,7 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
         return Priced(ZERO, ZERO, rule.zero, (*steps, _NO_USAGE))
     if rule.round_units is not None:
         units = rounded_measure(rule, units, steps)
-    increments = None if isinstance(price, FlatPrice | CallPrice) else price.increments
+    increments = None if isinstance(price, _OF_THE_EVENT) else price.increments
     counts: list[Count] = []
     is_free = False
     if rule.allowances or rule.free is not None:
@@ -147,13 +164,18 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
         return Priced(billed, free, amount, tuple(steps), tuple(counts), restated, earlier, causes)
     restated, earlier = ZERO, _NOTHING
     if rule.grows:
-        assert not isinstance(price, FlatPrice | CallPrice)
-        growth = grow(selected, price, billed, free, before[len(counts) :], steps)
+        assert not isinstance(price, _OF_THE_EVENT)
+        if rule.aggregation is Aggregation.TIME_WEIGHTED:
+            growth = grow_weighted(selected, price, units, before[len(counts) :], steps)
+        elif rule.aggregation is Aggregation.DAILY:
+            growth = grow_daily(selected, price, units, before[len(counts) :], steps)
+        else:
+            growth = grow(selected, price, billed, free, before[len(counts) :], steps)
         billed, amount = growth.billed, growth.amount
         restated, earlier = growth.restated, growth.earlier
         counts += growth.counts
     else:
-        assert not isinstance(price, GraduatedPrice | VolumePrice | PackagePrice)
+        assert not isinstance(price, _OF_THE_MONTH)
         billed, amount = event_amount(rule, price, billed, free, steps)
     steps.append(rule.rounding_step)
     if len(counts) < len(before):
@@ -195,7 +217,7 @@ def mirrored(selected: Selected, before: Sequence[Totals]) -> Priced:
     of the month, what the month costs less without it."""
     rule, price = selected.rule, selected.price
     if rule.grows:
-        assert not isinstance(price, FlatPrice | CallPrice)
+        assert not isinstance(price, _OF_THE_EVENT)
         return _unwound(selected, price, before)
     opposite = msgspec.structs.replace(selected, used=selected.used.copy_negate())
     priced = charge_after(opposite, before)
@@ -206,6 +228,15 @@ def mirrored(selected: Selected, before: Sequence[Totals]) -> Priced:
         (*priced.explanation, ("mirrored",)),
         (None,) * len(before),
     )
+
+
+def _none_read(selected: Selected, before: Sequence[Totals]) -> Priced:
+    """Return what a reading of a level below zero comes to: what one of nothing does."""
+    step = ("none_read", to_text(selected.used))
+    steps = (*selected.explanation, step)
+    priced = charge_after(msgspec.structs.replace(selected, used=ZERO, explanation=steps), before)
+    counts = priced.counts or (None,) * len(before)
+    return msgspec.structs.replace(priced, counts=counts)
 
 
 def _unwound(selected: Selected, price: MonthPrice, before: Sequence[Totals]) -> Priced:
@@ -289,13 +320,16 @@ def _after_price(
     return amount, restated, earlier
 
 
+_CAUSES = ("volume", "volume_started", "aggregated", "held", "average", "day_change", "days")
+
+
 def _causes(steps: Sequence[ExplanationStep]) -> tuple[ExplanationStep, ...]:
     """Return those of an event's steps that say why earlier charges of its month change."""
     found: list[ExplanationStep] = []
     for step in steps:
         if step[0] == "usage_discount":
             found.append(("usage_reached", *step[1:-1]))
-        elif step[0] in ("volume", "volume_started", "aggregated"):
+        elif step[0] in _CAUSES:
             found.append(step)
     return tuple(found)
 

@@ -33,11 +33,15 @@ class Closed(NamedTuple):
     comes_to: Decimal  # what the month comes to with it
     explanation: tuple[ExplanationStep, ...]
     changes: tuple[Change, ...]
+    billed: Decimal = ZERO  # units, where it is the close that bills them
+    again: int = (
+        0  # a month that was priced before is priced anew, by so many records of its samples
+    )
 
 
 _LOOKED_AT = (
-    *(CounterKind.TIER, CounterKind.CAP, CounterKind.CLOSED),
-    *(CounterKind.PRODUCT, CounterKind.LISTED),
+    *(CounterKind.TIER, CounterKind.HELD, CounterKind.CAP, CounterKind.CLOSED),
+    *(CounterKind.PRODUCT, CounterKind.LISTED, CounterKind.SAMPLED),
 )
 
 
@@ -75,9 +79,8 @@ def close_month(
             changes.append(Change(CounterKind.CAP, ZERO, found.restated))
         due = EXACT.add(due, found.restated)
     if rule.closing is not None:
-        tier = counted.get(CounterKind.TIER)
-        units = ZERO if tier is None else tier.quantity
-        due = _due(rule, rule.closing, due, units, days, days_of_month, steps)
+        units = _units(counted)
+        due = due_at_close(rule, rule.closing, due, units, days, days_of_month, steps)
     missing = EXACT.subtract(due, charged)
     if not missing:
         if not (due and rule.keeps_closed):
@@ -89,7 +92,16 @@ def close_month(
     return Closed(missing, due, (*steps, rule.rounding_step), tuple(changes))
 
 
-def _due(
+def _units(counted: Mapping[CounterKind, Totals]) -> Decimal:
+    """Return the units of a month, or the unit-seconds; zero of a price that counts none."""
+    held = counted.get(CounterKind.HELD)
+    if held is not None:  # a level below zero is none
+        return max(held.quantity, ZERO)
+    tier = counted.get(CounterKind.TIER)
+    return ZERO if tier is None else tier.quantity
+
+
+def due_at_close(
     rule: Rule,
     closing: Closing,
     comes_to: Decimal,

@@ -19,6 +19,7 @@ class AtClose(NamedTuple):
 
     rule: Rule
     days: int  # of the month, on which the price was in force for its holder
+    on_days: Days = ()  # those days
 
 
 def rules_at_close(
@@ -30,7 +31,7 @@ def rules_at_close(
     A month asks for what a price lacks where it could have been the holder's: on days on which its
     condition held and none before it, which takes the same usage, did. Of several versions the last
     one that was in force counts. Where there was no such day it asks for nothing new, but what was
-    charged within a day may change by usage of another product.
+    charged within a day may change by usage of another product, and samples of it are priced.
     """
     if not on_plan or not any(_is_looked_at(entry) for entry in offer.entries):
         return
@@ -51,7 +52,10 @@ def rules_at_close(
             yield found
             continue
         found = _in_force(entry, on_plan)
-        if found is not None and found.rule.restating_discount is not None:
+        if found is None:
+            continue
+        # Samples of a part of a day were charged nothing yet.
+        if found.rule.restating_discount is not None or found.rule.sampling is not None:
             yield found._replace(rule=msgspec.structs.replace(found.rule, closing=None))
 
 
@@ -76,6 +80,6 @@ def _in_force(entry: Entry, days: Sequence[int]) -> AtClose | None:
         return None
     only = entry.rules[0]
     if len(entry.rules) == 1 and only.from_day <= days[0] and days[-1] < only.to_day:
-        return AtClose(only, len(days))
-    rules = [rule for rule in map(entry.rule_on, days) if rule is not None]
-    return AtClose(rules[-1], len(rules)) if rules else None
+        return AtClose(only, len(days), tuple(days))
+    rules = [(day, rule) for day in days if (rule := entry.rule_on(day)) is not None]
+    return AtClose(rules[-1][1], len(rules), tuple(day for day, _ in rules)) if rules else None

@@ -34,13 +34,19 @@ class CounterKind(StrEnum):
     ALLOWANCE = "allowance"  # what was taken of an allowance: units, or money
     ROLLED = "rolled"  # what later months took of it
     TIER = "tier"  # units billed under a price
+    HELD = (
+        "held"  # unit-seconds under a time-weighted price: changes of a level, times what is left
+    )
     RECORDS = "records"  # records under a price that had usage
     CAP = "cap"  # money charged under a price
     CLOSED = "closed"  # money that a close made of a month: the least that it comes to
     PRODUCT = "product"  # what the account used of a product; kept for each of them anyway
     LISTED = "listed"  # money a price came to without a discount, and in quantity what was off
+    LEVEL = "level"  # changes of a level on one day
     NEWEST = "newest"  # when the newest record under a price began: milliseconds since 1970
     SEEN = "seen"  # records of one value of an attribute
+    SAMPLED = "sampled"  # records of samples, and in quantity how many of them a close has priced
+    SAMPLE = "sample"  # the units of one interval and direction
 
 
 class CounterPeriod(StrEnum):
@@ -59,6 +65,7 @@ class Counter(msgspec.Struct, frozen=True, gc=False):
     shared: bool = False  # by all subscriptions of the account
     currency: str = ""  # of one that counts money alone, whatever the product is measured in
     months_back: int = 0  # it is that of so many months before the event's
+    month_day: int = 0  # it is that of so manieth a day of the event's month; 0: of the event's own
 
     def name(self, *, subscription_id: str, unit: str) -> str:
         """Return the counter's name among those of the account.
@@ -76,7 +83,7 @@ class Counter(msgspec.Struct, frozen=True, gc=False):
 
 Counting = tuple[Counter, ...]
 """The counters of a price, in the order in which `charge_after` takes and gives their figures. Those of
-several months have one name: their place tells them apart."""
+several months or days have one name: their place tells them apart."""
 
 NO_COUNTING: Counting = ()
 

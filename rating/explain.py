@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
+from rating import explain_samples
 from rating.dimensions import ATTRIBUTE
 from rating.fitting_names import MEMBERS
 from rating.units import plain, readable
@@ -344,6 +345,10 @@ def _mirrored(_charge: Charge, _fields: list[str]) -> str:
     return "It is a correction: what so much usage costs is given back."
 
 
+def _none_read(charge: Charge, fields: list[str]) -> str:
+    return f"A reading of {_units(charge, fields[0])} is one of nothing."
+
+
 def _restated(charge: Charge, fields: list[str]) -> str:
     was, now = (_money(amount, charge.currency) for amount in fields)
     return (
@@ -404,6 +409,76 @@ def _aggregated(charge: Charge, fields: list[str]) -> str:
         "unique": "Each of the month counts once",
     }
     return f"{ways.get(how, how)}: {_units(charge, used)}, after {_units(charge, before)} before."
+
+
+def _held(charge: Charge, fields: list[str]) -> str:
+    change, left_s, unit_seconds = fields
+    units = Decimal(change)
+    how = "less" if units < ZERO else "more"
+    return (
+        f"{readable(units.copy_abs(), charge.unit)} {how} for the last {plain(Decimal(left_s))} s of "
+        f"the month: {_unit_seconds(charge, unit_seconds)}."
+    )
+
+
+def _average(charge: Charge, fields: list[str]) -> str:
+    unit_seconds, month_s, average = fields
+    level = f"{_units(charge, average)} on average"
+    if Decimal(unit_seconds) < ZERO:
+        level = "less than nothing on average, which costs nothing"
+    return (
+        f"With it the month has {_unit_seconds(charge, unit_seconds)} in {plain(Decimal(month_s))} s: "
+        f"{level}."
+    )
+
+
+def _unit_seconds(charge: Charge, unit_seconds: str) -> str:
+    return f"{plain(Decimal(unit_seconds))} {charge.unit}-seconds"
+
+
+def _held_rate(charge: Charge, fields: list[str]) -> str:
+    amount, per_units = fields
+    return (
+        f"{_money(amount, charge.currency)} {_per(charge, per_units)}, held for all of the month."
+    )
+
+
+def _held_tier(charge: Charge, fields: list[str]) -> str:
+    start, end, unit_seconds, amount, per_units = fields
+    where = f"above {_units(charge, start)}"
+    if end:
+        where = f"from {_units(charge, start)} to {_units(charge, end)}"
+    return (
+        f"{_unit_seconds(charge, unit_seconds)} in the tier {where}, at "
+        f"{_money(amount, charge.currency)} {_per(charge, per_units)}, held for all of the month."
+    )
+
+
+def _held_tier_started(charge: Charge, fields: list[str]) -> str:
+    return _held_tier(charge, fields)[:-1] + ", each one begun."
+
+
+def _day_change(charge: Charge, fields: list[str]) -> str:
+    change, day, days = fields
+    units = Decimal(change)
+    how = "less" if units < ZERO else "more"
+    return f"{readable(units.copy_abs(), charge.unit)} {how} from day {day} of {days} on."
+
+
+def _days(charge: Charge, fields: list[str]) -> str:
+    first, last, level, _shares, _whole, shown = fields
+    which = f"Day {first}" if first == last else f"Days {first} to {last}"
+    return f"{which}: {_units(charge, level)}, for these days {_money(shown, charge.currency)}."
+
+
+def _highest_day(charge: Charge, fields: list[str]) -> str:
+    level, fees = fields
+    return f"{_units(charge, level)} at the most on a day: fees of {_money(fees, charge.currency)}, once."
+
+
+def _came_to(charge: Charge, fields: list[str]) -> str:
+    was, now = (_money(amount, charge.currency) for amount in fields)
+    return f"The month came to {was} before it, and comes to {now} with it."
 
 
 def _month_discount(_charge: Charge, fields: list[str]) -> str:
@@ -491,6 +566,33 @@ def _round(_charge: Charge, fields: list[str]) -> str:
     return f"Rounded {', then '.join(said)}."
 
 
+def _sample(_charge: Charge, fields: list[str]) -> str:
+    return explain_samples.sample(fields)
+
+
+def _no_samples(_charge: Charge, _fields: list[str]) -> str:
+    return explain_samples.no_samples()
+
+
+def _percentile(charge: Charge, fields: list[str]) -> str:
+    return explain_samples.percentile(fields, charge.unit)
+
+
+def _directions(charge: Charge, fields: list[str]) -> str:
+    return explain_samples.directions(fields, charge.unit)
+
+
+def _month_rate(charge: Charge, fields: list[str]) -> str:
+    units, amount, per_units = fields
+    price = f"{_money(amount, charge.currency)} {_per(charge, per_units)}"
+    return f"{_units(charge, units)} at {price}."
+
+
+def _closed_before(charge: Charge, fields: list[str]) -> str:
+    was, now = (_money(amount, charge.currency) for amount in fields)
+    return f"Closes before charged {was} for the month; with what came late it comes to {now}."
+
+
 _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "price": _price,
     "condition": _condition,
@@ -527,6 +629,15 @@ _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "volume_started": _volume,
     "packages": _packages,
     "aggregated": _aggregated,
+    "held": _held,
+    "average": _average,
+    "held_rate": _held_rate,
+    "held_tier": _held_tier,
+    "held_tier_started": _held_tier_started,
+    "day_change": _day_change,
+    "days": _days,
+    "highest_day": _highest_day,
+    "came_to": _came_to,
     "month_discount": _month_discount,
     "commitment": _commitment,
     "month_most": _month_most,
@@ -534,7 +645,14 @@ _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "month_least": _month_least,
     "closed": _closed,
     "closed_at": _closed_at,
+    "sample": _sample,
+    "no_samples": _no_samples,
+    "percentile": _percentile,
+    "directions": _directions,
+    "month_rate": _month_rate,
+    "closed_before": _closed_before,
     "mirrored": _mirrored,
+    "none_read": _none_read,
     "restated": _restated,
     "reversed": _reversed,
     "corrected": _corrected,

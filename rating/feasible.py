@@ -23,13 +23,17 @@ from rating.catalogue.compiled import (
 from rating.catalogue.exchanging import exchanged_ratings
 from rating.charging import NoCount, charge_after
 from rating.closing import close_month, looked_at
+from rating.closing_samples import Month as SampledMonth
+from rating.closing_samples import close_samples, samples_of
 from rating.counting import Counter, CounterKind, Counting, Totals
+from rating.days_of_month import MOST_DAYS
 from rating.fitting import MOST, of_size, with_allowances
 from rating.price.allowance import MOST_MONTHS
 from rating.price.bands import BandedPrice
 from rating.price.call import CallPrice
 from rating.price.increments import Increments
 from rating.price.per_unit import per_unit_price
+from rating.price.time_weighted import Month
 from rating.roll_over import EarlierMonths
 from rating.selection import Selected
 from schemas.decimals import ZERO
@@ -39,6 +43,7 @@ _ONE = Decimal(1)
 # As many digits as usage may have, before and after the point: what its month has come to is longer.
 _USED = Decimal("98765432109876.54321098765432")
 _BEFORE = Decimal("98765432109876543210987654.3210987654321098765432109876")
+_LONGEST = Month(0, (31 * 24 + 1) * 3_600_000)  # with the hour that comes twice
 _EARLIER = EarlierMonths(*[("2026-09",) * MOST_MONTHS] * 2)
 
 
@@ -122,11 +127,26 @@ def _try(offer: Offer, rule: Rule) -> None:
     rule = with_allowances(rule, lambda each: of_size(each, MOST if each.times else None))
     for price, counting in _prices(rule):
         for used in (_USED, _USED.copy_negate()) if offer.mirrors else (_USED, ZERO):
-            selected = Selected(offer, rule, price, used, (), "", counting, 0, _EARLIER)
+            selected = Selected(offer, rule, price, used, (), "", counting, 1, _EARLIER, _LONGEST)
+            if rule.counting_of_days:
+                selected = msgspec.structs.replace(selected, day=1, days=MOST_DAYS)
             charge_after(selected, [NoCount()] * len(counting))
             charge_after(selected, [_before(counter) for counter in counting])
+    if rule.sampling is not None:
+        _try_samples(offer, rule)
+        return
     nothing: dict[CounterKind, Totals] = {each.kind: NoCount() for each in looked_at(rule)}
     close_month(rule, nothing, days=1, days_of_month=_MONTH)
+
+
+def _try_samples(offer: Offer, rule: Rule) -> None:
+    """Try the close of a month whose samples have as many digits as usage of a month may have."""
+    assert rule.sampling is not None
+    begins = samples_of(rule, subscription_id="")
+    samples = {each: [(f"{n}:{offer.unit}", 1, _BEFORE) for n in range(2)] for each in begins}
+    month = SampledMonth(1, _MONTH, 2)
+    close_samples(rule, offer.unit, NoCount(), NoCount(2 * len(begins)), samples, month)
+    close_samples(rule, offer.unit, NoCount(), NoCount(), {}, month)
 
 
 def _before(counter: Counter) -> Totals:
@@ -149,5 +169,8 @@ def _prices(rule: Rule) -> Iterator[tuple[Price, Counting]]:
         place = rule.tier_place + 1
         seen = Counter(CounterKind.SEEN, rule.price_id)
         yield model, (*rule.counting[:place], seen, *rule.counting[place:])
+    elif rule.sampling is not None:
+        sample = Counter(CounterKind.SAMPLE, rule.price_id)
+        yield model, (Counter(CounterKind.SAMPLED, rule.price_id), sample)
     else:
         yield model, rule.counting

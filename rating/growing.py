@@ -80,6 +80,17 @@ def uncounted_amount(rule: Rule, price: MonthPrice, before: Totals) -> Decimal:
     return _month_amount(rule, price, before.quantity)
 
 
+def whole_month(
+    rule: Rule, price: MonthPrice, units: Decimal, steps: list[ExplanationStep]
+) -> Decimal:
+    """Return what all of a month comes to at its ``units``; rounded."""
+    if isinstance(price, PerUnitPrice):
+        steps.append(
+            ("month_rate", to_text(units), to_text(price.amount), to_text(price.per_units))
+        )
+    return _growth(rule, price, ZERO, units, ZERO, steps).amount
+
+
 def _growth(
     rule: Rule,
     price: MonthPrice,
@@ -106,7 +117,7 @@ def _growth(
     if isinstance(price, PerUnitPrice) and price.connect_fee:
         fee = amount_of(rule.adjusting, rule.rounding, price.connect_fee, _ONE)
         amount = EXACT.add(amount, fee)
-    _say_adjusting(rule, steps)
+    say_adjusting(rule, steps)
     return Growth(billed, amount, ZERO)
 
 
@@ -141,7 +152,7 @@ def _volume(
     makes of the charges before it."""
     steps += volume.explain(price, total_units=EXACT.add(done, billed))
     costs = volume.costs(price, used_before_units=done, used_units=billed)
-    _say_adjusting(rule, steps)
+    say_adjusting(rule, steps)
     amount = _grown(rule, costs.restated, costs.after, price.divide_by)
     if costs.restated == costs.charged:
         return Growth(billed, amount, ZERO)
@@ -172,7 +183,7 @@ def _grown(rule: Rule, before: Decimal, after: Decimal, divide_by: Decimal) -> D
     return EXACT.subtract(total, amount_of(adjusting, rounding, before, divide_by))
 
 
-def _say_adjusting(rule: Rule, steps: list[ExplanationStep]) -> None:
+def say_adjusting(rule: Rule, steps: list[ExplanationStep]) -> None:
     """Say what is done to the month's cost."""
     adjusting = rule.adjusting
     if adjusting is None:

@@ -15,11 +15,16 @@ from schemas.decimals import parse_decimal
 
 _ALIKE = Fraction(4, 5)  # a slip in five letters; less, and product:fax is taken for product:data
 _QUANTITY = re.compile(r"(?:(-?[0-9.]+)\s*)?([A-Za-z][A-Za-z0-9_-]*)")
+_LONGEST_NAME = 100  # letters; a longer text is no slip of a name
+_MOST_NAMES = 500  # that are compared letter by letter
 _LEAST_LETTERS = 3  # of the beginning of a name: sec for second, but not m for min
 
 
 def closest(text: str, among: Collection[str]) -> str | None:
-    """Return the one of the names that is most like ``text``; None where none is much like it."""
+    """Return the one of the names that is most like ``text``; None where none is much like it, and
+    where finding it would take long."""
+    if len(text) > _LONGEST_NAME or len(among) > _MOST_NAMES:
+        return None
     best = max((str(name) for name in among), key=lambda name: _likeness(text, name), default="")
     return best if best and _likeness(text, best) >= _ALIKE else None
 

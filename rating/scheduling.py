@@ -11,8 +11,8 @@ from rating.price.per_unit import PerUnitPrice
 from schemas.decimals import EXACT
 from schemas.usage import UsageEvent
 
-_MS_IN_S = 1000
-_LONGEST_S = 400 * 86_400  # beyond it the band of that instant prices the rest
+_MS_IN_S = Decimal(1000)
+_LONGEST_S = Decimal(400 * 86_400)  # beyond it the band of that instant prices the rest
 
 
 def call_in_bands(
@@ -22,11 +22,17 @@ def call_in_bands(
     *,
     event: UsageEvent,
     used_units: Decimal,
+    in_one_band: Mapping[str, CallPrice] | None = None,
 ) -> CallPrice:
     """Return the rates that a call of ``used_units`` seconds meets: those of the band that it lies
-    in, by how far into the call that is."""
+    in, by how far into the call that is.
+
+    ``in_one_band``: what calls that lie in one band as a whole meet, made once, by the band.
+    """
     schedule: list[Stretch] = []
     parts = _parts(bands, event, used_units)
+    if in_one_band is not None and len(parts) == 1:  # most calls
+        return in_one_band[parts[0][1]]
     for place, (from_s, band) in enumerate(parts):
         end_s = parts[place + 1][0] if place + 1 < len(parts) else None
         of_band = rates[band]
@@ -70,7 +76,7 @@ def _rates_of(price: PerUnitPrice) -> tuple[Stretch, ...]:
 
 
 def _parts(bands: Bands, event: UsageEvent, used_units: Decimal) -> list[tuple[Decimal, str]]:
-    seconds = min(used_units, Decimal(_LONGEST_S))
-    duration_ms = int(EXACT.multiply(seconds, Decimal(_MS_IN_S)).to_integral_value("ROUND_CEILING"))
+    seconds = min(used_units, _LONGEST_S)
+    duration_ms = int(EXACT.multiply(seconds, _MS_IN_S).to_integral_value("ROUND_CEILING"))
     parts = band_parts(bands, event.started_at_ms, duration_ms=duration_ms, zone=event.zone)
-    return [(EXACT.divide(Decimal(from_ms), Decimal(_MS_IN_S)), band) for from_ms, band in parts]
+    return [(EXACT.divide(Decimal(from_ms), _MS_IN_S), band) for from_ms, band in parts]

@@ -21,6 +21,7 @@ from rating.catalogue.compiled import (
 from rating.conditions.choose import Steps, choose_entry, with_chosen_discounts
 from rating.conditions.names import Holder
 from rating.counting import NO_COUNTING, Counter, CounterKind, Counting
+from rating.days_of_month import day_of_month, days_of_month
 from rating.local_time import local_time
 from rating.looking_up import (
     band_step,
@@ -33,11 +34,14 @@ from rating.looking_up import (
 from rating.price.aggregate import Aggregation
 from rating.price.bands import BandChoice, BandedPrice
 from rating.price.call import CallPrice
+from rating.price.time_weighted import Month
 from rating.roll_over import NO_EARLIER, EarlierMonths
+from rating.sampled import sample_at
 from rating.scheduling import call_in_bands
 from schemas.decimals import ZERO
 from schemas.ids import digest_of
 from schemas.ledger import ExplanationStep
+from schemas.period import month_of, month_start_of
 from schemas.refusal import STAYS, RefusalReason, Refused
 from schemas.usage import UsageEvent
 
@@ -56,6 +60,9 @@ class Selected(msgspec.Struct, frozen=True, gc=False):
     counting: Counting
     started_at_ms: int
     earlier: EarlierMonths = NO_EARLIER  # none: nothing rolls over into its month
+    month: Month | None = None  # that of the event, where it is asked for how much of it is left
+    day: int = 0  # of that month, where each is counted
+    days: int = 0  # that the month has
 
     @property
     def unit(self) -> str:
@@ -163,7 +170,10 @@ def select_price(
             return selected
         if holder is not None and selected.rule.discounts_when is not None:
             selected = _with_discounts(selected, event, holder)
-        return _counting_values(selected, event) if selected.rule.unique_by else selected
+        if selected.rule.sampling is not None:
+            return _counting_sample(selected, event)
+        sums = selected.rule.aggregation is Aggregation.SUM
+        return selected if sums else _aggregated(selected, event)
     price = rule.model
     assert not isinstance(price, ByEvent)
     counting = rule.counting if used or _counts_zero(offer, rule) else NO_COUNTING
@@ -171,7 +181,24 @@ def select_price(
         *(offer, rule, price, used, (rule.price_step, *steps), event.subscription_id, counting),
         event.started_at_ms,
     )
-    return _counting_values(selected, event) if rule.unique_by else selected
+    return selected if rule.aggregation is Aggregation.SUM else _aggregated(selected, event)
+
+
+def _aggregated(selected: Selected, event: UsageEvent) -> Selected | Refused:
+    """Return the selection with what the event says of its month's units."""
+    aggregation = selected.rule.aggregation
+    if aggregation is Aggregation.UNIQUE:
+        return _counting_values(selected, event)
+    if aggregation is Aggregation.TIME_WEIGHTED:
+        month = Month(*month_of(event.started_at_ms, zone=event.zone))
+        return msgspec.structs.replace(selected, month=month)
+    if aggregation is Aggregation.DAILY and selected.counting:
+        month_ms = month_start_of(event.started_at_ms, zone=event.zone)
+        starts_ms = days_of_month(month_ms, zone=event.zone)
+        day, days = day_of_month(starts_ms, event.started_at_ms), len(starts_ms)
+        counting = selected.rule.counting_of_days[days]
+        return msgspec.structs.replace(selected, day=day, days=days, counting=counting)
+    return selected
 
 
 def _with_discounts(selected: Selected, event: UsageEvent, holder: Holder) -> Selected:
@@ -203,6 +230,15 @@ def _counting_values(selected: Selected, event: UsageEvent) -> Selected | Refuse
     seen = Counter(CounterKind.SEEN, f"{rule.price_id}/{digest}")
     counting = (*selected.counting[:place], seen, *selected.counting[place:])
     return msgspec.structs.replace(selected, counting=counting)
+
+
+def _counting_sample(selected: Selected, event: UsageEvent) -> Selected | Refused:
+    """Return the selection with the counter of its sample in the place of those of its month."""
+    found = sample_at(selected.rule, event)
+    if isinstance(found, Refused):
+        return found
+    explanation = (*selected.explanation, found.step)
+    return msgspec.structs.replace(selected, counting=found.counting, explanation=explanation)
 
 
 def _entry(offer: Offer, destination: str | None) -> Entry | None:
@@ -248,11 +284,12 @@ def _selected_by_time(
                 *(model.bands, model.rates, model.connect_fees[model.bands.at(day, minute)]),
                 event=event,
                 used_units=used.copy_abs(),
+                in_one_band=model.in_one_band,
             )
             steps = lead
         else:
             band, at_ms = deciding_band(model.bands, model.choice, event, day, minute)
-            price = CallPrice(model.rates[band], model.connect_fees[band])
+            price = CallPrice(model.rates[band], model.connect_fees[model.bands.at(day, minute)])
             steps = (*lead, band_step(model.choice, band, at_ms, event.zone))
     elif isinstance(model, CardsPrice | MatrixPrice):
         if isinstance(model, CardsPrice):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -44,6 +44,20 @@ class Append(NamedTuple):
 StateChange = tuple[bytes, bytes | None]
 """A key and its new value; None deletes the key."""
 
+
+class StateValues(dict[bytes, bytes]):
+    """The values of the keys that a batch asked for, and a way to all others: ``scan(prefix)`` gives
+    the keys that begin so with their values, before the batch, in the order of the keys."""
+
+    def __init__(
+        self,
+        found: Mapping[bytes, bytes],
+        scan: Callable[[bytes], Iterator[tuple[bytes, bytes]]],
+    ) -> None:
+        super().__init__(found)
+        self.scan = scan
+
+
 PreparedT = TypeVar("PreparedT", bound="Prepared")
 
 
@@ -80,7 +94,8 @@ class Step(Protocol, Generic[PreparedT]):
 
     def decide(self, batch: PreparedT, state: Mapping[bytes, bytes], *, previous: Proof) -> Decided:
         """Return the outcome of a batch, given the state of the keys that it asked for (a key
-        that is absent is not in the mapping) and the proof before it."""
+        that is absent is not in the mapping) and the proof before it. ``state``: `StateValues`, or
+        any mapping that holds the whole state."""
         ...
 
     def fold(self, value: bytes) -> Iterable[StateChange]:

@@ -84,11 +84,13 @@ def adjustment_id(*, charge_id: str, counter: str) -> ChargeId:
 
 
 def closing_id(
-    *, rating_key: str, subscription_id: str, price_id: str, month_start_ms: int
+    *, rating_key: str, subscription_id: str, price_id: str, month_start_ms: int, again: int = 0
 ) -> ChargeId:
-    """Return the id of what the close of a month asks for under a price: one ever."""
+    """Return the id of what the close of a month asks for under a price: one ever. ``again``: where a later
+    close prices it anew, how many records its samples have by then; 0: it is the first."""
     fields = (rating_key.encode(), subscription_id.encode(), price_id.encode())
-    return ChargeId(digest_of(b"closing", *fields, str(month_start_ms).encode()).hex())
+    by = (str(again).encode(),) if again else ()
+    return ChargeId(digest_of(b"closing", *fields, str(month_start_ms).encode(), *by).hex())
 
 
 def reversal_id(*, corrects: str, job_id: str) -> ChargeId:
@@ -120,6 +122,16 @@ def suspense_id(*, stage: str, partition: int, offset: int, index: int, run: str
     """Return the id of a suspended record: of where it lay, so that a repeat is the same."""
     position = f"{partition}:{offset}:{index}"
     return digest_of(b"suspense", stage.encode(), position.encode(), run.encode()).hex()
+
+
+def write_off_command_id(*, suspense_id: str) -> str:
+    """Return the id of the command that gives up a record that waits in suspense: one ever."""
+    return digest_of(b"write_off", bytes.fromhex(suspense_id)).hex()
+
+
+def recycle_command_id(*, suspense_id: str) -> str:
+    """Return the id under which a record comes back from suspense: one ever."""
+    return digest_of(b"recycle", bytes.fromhex(suspense_id)).hex()
 
 
 def close_period_command_id(*, tenant: str, account_id: str, period_start_ms: int) -> str:

@@ -16,3 +16,13 @@ class NormaliseOutcome(StrEnum):
     HELD = "held"  # a part that waits for the others
     MERGED = "merged"  # a part that was joined to another
     COMMAND = "command"  # a command, or the end record of a file
+
+
+@unique
+class Settled(StrEnum):
+    """What becomes of a record that waits in suspense. Values stand in proofs and tables."""
+
+    RECYCLED = (
+        "recycled"  # it was sent through again; what became of it is the new record's outcome
+    )
+    WRITTEN_OFF = "written_off"  # it was given up

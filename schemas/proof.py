@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from schemas.decimals import DecimalText
 
@@ -84,6 +85,9 @@ class Proof(msgspec.Struct, frozen=True, tag_field="kind", tag="proof", kw_only=
     changes: bytes = b""  # normalise: the changes of its dedup state, `mediation/dedup.py`
     previous: str = "0" * 32
     chain: str = ""
+    # Not on the wire where there are none: the chain is over what is, and old proofs have none.
+    settled: dict[str, int] | UnsetType = UNSET  # normalise: suspense ids, recycled or written off
+    recycled: dict[str, int] | UnsetType = UNSET  # of `outcomes`, those of what came back
 
 
 _canonical = msgspec.msgpack.Encoder(order="sorted")

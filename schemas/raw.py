@@ -6,7 +6,7 @@ import hashlib
 
 import msgspec
 
-from schemas.correction import MonthCorrected
+from schemas.correction import Id, MonthCorrected
 
 TENANT = "tenant"
 SOURCE = "source"
@@ -23,12 +23,30 @@ CONTENT_TYPE = "content_type"  # how the items lie in the value; absent: one ite
 COLUMNS_LINE = "columns_line"  # the file's line of column names, for formats that are read by it
 OVERSIZE_BYTES = "oversize_bytes"  # the value is only the head of one item of this many bytes
 OVERSIZE_DIGEST = "oversize_digest"  # 32 hex digits of BLAKE2b-16 over that whole item
+FIRST_BYTE = "first_byte"  # of a block of a binary file: where it begins in the file, from 0
+CDR_FILE_RECORDS = "cdr_file_records"  # whole charging records that a file's reader found in it
+CDR_FILE_BYTES = "cdr_file_bytes"  # and its bytes; beside the file's own header, to compare
+CDR_FAULT = "cdr_fault"  # why no record is looked for in a block
 COMMAND_ID = "command_id"
+# Of what comes back from suspense, besides what it had.
+RECYCLES = "recycles"  # its suspense id
+RECYCLED_AS = "recycled_as"  # what the value is, see below
+RECYCLED_FIRST = "recycled_first"  # "offset:index" of its first copy in this partition
+RECYCLED_APPENDED_MS = "recycled_appended_ms"  # when the broker took the first copy
+RECYCLED_ATTEMPTS = "recycled_attempts"  # how often it was tried before
+RECYCLED_IDENTITY = "recycled_identity"  # 32 hex digits, where the refused record had one
 
 CLOUDEVENT = "application/cloudevents+json"  # the value is one item
 CLOUDEVENTS_BATCH = "application/cloudevents-batch+json"  # a JSON array of items
+CDRS = "application/x-3gpp-cdr"  # charging records, each behind its header of TS 32.297
+CDR_FILE_HEADER = "application/x-3gpp-cdr-file-header"  # the value is one item
+CDR_FILE_REST = "application/x-3gpp-cdr-rest"  # bytes in which no record is found: one item
 
 RECORD_BLOCK, RECORD_END, RECORD_MESSAGE, RECORD_COMMAND = b"block", b"end", b"message", b"command"
+RECORD_RECYCLED = b"recycled"
+
+# One item of a record; a record whole; an event of `schemas.usage` that rate refused.
+AS_ITEM, AS_BLOCK, AS_MESSAGE, AS_EVENT = b"item", b"block", b"message", b"event"
 
 MAX_RECORD_BYTES = 256 * 1024  # of a value; a larger item is refused as too_large
 MAX_RECORD_ITEMS = 1000
@@ -70,7 +88,15 @@ class CorrectMonthCommand(msgspec.Struct, frozen=True, tag_field="command", tag=
     correction: MonthCorrected
 
 
-RawCommand = ClosePeriodCommand | CorrectMonthCommand
+class WriteOffCommand(msgspec.Struct, frozen=True, tag_field="command", tag="write_off"):
+    """Give up a record that waits in suspense."""
+
+    tenant: str
+    suspense_id: Id
+    identity: Id | None = None  # of the record, where it had one
+
+
+RawCommand = ClosePeriodCommand | CorrectMonthCommand | WriteOffCommand
 
 _command_decoder: msgspec.json.Decoder[RawCommand] = msgspec.json.Decoder(RawCommand)
 

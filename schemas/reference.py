@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -80,16 +80,17 @@ Held = tuple[Account, Subscription]
 
 _Key = tuple[str, str]
 
+_LOOKED_THROUGH = 64  # subscriptions of an account, which has no index then
 
-class _Index:
-    """The subscriptions of all accounts by a key of theirs.
 
-    It is filled when it is first asked: each stage asks one of them only, and for a hundred
-    thousand subscriptions it weighs as much as they do.
+class _ByIdentifier:
+    """The subscriptions of all accounts by tenant and identifier.
+
+    It is filled when it is first asked: rate never does, and for a hundred thousand subscriptions
+    it weighs as much as they do.
     """
 
-    def __init__(self, key_of: Callable[[Account, Subscription], _Key]) -> None:
-        self._key_of = key_of
+    def __init__(self) -> None:
         # Nearly every key has one subscription, and then no list.
         self._held: dict[_Key, Held | list[Held]] | None = None
 
@@ -109,7 +110,7 @@ class _Index:
         if self._held is None:
             return
         for entry in account.subscriptions:
-            key, held = self._key_of(account, entry), (account, entry)
+            key, held = (account.tenant, entry.identifier), (account, entry)
             others = self._held.setdefault(key, held)
             if isinstance(others, list):
                 others.append(held)
@@ -121,12 +122,36 @@ class _Index:
         if self._held is None:
             return
         for entry in account.subscriptions:
-            key = self._key_of(account, entry)
+            key = (account.tenant, entry.identifier)
             held = self._held.get(key)
             if isinstance(held, list):
                 held[:] = [pair for pair in held if pair[0] is not account]
             elif held is not None and held[0] is account:
                 del self._held[key]
+
+
+class _OfAccounts:
+    """The entries of each subscription of an account. Most accounts have a few, and an index of all
+    would weigh as much as they do; but one may have a hundred thousand devices."""
+
+    def __init__(self) -> None:
+        self._of_large: dict[str, dict[str, list[Subscription]]] = {}  # those that were asked for
+
+    def of(self, account: Account, subscription_id: str) -> Sequence[Subscription]:
+        """Return the entries in the order in which the account has them."""
+        entries = account.subscriptions
+        if len(entries) <= _LOOKED_THROUGH:
+            return [entry for entry in entries if entry.subscription_id == subscription_id]
+        by_id = self._of_large.get(account.account_id)
+        if by_id is None:
+            by_id = self._of_large[account.account_id] = {}
+            for entry in entries:
+                by_id.setdefault(entry.subscription_id, []).append(entry)
+        return by_id.get(subscription_id, ())
+
+    def remove(self, account: Account) -> None:
+        """Forget an account, which is replaced."""
+        self._of_large.pop(account.account_id, None)
 
 
 class ReferenceData:
@@ -135,26 +160,22 @@ class ReferenceData:
     def __init__(self) -> None:
         self.version = -1
         self.accounts: dict[str, Account] = {}
-        self._by_identifier = _Index(lambda account, entry: (account.tenant, entry.identifier))
-        # By account and subscription: an account may have a hundred thousand devices.
-        self._by_subscription = _Index(
-            lambda account, entry: (account.account_id, entry.subscription_id)
-        )
+        self._by_identifier = _ByIdentifier()
+        self._of_accounts = _OfAccounts()
         self._texts: dict[str, str] = {}  # one copy of what most accounts say alike
         self._attributes: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
 
     def apply(self, accounts: Iterable[Account], *, version: int) -> None:
         """Add or replace accounts whole; the data is then of ``version``."""
         assert version > self.version
-        indices = (self._by_identifier, self._by_subscription)
         for account in accounts:
             self._share_texts(account)
             old = self.accounts.pop(account.account_id, None)
             self.accounts[account.account_id] = account
-            for index in indices:
-                if old is not None:
-                    index.remove(old)
-                index.add(account)
+            if old is not None:
+                self._by_identifier.remove(old)
+                self._of_accounts.remove(old)
+            self._by_identifier.add(account)
         self.version = version
 
     def _share_texts(self, account: Account) -> None:
@@ -181,12 +202,15 @@ class ReferenceData:
 
     def entries(self, *, account_id: str, subscription_id: str) -> Sequence[Subscription]:
         """Return all entries of a subscription of an account."""
-        held = self._by_subscription.of((account_id, subscription_id), self.accounts)
-        return [entry for _, entry in held]
+        account = self.accounts.get(account_id)
+        return () if account is None else self._of_accounts.of(account, subscription_id)
 
     def subscription(self, *, account_id: str, subscription_id: str, at_ms: int) -> Held | None:
         """Return the account and the entry of one of its subscriptions at an instant."""
-        return _at(self._by_subscription.of((account_id, subscription_id), self.accounts), at_ms)
+        for entry in self.entries(account_id=account_id, subscription_id=subscription_id):
+            if entry.covers(at_ms):
+                return self.accounts[account_id], entry
+        return None
 
 
 def _at(held: Sequence[Held], at_ms: int) -> Held | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 
 # How a detail ends that says what to correct: a correction is for what comes after it.
-STAYS = "what was refused until then stays in suspense."
+STAYS = "then `ratemill suspense recycle` brings back what was refused until then."
 
 
 @unique
@@ -21,6 +21,8 @@ class RefusalReason(StrEnum):
     INVALID_ENCODING = "mediation.invalid_encoding"
     NOT_JSON = "mediation.not_json"
     WRONG_COLUMN_COUNT = "mediation.wrong_column_count"
+    NOT_BER = "mediation.not_ber"
+    UNKNOWN_RECORD = "mediation.unknown_record"
     # What the fields say.
     MISSING_FIELD = "mediation.missing_field"
     INVALID_FIELD = "mediation.invalid_field"

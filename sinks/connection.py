@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from sinks.certificates import check_certificates
 from sinks.errors import SinkMisconfigured, classified
 
 if TYPE_CHECKING:  # the classes take type arguments in the stubs only
@@ -87,6 +88,7 @@ async def open_pool(
     async def act_as_runtime(connection: Connection) -> None:
         await _act_as_runtime(connection, installation)
 
+    check_certificates(dsn)
     with classified():
         pool = await asyncpg.create_pool(
             dsn,
@@ -121,6 +123,7 @@ async def connect_as_owner(
 ) -> AsyncIterator[Connection]:
     """Return a connection with the rights of the DSN's own user: migrations, partitions, repair."""
     timeouts = timeouts or Timeouts()
+    check_certificates(dsn)
     with classified():
         connection = await asyncpg.connect(
             dsn,

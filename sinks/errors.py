@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -77,6 +78,17 @@ def classified() -> Iterator[None]:
     `SinkMisconfigured`; every other error is a bug of ours and passes unchanged."""
     try:
         yield
+    except ssl.SSLCertVerificationError as error:
+        raise SinkMisconfigured(
+            f"No secure connection to Postgres: {error}. Operator action: give the certificate of "
+            "the authority that signed the server's as sslrootcert in RATEMILL_POSTGRES_DSN, and "
+            "the host by the name that the server's certificate has; or correct its sslmode."
+        ) from error
+    except asyncpg.ClientConfigurationError as error:
+        raise SinkMisconfigured(
+            f"RATEMILL_POSTGRES_DSN cannot be used: {error}. Operator action: correct it: host, port, "
+            "database, sslmode, and the files of certificates that it names."
+        ) from error
     except _NOT_AS_NEEDED as error:
         raise SinkMisconfigured(
             f"Postgres refuses: {error}. Operator action: check RATEMILL_POSTGRES_DSN (database, "

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from schemas.flow import Headers
 from schemas.ids import close_period_command_id, correct_month_command_id
-from schemas.raw import ClosePeriodCommand, CorrectMonthCommand, RawCommand, command_to_json
+from schemas.raw import ClosePeriodCommand, CorrectMonthCommand, command_to_json
 from sinks.connection import Connection, Pool
 from sinks.errors import classified
+from sinks.headers import headers_from_json
 
 
 class QueuedCommand(NamedTuple):
@@ -23,6 +25,7 @@ class QueuedCommand(NamedTuple):
     tenant: str
     stream: str  # the key
     payload: bytes
+    headers: Headers | None = None  # of usage that comes back; None: those of a command
 
 
 async def queue_corrections(pool: Pool, commands: Iterable[CorrectMonthCommand]) -> int:
@@ -58,7 +61,9 @@ async def queue_period_closes(pool: Pool, commands: Iterable[ClosePeriodCommand]
             return queued
 
 
-async def _queue(connection: Connection, command_id: str, command: RawCommand) -> bool:
+async def _queue(
+    connection: Connection, command_id: str, command: ClosePeriodCommand | CorrectMonthCommand
+) -> bool:
     return bool(
         await connection.fetchval(
             "INSERT INTO command_outbox (command_id, tenant, stream, payload) "
@@ -75,11 +80,21 @@ async def unpublished(pool: Pool, *, most: int = 1_000) -> list[QueuedCommand]:
     """Return the oldest commands that no relay has marked as published."""
     with classified():
         rows = await pool.fetch(
-            "SELECT position, command_id, tenant, stream, payload FROM command_outbox "
+            "SELECT position, command_id, tenant, stream, payload, headers::text AS headers FROM command_outbox "
             "WHERE published_at IS NULL ORDER BY position LIMIT $1",
             most,
         )
-    return [QueuedCommand(*row) for row in rows]
+    return [
+        QueuedCommand(
+            position=row["position"],
+            command_id=row["command_id"],
+            tenant=row["tenant"],
+            stream=row["stream"],
+            payload=row["payload"],
+            headers=None if row["headers"] is None else headers_from_json(row["headers"]),
+        )
+        for row in rows
+    ]
 
 
 async def mark_published(pool: Pool, commands: Sequence[QueuedCommand]) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from msgspec import UNSET
 
+from mediation.changes import SETTLED_KEY, unpack
+from mediation.settling import settled_from_bytes
 from schemas.proof import NORMALISE, Proof, is_sealed
 from sinks.connection import Connection, Pool
 from sinks.errors import LedgerMismatch, classified
@@ -65,7 +68,30 @@ async def load_normalise_proofs(
         async with pool.acquire() as connection, connection.transaction():
             await move_on(connection, after, position)
             await insert_proofs(connection, proofs)
+            await _settle(connection, [proof for _, proof in proofs])
     return position
+
+
+def settled_in(proof: Proof) -> list[tuple[str, str]]:
+    """Return the suspense ids that a proof of normalise settles, each with what became of it."""
+    if proof.settled is UNSET:
+        return []
+    return [
+        (key[1:].hex(), settled_from_bytes(value).settled.value)
+        for key, value in unpack(proof.changes)
+        if key[:1] == SETTLED_KEY and value is not None
+    ]
+
+
+async def _settle(connection: Connection, proofs: Sequence[Proof]) -> None:
+    # Sorted, as the load of the ledger adds them: two of them then never wait for each other.
+    settled = sorted(each for proof in proofs for each in settled_in(proof))
+    if settled:
+        await connection.executemany(
+            "INSERT INTO suspense_outcomes (suspense_id, outcome) VALUES ($1, $2) "
+            "ON CONFLICT DO NOTHING",
+            settled,
+        )
 
 
 def _follow(after: Progress, offset: int, proof: Proof) -> Progress:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import NamedTuple
 
 import msgspec
@@ -20,6 +19,7 @@ from schemas.ledger import (
 from schemas.period import to_ms
 from sinks.connection import Pool
 from sinks.errors import classified
+from sinks.headers import headers_from_json
 
 
 class OutcomeCount(NamedTuple):
@@ -141,12 +141,9 @@ async def suspended(pool: Pool, *, reason: str | None = None, most: int = 20) ->
             reason,
             most,
         )
-    return [SuspendedRow(*(row[0].hex, *tuple(row)[1:-1], _headers(row[-1]))) for row in rows]
-
-
-def _headers(stored: str) -> tuple[tuple[str, bytes], ...]:
-    pairs = msgspec.json.decode(stored, type=tuple[tuple[str, str], ...])
-    return tuple((name, base64.b64decode(value)) for name, value in pairs)
+    return [
+        SuspendedRow(*(row[0].hex, *tuple(row)[1:-1], headers_from_json(row[-1]))) for row in rows
+    ]
 
 
 class FoundCharge(NamedTuple):

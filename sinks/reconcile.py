@@ -107,6 +107,21 @@ class SuspenseRow(NamedTuple):
     suspense_id: bytes
 
 
+class OutcomeRow(NamedTuple):
+    """What became of a record in suspense."""
+
+    suspense_id: str
+    outcome: str
+
+
+class SettledDifference(NamedTuple):
+    """A record that was settled otherwise than was decided, or that never was in suspense."""
+
+    suspense_id: str
+    expected: str
+    found: str
+
+
 class GuardDifference(NamedTuple):
     """A charge without a guard, or a guard without its charge, or the two with other positions."""
 
@@ -304,6 +319,23 @@ class TablesSnapshot:
             source_topic,
             source_partition,
         )
+
+    def suspense_outcomes(self) -> AsyncIterator[list[OutcomeRow]]:
+        """Yield what became of records in suspense."""
+        return self._chunks(
+            OutcomeRow, f"SELECT {_hex('suspense_id')}, outcome FROM suspense_outcomes"
+        )
+
+    async def settled_differences(self, *, most: int) -> list[SettledDifference]:
+        """Return the first records that were not settled as decided, or were never refused."""
+        rows = await self._fetch(
+            f"SELECT {_hex('o.suspense_id')}, coalesce(d.decision, 'refused before'), o.outcome "
+            "FROM suspense_outcomes o LEFT JOIN suspense_decisions d USING (suspense_id) "
+            "LEFT JOIN suspense s USING (suspense_id) "
+            "WHERE d.decision <> o.outcome OR s.suspense_id IS NULL ORDER BY 1 LIMIT $1",
+            most,
+        )
+        return [SettledDifference(*row) for row in rows]
 
     async def guard_differences(self, *, most: int) -> list[GuardDifference]:
         """Return the first charges whose row and guard do not belong together."""

@@ -41,8 +41,10 @@ async def insert_state_records(
     if recycled:
         await connection.executemany(
             "INSERT INTO suspense_outcomes (suspense_id, outcome, charge_id) "
-            "VALUES ($1, 'recycled', $2) ON CONFLICT DO NOTHING",
-            recycled,
+            # The proof of normalise that settles it is loaded by another, before or after this.
+            "VALUES ($1, 'recycled', $2) ON CONFLICT (suspense_id) DO UPDATE "
+            "SET charge_id = excluded.charge_id",
+            sorted(recycled),
         )
     return len(limits)
 

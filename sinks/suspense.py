@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 
-import msgspec
-
+from schemas import raw
 from schemas.period import from_ms
 from schemas.suspense import Suspended, SuspenseClass
 from sinks.connection import Connection, Pool
 from sinks.errors import classified
+from sinks.headers import headers_to_json
 from sinks.progress import Progress, move_on
 
 
@@ -37,8 +36,8 @@ async def _insert_refused(connection: Connection, records: Sequence[Suspended]) 
     await connection.executemany(
         "INSERT INTO suspense (suspense_id, stage, tenant, source, format, reason, detail, raw, "
         "raw_headers, source_topic, source_partition, source_offset, source_index, appended_at, "
-        "identity, attempts) VALUES "
-        "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) "
+        "identity, attempts, recycles) VALUES "
+        "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) "
         "ON CONFLICT DO NOTHING",
         [
             (
@@ -50,7 +49,7 @@ async def _insert_refused(connection: Connection, records: Sequence[Suspended]) 
                 record.reason,
                 _storable(record.detail),
                 record.raw,
-                _headers_json(record.raw_headers),
+                headers_to_json(record.raw_headers),
                 record.topic,
                 record.partition,
                 record.offset,
@@ -58,6 +57,7 @@ async def _insert_refused(connection: Connection, records: Sequence[Suspended]) 
                 from_ms(record.appended_at_ms),
                 record.identity,
                 record.attempts,
+                _recycles(record),
             )
             for record in records
         ],
@@ -89,11 +89,14 @@ async def _insert_copies(connection: Connection, records: Sequence[Suspended]) -
     )
 
 
+def _recycles(record: Suspended) -> str | None:
+    """Return the suspense id of what a record was before it came back."""
+    if record.attempts == 1:
+        return None  # whatever its source calls its headers
+    stated = dict(record.raw_headers).get(raw.RECYCLES)
+    return None if stated is None else stated.decode()
+
+
 def _storable(text: str) -> str:
     """Return the text without NUL, which no text in Postgres may hold; the raw bytes have it."""
     return text.replace("\x00", "\ufffd")
-
-
-def _headers_json(headers: tuple[tuple[str, bytes], ...]) -> str:
-    pairs = [(name, base64.b64encode(value).decode()) for name, value in headers]
-    return msgspec.json.encode(pairs).decode()

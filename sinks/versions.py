@@ -6,6 +6,7 @@ version said. The number of a version is the offset of its marker in the topic.
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections.abc import Sequence
 
@@ -44,6 +45,13 @@ async def read_catalogue(pool: Pool, *, version: int) -> bytes | None:
             "SELECT document FROM catalogue_versions WHERE version = $1", version
         )
     return document
+
+
+async def catalogues_published_at(pool: Pool) -> dict[int, dt.datetime]:
+    """Return when each version of the catalogue was put on record."""
+    with classified():
+        rows = await pool.fetch("SELECT version, published_at FROM catalogue_versions")
+    return {row["version"]: row["published_at"] for row in rows}
 
 
 async def record_accounts(

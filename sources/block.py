@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from schemas import raw
+from schemas.flow import Headers
 
 
 class Block(NamedTuple):
@@ -20,9 +21,12 @@ class Block(NamedTuple):
     digest: bytes
     content_type: str | None = None
     oversize: bool = False
+    headers: Headers = ()  # that no other block has
 
 
-def block_of(value: bytes, *, items: int, content_type: str | None = None) -> Block:
+def block_of(
+    value: bytes, *, items: int, content_type: str | None = None, headers: Headers = ()
+) -> Block:
     """Return the block of items that fit."""
     assert 0 < items <= raw.MAX_RECORD_ITEMS
     assert 0 < len(value) <= raw.MAX_RECORD_BYTES
@@ -32,6 +36,7 @@ def block_of(value: bytes, *, items: int, content_type: str | None = None) -> Bl
         whole_bytes=len(value),
         digest=raw.digest_block(value),
         content_type=content_type,
+        headers=headers,
     )
 
 

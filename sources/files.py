@@ -15,6 +15,7 @@ from typing import IO, NamedTuple
 
 from schemas import raw
 from sources.block import Block
+from sources.cdr_files import MAX_CDR_FILE_BYTES, cut_cdr_file, is_cut_off
 from sources.documents import MAX_DOCUMENT_BYTES, cut_document, is_json
 from sources.errors import FileDamaged, FileStillWritten, SourceFileError
 from sources.lines import cut_lines
@@ -113,7 +114,9 @@ class FileReading:
         )
 
     def _blocks(self) -> Iterator[Block]:
-        if is_document(self.path):
+        if self._origin.reads_cdr_files:
+            yield from cut_cdr_file(self._cdr_file())
+        elif is_document(self.path):
             yield from cut_document(self._document())
         else:
             yield from cut_lines(self._chunks())
@@ -140,6 +143,20 @@ class FileReading:
             self._refuse_if_young()
         return data
 
+    def _cdr_file(self) -> bytes:
+        chunks: list[bytes] = []
+        for chunk in self._chunks():
+            chunks.append(chunk)
+            if self._unpacked_bytes > MAX_CDR_FILE_BYTES:
+                raise SourceFileError(
+                    f"{self.path} is a file of more than {MAX_CDR_FILE_BYTES:,} bytes. Operator "
+                    "action: have the network element close its files earlier."
+                )
+        data = b"".join(chunks)
+        if is_cut_off(data):
+            self._refuse_if_young()
+        return data
+
     def _chunks(self) -> Iterator[bytes]:
         try:
             for chunk in _chunks_of(self._file, self.path):
@@ -152,6 +169,8 @@ class FileReading:
             raise
 
     def _check_last_line(self) -> None:
+        if self._origin.reads_cdr_files:
+            return  # its header says where it ends
         if self.size and not is_document(self.path) and not _is_packed(self._file):
             self._file.seek(-1, io.SEEK_END)
             unfinished = self._file.read(1) != b"\n"

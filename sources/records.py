@@ -29,6 +29,7 @@ class Origin:
     stream: str  # the key: all copies of a record meet in one partition
     format: str
     zone: str | None = None  # IANA name, for formats whose times are local
+    reads_cdr_files: bool = False  # its files are of 3GPP TS 32.297, rather than of lines
     names_columns: bool = False  # the first line of a file says what its columns are
 
     def headers(self) -> Headers:
@@ -79,6 +80,7 @@ def _of_block(block: Block, number: int, first_item: int) -> Headers:
     )
     if block.content_type is not None:
         headers += ((raw.CONTENT_TYPE, block.content_type.encode()),)
+    headers += block.headers
     if block.oversize:
         headers += (
             (raw.OVERSIZE_BYTES, str(block.whole_bytes).encode()),

@@ -20,7 +20,7 @@ from rating.catalogue.document import (
 from rating.price.graduated import Tier
 from rating.price.increments import Increments
 from schemas import ledger, suspense, usage
-from schemas.flow import Channel, SourceRecord
+from schemas.flow import Channel, SourceRecord, StateValues
 from schemas.ids import event_identity
 from schemas.proof import RATE, Proof, is_sealed, proof_to_json, sealed
 from schemas.reference import Account, ReferenceData, Subscription
@@ -202,7 +202,8 @@ class MemoryStage:
 
     def run(self, records: list[SourceRecord], *, internal_errors=()):
         prepared = self.step.prepare(records, internal_errors=frozenset(internal_errors))
-        state = {key: self.state[key] for key in prepared.state_keys if key in self.state}
+        found = {key: self.state[key] for key in prepared.state_keys if key in self.state}
+        state = StateValues(found, self._scan)
         appends, proof, changes = self.step.decide(prepared, state, previous=self.proofs[-1])
         values = [a.value for a in appends if a.channel is Channel.LEDGER] + [proof_to_json(proof)]
         folded = [change for value in values for change in self.step.fold(value)]
@@ -213,6 +214,9 @@ class MemoryStage:
         self.proofs.append(proof)
         self.appends += appends
         return appends
+
+    def _scan(self, prefix):
+        return iter(sorted(each for each in self.state.items() if each[0].startswith(prefix)))
 
     def _check_proof(self, proof, records):
         previous = self.proofs[-1]

@@ -1,11 +1,13 @@
 """Prices: a model with its own keys, and the steps that stand around it."""
 
 from deploy.catalogue_schema.forms import Schema, choice, of, record
+from deploy.catalogue_schema.samples import SAMPLES, WITHOUT
 from rating.catalogue import read_month, read_price, read_steps
+from rating.catalogue.check_of_changes import OF_USAGE
 from rating.catalogue.document import AboveAllowance
 from rating.catalogue.read_model import MODELS, is_of_the_month
 from rating.catalogue.read_rows_price import MAX_CARDS
-from rating.price.aggregate import Aggregation
+from rating.price.aggregate import OF_CHANGES, Aggregation
 from rating.price.bands import BandChoice
 from rating.price.rate_card import CardChoice
 from rating.price.units import UnitRounding
@@ -43,6 +45,7 @@ def price_definitions() -> Schema:
     return {
         "price": _price(),
         **{f"price_{name}": _of_model(name) for name in MODELS},
+        "samples": SAMPLES,
         **_PARTS,
     }
 
@@ -104,12 +107,21 @@ def _rules_of(name: str) -> list[Schema]:
         rules.append(
             {
                 "if": {
-                    "properties": {"aggregate": {"enum": ["max", "latest", "unique"]}},
+                    "properties": {"aggregate": {"enum": ["max", "latest", "unique", *OF_CHANGES]}},
                     "required": ["aggregate"],
                 },
                 "then": {"properties": {"allowance": False}},
             }
         )
+        weighted = {"properties": {"aggregate": {"enum": [*OF_CHANGES]}}}
+        without = dict.fromkeys(OF_USAGE, False)
+        rules.append(
+            {
+                "if": {**weighted, "required": ["aggregate"]},
+                "then": {"properties": without},
+            }
+        )
+        rules.append(WITHOUT)
     if "fee_when_free" in _steps_of(name) and name not in _WITH_ROWS:
         fee = "fee" if name == "percentage" else "connect_fee"
         rules.append({"dependentRequired": {"fee_when_free": [fee]}})
@@ -272,12 +284,17 @@ _STEPS: Schema = {
     "minimum_units": of(
         "quantity", "What is left of a record is billed as at least so much, before increments."
     ),
-    "aggregate": choice(
-        "What of the month's records is priced: their sum, the largest, the latest by event time, "
-        "or one for each value of the attribute `unique_by`.",
-        Aggregation,
-        default=Aggregation.SUM,
-    ),
+    "aggregate": {
+        "description": "What of the month's records is priced: their sum, the largest, the latest by "
+        "event time, one for each value of the attribute `unique_by`, a level that they change (its "
+        "average over time, or each day's share of what it costs), or a percentile of samples.",
+        "anyOf": [
+            choice("What the records make together.", Aggregation),
+            {"$ref": "#/$defs/samples"},
+        ],
+        "default": Aggregation.SUM.name.lower(),
+        "examples": ["max", {"percentile": 95, "interval": "5 min"}],
+    },
     "unique_by": of("text", "The attribute of `aggregate: unique`.", "device"),
     "discount": {
         "description": "Percent off, such as 10; a list: each of what the one before it left. One "

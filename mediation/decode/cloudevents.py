@@ -71,6 +71,7 @@ class CloudEventsDecoder:
         self.version = mapping.version
         self.digest = mapping.digest
         self.names_columns = False
+        self.reads_cdr_files = False
         self._append_time_if_missing = mapping.append_time_if_missing
         # Of all types together: were it of one, an event that comes again as another type would be
         # a duplicate, and what it costs be lost.

@@ -64,6 +64,7 @@ class DelimitedDecoder:
         self.version = mapping.version
         self.digest = mapping.digest
         self.names_columns = mapping.by_header
+        self.reads_cdr_files = False
         self._between_quoted = f"{mapping.quote}{mapping.delimiter}{mapping.quote}"
         self._in_order = (
             None if mapping.by_header else _RowReader(mapping, self._columns(), mapping.columns)

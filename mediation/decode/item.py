@@ -61,6 +61,11 @@ class Decoder(Protocol):
         ...
 
     @property
+    def reads_cdr_files(self) -> bool:
+        """Return whether its files are of 3GPP TS 32.297, rather than of lines."""
+        ...
+
+    @property
     def digest(self) -> str:
         """Return 16 hex digits of the whole mapping, with what it extends."""
         ...

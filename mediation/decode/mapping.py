@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from mediation.decode.cdr import CdrDecoder
+from mediation.decode.cdr_mapping import CdrMapping, cdr_mapping
 from mediation.decode.cloudevents import CloudEventsDecoder
 from mediation.decode.cloudevents_mapping import CloudEventsMapping, cloudevents_mapping
 from mediation.decode.delimited import DelimitedDecoder
@@ -14,12 +16,21 @@ from schemas.ids import digest_of
 
 DELIMITED = "delimited"
 CLOUDEVENTS = "cloudevents"
+CDR = "3gpp-cdr"
 _MAX_VERSION = 999_999
+
+AnyMapping = DelimitedMapping | CloudEventsMapping | CdrMapping
+
+_READ: dict[str, Callable[..., AnyMapping]] = {
+    DELIMITED: delimited_mapping,
+    CLOUDEVENTS: cloudevents_mapping,
+    CDR: cdr_mapping,
+}
 
 
 def load_mapping(
     text: str, file_name: str, *, extends: Mapping[str, str] | None = None
-) -> DelimitedMapping | CloudEventsMapping:
+) -> AnyMapping:
     """Return the mapping of a YAML text; `InvalidMapping` names every problem with its line.
 
     ``extends`` holds the texts of the mappings that it may extend, by name. A key of the text
@@ -37,9 +48,7 @@ def load_mapping(
             root.problem(f"a key {key}", found="none")
     if kind is None or name is None or version is None:
         raise InvalidMapping(problems)
-    is_delimited = kind.choice((DELIMITED, CLOUDEVENTS)) == DELIMITED
-    read = delimited_mapping if is_delimited else cloudevents_mapping
-    mapping: DelimitedMapping | CloudEventsMapping = read(
+    mapping: AnyMapping = _READ[kind.choice(tuple(_READ))](
         root,
         fields,
         name=name.code(),
@@ -56,6 +65,8 @@ def load_decoder(text: str, file_name: str, *, extends: Mapping[str, str] | None
     mapping = load_mapping(text, file_name, extends=extends)
     if isinstance(mapping, DelimitedMapping):
         return DelimitedDecoder(mapping)
+    if isinstance(mapping, CdrMapping):
+        return CdrDecoder(mapping)
     return CloudEventsDecoder(mapping)
 
 

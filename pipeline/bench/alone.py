@@ -11,6 +11,7 @@ import msgspec
 from pipeline.bench.result import Figures
 from pipeline.bench.task import Task
 from pipeline.cli.arithmetic import trap_inexact_money
+from pipeline.collecting import collect_seldom
 from pipeline.logs import configure_logs
 from pipeline.settings import Settings
 
@@ -19,6 +20,7 @@ def main() -> None:
     """Read a task from standard input, write the figures to standard output."""
     trap_inexact_money()
     configure_logs(level="ERROR")
+    collect_seldom()  # as a worker does
     task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
     figures = asyncio.run(_measure(task, Settings()))
     sys.stdout.buffer.write(msgspec.json.encode(figures))
@@ -30,6 +32,7 @@ async def _measure(task: Task, settings: Settings) -> Figures:
 
 def _measures() -> dict[str, Callable[[Task, Settings], Awaitable[Figures]]]:
     from pipeline.bench import (
+        call_alone,
         catalogue_alone,
         faust_expected,
         load_alone,
@@ -44,6 +47,8 @@ def _measures() -> dict[str, Callable[[Task, Settings], Awaitable[Figures]]]:
         "rate": step_alone.rate,
         "load": load_alone.load,
         "catalogue": catalogue_alone.catalogue,
+        "card": catalogue_alone.card,
+        "call": call_alone.call,
         "restore": restore.restore,
         "pass_through": pass_through.pass_through,
         "faust_expected": faust_expected.expected,

@@ -230,7 +230,17 @@ def _catalogue(figures: Figures) -> str:
         f"{figure(figures, 'catalogue_load_s', 's')} in a worker to load and compile "
         f"{figure(figures, 'catalogue_bytes')} bytes, which then take "
         f"{figure(figures, 'catalogue_memory_mb', 'MB')}; a look-up of a number takes "
-        f"{figure(figures, 'catalogue_look_up_us', 'us')}.",
+        f"{figure(figures, 'catalogue_look_up_us', 'us')}." + _call_tariff(figures),
+    )
+
+
+def _call_tariff(figures: Figures) -> str:
+    if "call_tariff_us_per_record" not in figures:
+        return ""
+    return (
+        f" A call whose first minute, further minutes, hours and fee have prices of their own takes "
+        f"{figure(figures, 'call_tariff_us_per_record', 'us')} from its event to its amount and the "
+        f"explanation, one of the card {figure(figures, 'card_tariff_us_per_record', 'us')}."
     )
 
 

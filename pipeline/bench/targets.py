@@ -33,6 +33,10 @@ TARGETS: dict[str, Target] = {
     "faust_agent_times_our_cpu": Target(20, 40, "higher"),
     "restore_rate_ledger_records_per_s": Target(50_000, 150_000, "higher"),
     "memory_rate_process_mb": Target(400, 250, "lower"),
+    "call_tariff_us_per_record": Target(15, 10, "lower"),
+    "catalogue_load_s": Target(2, 1, "lower"),
+    "catalogue_check_s": Target(5, 2, "lower"),
+    "catalogue_memory_mb": Target(150, 100, "lower"),
 }
 
 ABOUT: dict[str, str] = {
@@ -46,6 +50,10 @@ ABOUT: dict[str, str] = {
     "faust_agent_times_our_cpu": "CPU of the same work as a stock Faust agent, as a multiple of ours",
     "restore_rate_ledger_records_per_s": "restore of a lost RocksDB, ledger records",
     "memory_rate_process_mb": "memory of the rating process, at the end of the run",
+    "call_tariff_us_per_record": "a call of two bands by its tariff, in the rating step: us of CPU",
+    "catalogue_load_s": "a card of 170,000 prefixes by band, loaded from what is published, s",
+    "catalogue_check_s": "the same from CSV, checked, s",
+    "catalogue_memory_mb": "the same card in the rating process, MB",
 }
 
 NOT_MEASURED: dict[str, str] = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli import catalogue_schema
+from pipeline.cli import catalogue_schema, catalogue_show
 from pipeline.cli.exits import Exit
 from pipeline.cli.help_text import examples
 from pipeline.cli.output import results, tell, write_json
@@ -24,7 +24,8 @@ _MOST_SHOWN = 30  # changes when publishing
 _MOST_PLANS = 5  # in one line
 
 catalogue = typer.Typer(
-    no_args_is_help=True, help="Plans, prices, rate cards and limits: check, compare, publish."
+    no_args_is_help=True,
+    help="Plans, prices, rate cards and limits: check, compare, publish, show.",
 )
 
 Folder = Annotated[
@@ -190,6 +191,8 @@ def _show_changes(old: CatalogueDocument | None, new: CatalogueDocument) -> None
 
 
 catalogue.command(epilog=catalogue_schema.EPILOG)(catalogue_schema.schema)
+catalogue.command(epilog=catalogue_show.SHOW_EPILOG)(catalogue_show.show)
+catalogue.command(epilog=catalogue_show.VERSIONS_EPILOG)(catalogue_show.versions)
 
 
 async def _published(settings: Settings) -> CatalogueDocument | None:
@@ -207,13 +210,22 @@ async def _publish(settings: Settings, document: CatalogueDocument) -> Published
 
 
 def catalogue_files(folder: Path) -> dict[str, bytes]:
-    """Return the files of a catalogue's folder by their names in it; hidden ones are left out."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    }
+    """Return the files of a catalogue's folder by their names in it; hidden ones are left out. Of what
+    is too large there is a byte more than a check takes, which then says so."""
+    from rating.catalogue.bounds import MAX_FILES, bytes_to_read
+
+    files: dict[str, bytes] = {}
+    read = 0
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if not path.is_file() or any(part.startswith(".") for part in name.parts):
+            continue
+        with path.open("rb") as file:
+            files[str(name)] = file.read(bytes_to_read(str(name), read))
+        read += len(files[str(name)])
+        if len(files) > MAX_FILES:
+            break
+    return files
 
 
 def _checked(folder: Path) -> Checked:

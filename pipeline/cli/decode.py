@@ -122,6 +122,7 @@ def _rows(decoder: Decoder, file: Path, *, zone: str | None) -> Iterator[tuple[i
         format=decoder.name,
         zone=zone,
         names_columns=decoder.names_columns,
+        reads_cdr_files=decoder.reads_cdr_files,
     )
     with FileReading(file, origin=origin, file_id="decode", now_ms=0, settle_s=0) as reading:
         for record in reading.records():

@@ -13,7 +13,7 @@ from pipeline.cli.running import run_to_end
 from pipeline.cli.session import connect, require_topics, session_of
 
 if TYPE_CHECKING:
-    from pipeline.doctor import Finding
+    from pipeline.findings import Finding
     from pipeline.settings import Settings
 
 

@@ -80,6 +80,7 @@ def _kinds() -> tuple[tuple[Exit, tuple[type[BaseException], ...]], ...]:
     from pipeline.errors import (
         BrokerUnavailable,
         CannotCorrect,
+        CannotSettle,
         MissingGenesis,
         RatemillError,
         SettingsError,
@@ -105,6 +106,7 @@ def _kinds() -> tuple[tuple[Exit, tuple[type[BaseException], ...]], ...]:
             (
                 BenchRefused,
                 CannotCorrect,
+                CannotSettle,
                 WrongInstallation,
                 MissingGenesis,
                 InstallationMismatch,

@@ -28,6 +28,7 @@ def add_to(app: typer.Typer) -> None:
         epilog=examples(
             "ratemill generate usage/ --records 10000 --seed 7",
             "ratemill generate calls/ --scenario telco --catalogue tariffs/",
+            "ratemill generate network/ --scenario operator",
         ),
     )(generate)
 
@@ -38,7 +39,8 @@ def generate(
     records: Annotated[int, typer.Option(min=100, max=50_000_000)] = 10_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
     scenario: Annotated[
-        Literal["mixed", "telco", "iot", "video"], typer.Option(help="Which network elements.")
+        Literal["mixed", "operator", "telco", "iot", "video"],
+        typer.Option(help="Which network elements."),
     ] = "mixed",
     start: Annotated[
         str | None,
@@ -105,7 +107,7 @@ def generate(
                     one.format,
                     one.zone,
                     sum(file.source == one.source for file in summary.files),
-                    sum(file.lines for file in summary.files if file.source == one.source),
+                    sum(file.records for file in summary.files if file.source == one.source),
                 ]
                 for one in summary.sources
             ],

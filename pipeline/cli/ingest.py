@@ -26,6 +26,7 @@ def add_to(app: typer.Typer) -> None:
             "ratemill ingest /var/log/freeswitch/cdr-csv --source fs-1 --format freeswitch-csv "
             "--zone Europe/Berlin",
             "ratemill ingest events.jsonl --source meters --format cloudevents-iot",
+            "ratemill ingest /var/cdr/pgw-1 --source pgw-1 --format 3gpp-pgw",
         ),
     )(ingest)
 
@@ -80,6 +81,7 @@ def ingest(
         format=format_name,
         zone=known_zone(zone),
         names_columns=decoder.names_columns,
+        reads_cdr_files=decoder.reads_cdr_files,
         again=again,
         settle_s=settle,
     )

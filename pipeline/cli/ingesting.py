@@ -42,6 +42,7 @@ class Ingest:
     format: str
     zone: str | None = None
     names_columns: bool = False
+    reads_cdr_files: bool = False
     again: bool = False
     settle_s: int = 60
 
@@ -54,6 +55,7 @@ class Ingest:
             format=self.format,
             zone=self.zone,
             names_columns=self.names_columns,
+            reads_cdr_files=self.reads_cdr_files,
         )
 
 

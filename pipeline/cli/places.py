@@ -76,6 +76,27 @@ async def places_of(rows: Sequence[SuspendedRow], *, raw_topic: str, bootstrap: 
     return Places(places, asked)
 
 
+async def places_at(
+    positions: Sequence[tuple[int, int, int] | None], *, raw_topic: str, bootstrap: str
+) -> Places:
+    """Return where the items at (partition, offset, index) of the raw topic came from, as long as the
+    topic holds them and the broker answers."""
+    wanted = {(each[0], each[1]): None for each in positions if each is not None}
+    asked = True
+    found: dict[tuple[int, int], Headers] = {}
+    try:
+        found = await _headers_at(list(wanted)[:_MOST_LOOKED_UP], raw_topic, bootstrap)
+    except (KafkaError, TimeoutError):
+        asked = False
+    places = []
+    for each in positions:
+        headers = None if each is None else found.get((each[0], each[1]))
+        places.append(
+            Place() if each is None or headers is None else stated_place(dict(headers), each[2])
+        )
+    return Places(places, asked)
+
+
 def _raw_position(row: SuspendedRow) -> usage.Provenance | None:
     """Return where the raw record of an event lies; None where the row has the headers itself."""
     if row.stage != RATE:

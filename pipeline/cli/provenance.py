@@ -30,7 +30,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     appended_at: str  # ISO 8601, UTC: when the broker took it
     file: str = ""
     line: int | None = None
-    text: str = ""  # the item itself; bytes that are no UTF-8 are escaped
+    text: str = ""  # the item itself; bytes that are no UTF-8 are escaped, a charging record is hex
 
 
 async def provenance_of(
@@ -69,7 +69,8 @@ def _item(decoder: Decoder | None, value: bytes, headers: Mapping[str, bytes], i
     if decoder is None:
         return ""
     items = {number: item for number, item, _ in decoder.decode(value, headers)}
-    return _text(items.get(index, b"")).rstrip("\r\n")
+    item = items.get(index, b"")
+    return item.hex() if decoder.reads_cdr_files else _text(item).rstrip("\r\n")
 
 
 def _text(value: bytes) -> str:

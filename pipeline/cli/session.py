@@ -77,7 +77,24 @@ async def connect(settings: Settings) -> Endpoints:
     )
     if endpoints is None:
         raise NothingRuns(_nothing_runs(settings.data))
+    if endpoints.embedded:
+        _require_plaintext()
     return endpoints
+
+
+def _require_plaintext() -> None:
+    """Raise where security is set for brokers of somebody's own, and there are none: the embedded one
+    would be called as it cannot answer."""
+    from pipeline.errors import SettingsError
+    from pipeline.kafka_security import KafkaSecurity
+
+    protocol = KafkaSecurity().security_protocol
+    if protocol != "PLAINTEXT":
+        raise SettingsError(
+            f"RATEMILL_KAFKA_SECURITY_PROTOCOL is {protocol}, and no brokers are named; the embedded "
+            "one speaks PLAINTEXT on this machine alone. Operator action: set "
+            "RATEMILL_KAFKA_BOOTSTRAP, or unset RATEMILL_KAFKA_SECURITY_PROTOCOL."
+        )
 
 
 def _nothing_runs(data: Path) -> str:

@@ -14,9 +14,13 @@ from pipeline.cli.prepare import Prepared, prepare
 from pipeline.cli.session import endpoint_settings
 from pipeline.cli.workers import announced_workers
 from pipeline.embedded import Endpoints, Services, Supervisor, ensure_services
+from pipeline.embedded.ports import is_free
+from pipeline.errors import SettingsError
 from pipeline.settings import Settings
 
 Tell = Callable[[str], None]
+
+_LAST_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ async def running_workers(
 ) -> AsyncIterator[Supervisor]:
     """Yield with supervised worker processes for each stage; they end with the block."""
     announced_workers(run_folder(settings))  # removes what dead ones left behind
+    ports = metrics_ports(settings, workers=of_each * len(STAGES))
     environment = endpoint_settings(settings, endpoints).environment()
     supervisor = Supervisor(log_folder(settings), on_event=tell)
     try:
@@ -66,11 +71,35 @@ async def running_workers(
             await supervisor.start(
                 worker_name(stage, number),
                 worker_command(stage),
-                {**environment, "RATEMILL_SLOT": str(slot)},
+                {
+                    **environment,
+                    "RATEMILL_SLOT": str(slot),
+                    "RATEMILL_METRICS_PORT": str(ports[slot]),
+                },
             )
         yield supervisor
     finally:
         await supervisor.stop()
+
+
+def metrics_ports(settings: Settings, *, workers: int) -> list[int]:
+    """Return the port of each worker's metrics: the given one and those after it.
+
+    `SettingsError` where one of them is taken: its worker would end and be started again for ever.
+    """
+    first = settings.metrics_port
+    if first <= 0:
+        return [first] * workers
+    ports = list(range(first, first + workers))
+    taken = [str(port) for port in ports if not is_free(port, host=settings.metrics_host)]
+    if ports[-1] > _LAST_PORT or taken:
+        which = f"; {', '.join(taken)} cannot be had on {settings.metrics_host}" if taken else ""
+        raise SettingsError(
+            f"The workers show their metrics at ports {first} to {ports[-1]}{which}. Operator "
+            "action: free them, or set RATEMILL_METRICS_PORT to the first of a free range (0: any "
+            "that are free)."
+        )
+    return ports
 
 
 def worker_name(stage: str, number: int) -> str:

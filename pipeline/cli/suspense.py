@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli import suspense_look, suspense_settle
 from pipeline.cli.help_text import examples
 from pipeline.cli.output import results, table, tell, write_json
 from pipeline.cli.running import run_to_end
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from pipeline.settings import Settings
     from sinks.queries import SuspendedRow, SuspenseCount
 
-suspense = typer.Typer(no_args_is_help=True, help="Refused records: list.")
+suspense = typer.Typer(
+    no_args_is_help=True, help="Refused records: list, show, stats, recycle, write off."
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -70,13 +73,17 @@ def list_suspense(
     results().print(
         table(
             f"The first {len(rows):,}",
-            ["Source", "Reason", "Detail", "File and line, or topic/partition offset:item"],
+            ["Id", "Source", "Reason", "Detail", "File and line, or topic/partition offset:item"],
             [
-                [row.source, row.reason, row.detail, _from(row, place)]
+                [row.suspense_id, row.source, row.reason, row.detail, _from(row, place)]
                 for row, place in zip(rows, places, strict=True)
             ],
         )
     )
+
+
+suspense_look.add_to(suspense)
+suspense_settle.add_to(suspense)
 
 
 def _from(row: SuspendedRow, place: Place) -> str:

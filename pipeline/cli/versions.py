@@ -69,6 +69,17 @@ async def published_catalogues(
     }
 
 
+async def every_catalogue(
+    settings: Settings, *, bootstrap: str
+) -> dict[int, CatalogueDocument | None]:
+    """Return all versions that lie on the topic; None for one that another build has to read."""
+    heads, chunks = await _all_catalogues(settings, bootstrap=bootstrap)
+    return {
+        version: document_from_parts(head, chunks) if is_of_this_format(head) else None
+        for version, head in heads.items()
+    }
+
+
 async def _newest_catalogue(settings: Settings, *, bootstrap: str) -> _Newest | None:
     heads, chunks = await _all_catalogues(settings, bootstrap=bootstrap)
     if not heads:

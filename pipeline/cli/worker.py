@@ -11,6 +11,7 @@ from pipeline.cli.help_text import examples
 from pipeline.cli.session import NothingRuns, connect, session_of
 
 if TYPE_CHECKING:
+    from pipeline.health import Health
     from pipeline.settings import Settings
 
 
@@ -39,15 +40,37 @@ def worker(
     spreads the partitions over them. Waits for a broker and a database that do not answer yet.
     """
     session = session_of(context)
+    from pipeline import correlation
     from pipeline.logs import configure_logs
 
     settings = session.settings
     configure_logs(level="DEBUG" if session.debug else "INFO", json=json_logs)
-    bootstrap, dsn = asyncio.run(_when_reachable(settings, needs_postgres=stage == "load"))
+    if json_logs:  # else a file is of one stage, for one reader
+        correlation.of_worker(installation=settings.installation, stage=stage)
+    from pipeline.monitor import start_monitor
+
+    # First: a port that is taken is told at once, and who asks is answered while we wait.
+    monitor = start_monitor(settings, stage=stage)
+    bootstrap, dsn = asyncio.run(
+        _alive_while_waiting(settings, monitor.health, needs_postgres=stage == "load")
+    )
     from pipeline.app import build_app, run_worker
 
     filled = settings.model_copy(update={"kafka_bootstrap": bootstrap, "postgres_dsn": dsn})
-    run_worker(build_app(filled, stage=stage, bootstrap=bootstrap, dsn=dsn))
+    app = build_app(filled, stage=stage, bootstrap=bootstrap, dsn=dsn, monitor=monitor)
+    run_worker(app)
+
+
+async def _alive_while_waiting(
+    settings: Settings, health: Health, *, needs_postgres: bool
+) -> tuple[str, str | None]:
+    from pipeline.health import keep_beating
+
+    beating = asyncio.create_task(keep_beating(health))
+    try:
+        return await _when_reachable(settings, needs_postgres=needs_postgres)
+    finally:
+        beating.cancel()
 
 
 async def _when_reachable(settings: Settings, *, needs_postgres: bool) -> tuple[str, str | None]:

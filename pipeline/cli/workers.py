@@ -101,7 +101,7 @@ def _add(numbers: StageNumbers, name: str, labels: dict[str, str], value: int) -
             numbers.refusals[labels["reason"]] += value
         case "ratemill_loaded_rows_total":
             numbers.rows[labels["table"]] += value
-        case "ratemill_lag_records":
+        case "kafka_consumergroup_lag":
             numbers.lag_records += value
             numbers.partitions += 1
         case "ratemill_batches_total":

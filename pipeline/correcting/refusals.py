@@ -10,6 +10,7 @@ from pipeline.correcting.history import History
 from pipeline.correcting.replay import Replayed
 from pipeline.correcting.sums import Sum, of_month, sums_of
 from pipeline.errors import CannotCorrect
+from rating.counting import CounterKind
 from schemas.correction import CorrectedCharge, CorrectedCounter
 from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import records_of
@@ -17,6 +18,20 @@ from sinks.charge_history import HistoryRow
 
 _PRODUCT = "product:"
 _SHOWN = 5
+
+
+def refuse_samples(history: History, found: Replayed) -> None:
+    """Raise `CannotCorrect` where a price looks at the samples of the month: several closes may have
+    priced them, and a correction would have to state every one."""
+    begin = f"{CounterKind.SAMPLED.value}:"
+    named = next((name for name, _ in found.counters if name.startswith(begin)), None)
+    if named is not None:
+        raise CannotCorrect(
+            f"{history.account_id}: the month has samples that a percentile is taken of "
+            f"({named.removeprefix(begin)}), and such a month cannot be corrected yet. Operator action: "
+            "send what is missing of them, which the next close prices; make good by hand what is too "
+            "much. Nothing was corrected."
+        )
 
 
 def refuse_other_amounts(history: History, found: Replayed) -> None:

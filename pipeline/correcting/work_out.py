@@ -15,6 +15,7 @@ from pipeline.correcting.refusals import (
     refuse_filtered,
     refuse_other_amounts,
     refuse_other_months,
+    refuse_samples,
     refuse_what_does_not_add_up,
 )
 from pipeline.correcting.replay import Entry, StepOf, close_of, replay
@@ -56,9 +57,11 @@ def work_out(
         return None
     rows = history.events()
     as_charged = replay(_entries(history, rows, values), step_of)
+    refuse_samples(history, as_charged)
     refuse_other_amounts(history, as_charged)
     left = [row for row in rows if row.charge_id not in asked.reverse]
     corrected = replay(_entries(history, left, values, rerate=asked.rerate), step_of)
+    refuse_samples(history, corrected)
     if corrected.refused:
         raise not_rated(history, left, corrected)
     refuse_filtered(history, left, corrected)

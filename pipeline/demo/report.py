@@ -54,8 +54,9 @@ def report_of(
     """Return the report of a run from what the reconciliation has counted."""
     totals = verified.totals
     items, events = totals.item_outcomes, totals.event_outcomes
-    # Commands and the end records of files are not usage.
-    received = totals.items - items.get(NormaliseOutcome.COMMAND, 0)
+    # Commands, the end records of files and the headers of charging files are not usage.
+    no_usage = (NormaliseOutcome.COMMAND, NormaliseOutcome.IGNORED)
+    received = totals.items - sum(items.get(outcome, 0) for outcome in no_usage)
     return DemoReport(
         installation=verified.installation,
         received=received,

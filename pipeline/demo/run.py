@@ -26,6 +26,7 @@ from pipeline.demo.summary import Highlights, highlights_of
 from pipeline.demo.through import until_through
 from pipeline.embedded import Endpoints
 from pipeline.errors import RatemillError
+from pipeline.mappings import load_mappings
 from pipeline.settings import Settings
 from pipeline.verify import Report, verify
 from rating.catalogue import CatalogueDocument, check
@@ -102,6 +103,7 @@ class _Run:
             document,
             records=self.records,
             seed=self.seed,
+            scenario="operator",
             today=self.clock.now().date(),
             horizon_days=self.settings.dedup_horizon_ms // _DAY_MS,
         )
@@ -142,6 +144,7 @@ class _Run:
             ) as pool,
             _beside(show_until_cancelled(view, "Normalise, rate, load: a process each")),
         ):
+            mappings = load_mappings(self.settings)
             for source in generated.sources:
                 wanted = Ingest(
                     paths=(self.folder / source.folder,),
@@ -150,6 +153,7 @@ class _Run:
                     stream=source.source,
                     format=source.format,
                     zone=source.zone,
+                    reads_cdr_files=mappings[source.format].reads_cdr_files,
                     settle_s=0,
                 )
                 await ingest_files(self.settings, wanted, endpoints=endpoints, bars=False)

@@ -21,12 +21,12 @@ def forget_ports(memory: Path) -> None:
     memory.unlink(missing_ok=True)
 
 
-def is_free(port: int) -> bool:
+def is_free(port: int, *, host: str = LOOPBACK) -> bool:
     """Return whether a server could listen on that port now."""
-    with _probe() as probe:
+    with _probe(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
+            probe.bind((host, port))
+        except (OSError, OverflowError):
             return False
     return True
 
@@ -56,8 +56,8 @@ def _free(count: int) -> tuple[int, ...]:
         return tuple(probe.getsockname()[1] for probe in probes)
 
 
-def _probe() -> socket.socket:
-    probe = socket.socket()
+def _probe(family: socket.AddressFamily = socket.AF_INET) -> socket.socket:
+    probe = socket.socket(family)
     # As the servers do: connections of the last run that linger do not make a port taken.
     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     return probe

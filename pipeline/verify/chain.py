@@ -79,6 +79,15 @@ class Chain:
                 f"{proof.items} items with one outcome each",
                 f"{counted} outcomes",
             )
+        for outcome, count in (proof.recycled or {}).items():
+            if count > proof.outcomes.get(outcome, 0):
+                self._add(
+                    self._outcome_check,
+                    proof,
+                    offset,
+                    f"at most {proof.outcomes.get(outcome, 0)} {outcome} that came back",
+                    f"{count}",
+                )
         refused = sum(proof.refusals.values())
         if refused != proof.outcomes.get("suspended", 0):
             self._add(

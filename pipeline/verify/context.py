@@ -16,6 +16,7 @@ from pipeline.topics import Topic, Topics, topics_of
 from pipeline.verify.index import HandedOn, StageProofs
 from pipeline.verify.reading import Ends, PartitionReader, check_topics, partition_reader
 from pipeline.verify.report import Findings
+from pipeline.verify.settled import SettledSuspense
 from schemas.decimals import EXACT, ZERO
 from schemas.proof import NORMALISE, RATE, Proof, proof_from_msgpack
 from sinks.progress import Progress
@@ -44,6 +45,9 @@ class Tally:
     events: int = 0
     event_outcomes: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
+    settled: Counter[str] = field(default_factory=Counter)
+    recycled_items: Counter[str] = field(default_factory=Counter)
+    recycled_events: Counter[str] = field(default_factory=Counter)
     charges: dict[str, Decimal] = field(default_factory=dict)
     ledger_records: int = 0
     limits_reached: int = 0
@@ -79,6 +83,7 @@ class Context:
         self.findings = Findings()
         self.not_checked: list[str] = []
         self.tally = Tally()
+        self.settled_suspense = SettledSuspense(self.findings, topic=self.topics.proofs.name)
         self.handed_on = HandedOn()
         self.proofs: dict[str, list[StageProofs]] = {NORMALISE: [], RATE: []}
         self.genesis: Proof | None = None

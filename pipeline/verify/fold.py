@@ -17,7 +17,7 @@ _Total = tuple[int, Decimal]  # records, amount
 _Used = tuple[int, Decimal, Decimal]  # records, quantity, amount
 
 _PRODUCT = "product:"
-_MAY_FALL = ("tier:", "listed:")
+_MAY_FALL = ("tier:", "held:", "level:", "listed:")
 
 
 class _Key:

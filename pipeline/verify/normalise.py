@@ -51,6 +51,11 @@ async def check_normalise(context: Context, number: int) -> None:
             tally.items += proof.items
             tally.item_outcomes.update(proof.outcomes)
             tally.refusals.update(proof.refusals)
+            tally.settled.update(proof.settled or {})
+            tally.recycled_items.update(proof.recycled or {})
+            context.settled_suspense.put(
+                proof, offset, whole=whole, is_loaded=context.is_loaded(place, offset)
+            )
             await rows.compare(proof, offset)
 
         if proofs.begin and context.tables is not None:

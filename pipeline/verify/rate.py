@@ -84,6 +84,7 @@ async def _ledger(
             await _events(context, normalised, events, value)
         tally.events += value.records
         tally.event_outcomes.update(value.outcomes)
+        tally.recycled_events.update(value.recycled or {})
         tally.refusals.update(value.refusals)
         await proofs.compare(value, offset)
         await rows.compare(batch, is_loaded=context.is_loaded(place, offset))

@@ -33,6 +33,7 @@ class Check(StrEnum):
     POSTGRES_GUARD = "postgres.charges"
     POSTGRES_LIMITS = "postgres.limit_reached"
     POSTGRES_SUSPENSE = "postgres.suspense"
+    POSTGRES_SETTLED = "postgres.suspense_outcomes"
     POSTGRES_INVOICES = "postgres.invoices"
 
 
@@ -57,6 +58,7 @@ _ABOUT: Mapping[Check, str] = {
     Check.POSTGRES_GUARD: "every charge has its guard, and no guard is without its charge",
     Check.POSTGRES_LIMITS: "each limit reached has its row and one invoice request",
     Check.POSTGRES_SUSPENSE: "suspense and duplicates in Postgres are those of the topic",
+    Check.POSTGRES_SETTLED: "what was recycled or written off is so in Postgres, and nothing else",
     Check.POSTGRES_INVOICES: "each invoice is the sum of its charges and what its limit said",
 }
 
@@ -138,6 +140,9 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     rated_rows: int = 0  # in Postgres
     invoices: int = 0
     invoiced: dict[str, str] = {}  # sum of the invoices' totals by currency
+    settled: dict[str, int] = {}  # records in suspense that wait no longer: recycled, written off
+    recycled_items: dict[str, int] = {}  # of `item_outcomes`, those of what came back
+    recycled_events: dict[str, int] = {}  # of `event_outcomes`, the same
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -225,9 +230,28 @@ def _totals(totals: Totals) -> list[str]:
     return [
         f"  {totals.items:,} items = {items or 'none'}",
         f"  {totals.events:,} events = {events or 'none'}",
+        *_suspense(totals),
         f"  charged {charged or 'nothing'}; {totals.limits_reached:,} limits reached; "
         f"{totals.invoices:,} invoices over {invoiced or 'nothing'}",
     ]
+
+
+def _suspense(totals: Totals) -> list[str]:
+    """Return what became of refused records; nothing where all of them wait."""
+    if not totals.settled:
+        return []
+    refused = totals.item_outcomes.get("suspended", 0) + totals.event_outcomes.get("suspended", 0)
+    waiting = refused - sum(totals.settled.values())
+    return [
+        f"  {refused:,} refused = {totals.settled.get('recycled', 0):,} recycled, "
+        f"{totals.settled.get('written_off', 0):,} written off, {waiting:,} waiting",
+        f"  of them came back {_counts(totals.recycled_items)} as items, "
+        f"{_counts(totals.recycled_events)} as events; they are counted above too",
+    ]
+
+
+def _counts(outcomes: Mapping[str, int]) -> str:
+    return ", ".join(f"{n:,} {outcome}" for outcome, n in sorted(outcomes.items())) or "none"
 
 
 def _verdict(report: Report) -> list[str]:

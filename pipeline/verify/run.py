@@ -56,6 +56,7 @@ async def verify(
         if tables is None:
             return _report(context)
         await check_tables(context, tables)
+        await context.settled_suspense.compare(tables)
         return await _with_tables(_report(context), tables)
 
 
@@ -84,6 +85,9 @@ def _report(context: Context) -> Report:
             ledger_records=tally.ledger_records,
             limits_reached=tally.limits_reached,
             rated_rows=tally.rated_rows,
+            settled=dict(sorted(tally.settled.items())),
+            recycled_items=dict(sorted(tally.recycled_items.items())),
+            recycled_events=dict(sorted(tally.recycled_events.items())),
         ),
         checked=tuple(
             check for check in Check if not (without_tables and check.startswith("postgres."))

@@ -4,7 +4,7 @@ from rating.catalogue.asked import asked_attributes
 from rating.catalogue.check_files import Checked, check
 from rating.catalogue.compile_document import compile, compile_parts
 from rating.catalogue.compiled import Catalogue, Offer
-from rating.catalogue.differences import Difference, diff
+from rating.catalogue.differences import Difference, diff, said
 from rating.catalogue.document import CatalogueDocument
 from rating.catalogue.document_parts import (
     MissingChunk,
@@ -37,4 +37,5 @@ __all__ = [
     "document_from_parts",
     "document_to_parts",
     "is_of_this_format",
+    "said",
 ]

@@ -204,6 +204,7 @@ def _asks(version: PriceVersion) -> str | None:
         (isinstance(version.model, Graduated | Volume), "tiers"),
         (isinstance(version.model, Package), "packages of the month"),
         (version.aggregation is not Aggregation.SUM, "aggregate"),
+        (version.sampling is not None, "aggregate"),
         (version.allowances, "an allowance"),
         (version.free_records, "free_records"),
         (version.commitment, "a commitment"),

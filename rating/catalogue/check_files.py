@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple, TypeVar
 
+from rating.catalogue.bounds import MAX_ENTRIES, Errors, too_large
 from rating.catalogue.document import (
     BandSet,
     Calendar,
@@ -51,7 +52,9 @@ def check(files: Mapping[str, bytes]) -> Checked:
     Names are relative to the catalogue's folder. Every ``.yaml`` file may hold any of the
     sections; ``.csv`` files are rate cards and matrices, which a YAML file names.
     """
-    errors: list[CatalogueError] = []
+    errors = Errors(too_large(files))
+    if errors:
+        return Checked(None, errors.found())
     texts = _decode(files, errors)
     sections, all_read = _sections(texts, errors)
     if not any(name.endswith(YAML_ENDINGS) for name in files):
@@ -98,7 +101,7 @@ def check(files: Mapping[str, bytes]) -> Checked:
                 stated.node, f"{stated.field}.also_rated", expected=one.expected, found=found
             )
     if errors:
-        return Checked(None, tuple(sorted(set(errors))))
+        return Checked(None, errors.found())
     return Checked(document, ())
 
 
@@ -172,5 +175,9 @@ def _sections(
                         key, field, expected="each code once", found=f"again, first at {first}"
                     )
                     continue
+                if len(sections[section]) >= MAX_ENTRIES[section]:
+                    expected = f"at most {MAX_ENTRIES[section]:,} entries of {section}"
+                    reader.complain(key, field, expected=expected, found="another")
+                    break
                 sections[section].append(Entry(reader, key.text, value, field))
     return sections, all_read

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rating.catalogue.check_of_changes import check_of_changes
 from rating.catalogue.compile_model import is_of_the_month
 from rating.catalogue.document import (
     AboveAllowance,
@@ -18,11 +19,12 @@ from rating.catalogue.document import (
     Product,
     RateCardPrice,
     Volume,
+    ZeroUsage,
     restating_discount,
 )
 from rating.catalogue.reader import Reader
 from rating.catalogue.yaml_tree import Node
-from rating.price.aggregate import Aggregation
+from rating.price.aggregate import LEVELS, OF_CHANGES, READINGS, Aggregation
 from rating.price.bands import BandChoice
 from rating.rounding import RoundingRule
 
@@ -51,7 +53,9 @@ def check_together(
     def refuse(key: str, expected: str, found: str) -> None:
         reader.complain(values[key], f"{field}.{key}", expected=expected, found=found)
 
-    if product.below_zero is BelowZero.MIRROR:
+    if version.aggregation in OF_CHANGES:
+        check_of_changes(refuse, values, version.aggregation)
+    elif product.below_zero is BelowZero.MIRROR and version.aggregation not in READINGS:
         for key in _ONE_WAY:
             if key in values:
                 expected = f"a product without below_zero: mirror, as {product.code} has"
@@ -74,7 +78,14 @@ def check_together(
             "never be charged"
         )
         refuse("above_allowance", expected, "goes_on, and a tier with a fee")
+    goes_on = version.above_allowance is AboveAllowance.GOES_ON
+    if goes_on and version.aggregation is not Aggregation.SUM:
+        expected = "from_start: free units of several records are no place among the tiers"
+        refuse("above_allowance", expected, f"goes_on, and the {version.aggregation} of the month")
     _check_commitment(refuse, version)
+    if version.sampling is not None and product.zero_usage is ZeroUsage.FILTER:
+        expected = f"a product without zero_usage: filter, as {product.code} has"
+        refuse("aggregate", expected, "a percentile, of which nothing is a sample like any other")
     if version.exchange is not None:
         _check_exchange(refuse, values, version, units_allowed=not allowances)
     if version.discount_by_usage is not None:
@@ -172,6 +183,7 @@ def restates(version: PriceVersion) -> bool:
     """Return whether an event may change what earlier ones of its month came to."""
     return (
         isinstance(version.model, Volume)
-        or version.aggregation is Aggregation.LATEST
+        or version.aggregation in LEVELS
         or restating_discount(version) is not None
+        or version.sampling is not None
     )

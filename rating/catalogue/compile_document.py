@@ -35,6 +35,7 @@ from rating.catalogue.document_parts import STATED_ROWS, RowsOf, document_with_r
 from rating.catalogue.exchanging import exchanged_ratings
 from rating.conditions.condition import Condition
 from rating.counting import Counter, CounterKind, CounterPeriod, Counting
+from rating.days_of_month import LEAST_DAYS, MOST_DAYS
 from rating.month_cost import month_cost
 from rating.price.aggregate import Aggregation
 from rating.price.allowance import Allowance
@@ -213,7 +214,7 @@ def _always(rules: Sequence[Rule]) -> Rule | None:
         return None
     first = rules[0]
     in_force = (first.from_day, first.to_day) == (FIRST_DAY, LAST_DAY)
-    timeless = not isinstance(first.model, ByEvent)
+    timeless = not isinstance(first.model, ByEvent) and first.sampling is None
     return first if in_force and timeless and first.discounts_when is None else None
 
 
@@ -265,6 +266,8 @@ def _rule(
     given: Callable[[doc.PlanAllowance], Allowance],
 ) -> Rule:
     adjusting, closing, caps, counts_closed = adjusted
+    if version.sampling is not None:  # its close knows by itself what it came to
+        caps, counts_closed = (), False
     units = tuple(given(each) for each in allowances.values() if not each.money)
     credits = tuple(given(each) for each in allowances.values() if each.money)
     free = Free(version.free_records, version.free_units, version.minimum_units)
@@ -294,8 +297,15 @@ def _rule(
         rounding_step=_rounding_step(version.rounding),
         zero=_zero(version.rounding),
         grows=growing,
-        counting=(*before, *_tier(price_id, growing), *_newest(price_id, version), *after),
+        counting=(
+            *before,
+            *_units(price_id, version, growing),
+            *_newest(price_id, version),
+            *after,
+        ),
+        sampling=version.sampling,
         counting_of_band=_counting_of_band(price_id, model, growing, before, after),
+        counting_of_days=_counting_of_days(price_id, version, before, after),
         round_units=version.round_units,
         free=None if free == Free() else free,
         allowances=units,
@@ -326,6 +336,39 @@ def _free_counts(version: doc.PriceVersion) -> bool:
     return above is doc.AboveAllowance.GOES_ON
 
 
+def _units(price_id: str, version: doc.PriceVersion, growing: bool) -> Counting:
+    """Return the counter of what the month is priced by, of a price that grows over it."""
+    if version.aggregation is Aggregation.TIME_WEIGHTED:
+        return (Counter(CounterKind.HELD, price_id),)
+    if version.aggregation is Aggregation.DAILY:
+        return _by_day(price_id, MOST_DAYS)
+    return _tier(price_id, growing)
+
+
+def _by_day(price_id: str, days: int) -> Counting:
+    """Return the counters of a level day by day: of unit-days, and of the changes of each day."""
+    return (
+        # Not that of unit-seconds, which another version may count; codes have no sign like it.
+        Counter(CounterKind.HELD, f"{price_id}*days"),
+        *(
+            Counter(CounterKind.LEVEL, price_id, CounterPeriod.DAY, month_day=day)
+            for day in range(1, days + 1)
+        ),
+    )
+
+
+def _counting_of_days(
+    price_id: str, version: doc.PriceVersion, before: Counting, after: Counting
+) -> dict[int, Counting]:
+    """Return the counters by the days of a month; of a zone that leaves a day out it has one less."""
+    if version.aggregation is not Aggregation.DAILY:
+        return {}
+    return {
+        days: (*before, *_by_day(price_id, days), *after)
+        for days in range(LEAST_DAYS, MOST_DAYS + 1)
+    }
+
+
 def _tier(name: str, growing: bool) -> Counting:
     """Return the counter of units billed, of a price that grows over the month."""
     return (Counter(CounterKind.TIER, name),) if growing else ()
@@ -351,7 +394,10 @@ def _counting_of_band(
 
 
 def _newest(price_id: str, version: doc.PriceVersion) -> Counting:
-    """Return the counter that says which record is the newest, where that decides."""
+    """Return the counter that says which record is the newest, where that decides; of samples, the one
+    that says how many records they have."""
+    if version.sampling is not None:
+        return (Counter(CounterKind.SAMPLED, price_id),)
     latest = version.aggregation is Aggregation.LATEST
     return (Counter(CounterKind.NEWEST, price_id),) if latest else ()
 

@@ -101,6 +101,7 @@ def is_of_the_month(version: doc.PriceVersion) -> bool:
         isinstance(version.model, doc.Graduated | doc.Volume | doc.Package)
         or version.aggregation is not Aggregation.SUM
         or version.commitment is not None
+        or version.sampling is not None
     )
 
 

@@ -6,6 +6,8 @@ import datetime as dt
 from collections.abc import Iterable
 from decimal import Decimal
 
+import msgspec
+
 from rating.catalogue import document as doc
 from rating.dimensions import holds_prefixes
 from rating.local_time import day_number
@@ -14,6 +16,8 @@ from rating.price.matrix import Matrix, MatrixRow
 from rating.price.per_unit import PerUnitPrice, per_unit_price
 from rating.price.rate_card import FIRST_DAY, LAST_DAY, RateCard, RateCardRow
 
+_encode = msgspec.msgpack.Encoder().encode
+
 
 class _Shared:
     """What rows have in common. A card has a few hundred different prices, numbers and names; one
@@ -21,7 +25,7 @@ class _Shared:
 
     def __init__(self) -> None:
         # By their texts: 0.10 equals 0.1, but the explanation shows each as it is written.
-        self._prices: dict[tuple[str, ...], PerUnitPrice] = {}
+        self._prices: dict[bytes, PerUnitPrice] = {}
         self._increments: dict[tuple[str, ...], Increments] = {}
         self._numbers: dict[str, Decimal] = {}
         self._names: dict[str, str] = {}
@@ -31,14 +35,15 @@ class _Shared:
 
     def price(self, row: doc.CardRow | doc.MatrixRow) -> PerUnitPrice:
         stated = (row.amount, row.per_units, row.first_units, row.following_units, row.connect_fee)
-        key = tuple(map(str, stated))
+        key = _encode(stated)  # in half the time that its five texts take
         price = self._prices.get(key)
         if price is None:
+            texts = tuple(map(str, stated))
             amount, per_units, first, following, fee = (
                 self._numbers.setdefault(text, number)
-                for text, number in zip(key, stated, strict=True)
+                for text, number in zip(texts, stated, strict=True)
             )
-            increments = self._increments.setdefault(key[2:4], Increments(first, following))
+            increments = self._increments.setdefault(texts[2:4], Increments(first, following))
             price = per_unit_price(amount, per_units, increments, fee)
             self._prices[key] = price
         return price

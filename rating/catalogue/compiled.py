@@ -12,16 +12,17 @@ from rating.amount import Adjusting
 from rating.conditions.condition import Condition
 from rating.counting import NO_COUNTING, CounterKind, CounterPeriod, Counting
 from rating.dimensions import Reading, reading_of
-from rating.price.aggregate import Aggregation
+from rating.price.aggregate import LEVELS, Aggregation
 from rating.price.allowance import Allowance
 from rating.price.bands import BandChoice, BandedPrice, Bands
-from rating.price.call import CallPrice, Stretch
+from rating.price.call import CallPrice, Stretch, price_in_band
 from rating.price.flat import FlatPrice
 from rating.price.graduated import GraduatedPrice
 from rating.price.matrix import Matrix
 from rating.price.package import PackagePrice
 from rating.price.per_unit import PerUnitPrice
 from rating.price.rate_card import FIRST_DAY, LAST_DAY, CardChoice, RateCard
+from rating.price.sampling import Sampling
 from rating.price.units import RoundUnits
 from rating.price.volume import VolumePrice
 from rating.rounding import RoundingRule
@@ -80,7 +81,7 @@ class MatrixPrice:
 class BandedCall:
     """The rates of a call in each band, and which of the bands it meets price it."""
 
-    __slots__ = ("bands", "choice", "connect_fees", "rates")
+    __slots__ = ("bands", "choice", "connect_fees", "in_one_band", "rates")
 
     def __init__(
         self,
@@ -94,6 +95,9 @@ class BandedCall:
         self.choice = choice
         self.rates = rates
         self.connect_fees = connect_fees
+        self.in_one_band = {
+            band: price_in_band(found, band, connect_fees[band]) for band, found in rates.items()
+        }
 
 
 Price = PerUnitPrice | FlatPrice | GraduatedPrice | VolumePrice | PackagePrice | CallPrice
@@ -149,6 +153,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     grows: bool = False  # it is a price of the month: what was billed before counts
     counting: Counting = NO_COUNTING  # of a price without bands
     counting_of_band: dict[str, Counting] = {}  # of one with bands
+    counting_of_days: dict[int, Counting] = {}  # by the days of the month, of one by the day
     round_units: RoundUnits | None = None
     free: Free | None = None
     allowances: tuple[Allowance, ...] = ()
@@ -156,6 +161,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     fee_when_free: bool = False  # the connect fee is due also where allowances take everything
     aggregation: Aggregation = Aggregation.SUM
     unique_by: str = ""  # the attribute, where it is `Aggregation.UNIQUE`
+    sampling: Sampling | None = None  # the month is priced at its close, by its samples
     adjusting: Adjusting | None = None
     closing: Closing | None = None
     counts_closed: bool = False  # what its month was closed at is counted, if the close says so
@@ -171,7 +177,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def tier_place(self) -> int:
-        """Return where among the counters that of the units billed is, where the price grows."""
+        """Return where among the counters that of the units billed, or held, is, where the price
+        grows."""
         assert self.grows
         return sum([allowance.counted for allowance in self.allowances])
 
@@ -192,12 +199,16 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def asks_at_close(self) -> bool:
         """Return whether the close of a month may change what the price came to in it."""
-        return self.closing is not None or self.restating_discount is not None
+        return (
+            self.closing is not None
+            or self.restating_discount is not None
+            or self.sampling is not None
+        )
 
     @property
     def restates(self) -> bool:
         """Return whether usage may change what earlier usage of its month came to."""
-        by_level = self.aggregation is Aggregation.LATEST
+        by_level = self.aggregation in LEVELS
         by_usage = self.restating_discount is not None
         return isinstance(self.model, VolumePrice) or by_level or by_usage
 

@@ -19,6 +19,7 @@ from rating.price.allowance import TakenFirst
 from rating.price.bands import BandChoice
 from rating.price.increments import Increments
 from rating.price.rate_card import CardChoice
+from rating.price.sampling import Sampling
 from rating.price.tier import Tier
 from rating.price.units import RoundUnits
 from rating.rounding import RoundingRule
@@ -361,6 +362,7 @@ class PriceVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     most_month: Decimal | None = None
     exchange: str | None = None  # the table by which its amounts become the plan's currency
     rounding: RoundingRule = RoundingRule()
+    sampling: Sampling | None = None  # what is priced of the month is a percentile of its samples
 
 
 def restating_discount(version: PriceVersion) -> DiscountByUsage | None:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from rating.catalogue.asked import conditions_of
 from rating.catalogue.document import (
     BandSet,
     Calendar,
@@ -19,41 +18,10 @@ from rating.catalogue.document import (
     Matrix,
     MatrixRow,
     Plan,
-    PlanAllowance,
     Product,
 )
-from rating.catalogue.exchanging import exchanged_ratings
-from rating.conditions.names import SUBSCRIPTION_MONTH
-from rating.conditions.words import words_of
+from rating.catalogue.document_format import FIRST, NEWEST, READ, format_of
 from schemas.limit import ChargeLimit
-
-FORMAT = 3
-"""Of the head and the chunks; a reader of another format must not guess."""
-
-FORMAT_WITH_CONDITIONS = 4
-"""Of a head in which prices or discounts have conditions. A build that knows none would price as if
-all of them held, so it must refuse it; a catalogue without conditions is read by it as ever."""
-
-FORMAT_WITH_ROLL_OVER = 5
-"""Of a head in which allowances roll over, perhaps with conditions too. A build that does not know it would
-charge what is free, and give nothing of what months have left."""
-
-FORMAT_WITH_OTHER_RATINGS = 6
-"""Of a head in which plans are `also_rated`, whatever else it has. A build that knows none would rate
-only what is charged, and say nothing of what it costs."""
-
-FORMAT_WITH_FITTED_ALLOWANCES = 7
-"""Of a head in which allowances are for some usage only, or so many times their units, or conditions ask
-for the month of a subscription, whatever else it has. A build that does not know it would give them
-once, and to all usage; or not read the condition."""
-
-_READ = (
-    FORMAT,
-    FORMAT_WITH_CONDITIONS,
-    FORMAT_WITH_ROLL_OVER,
-    FORMAT_WITH_OTHER_RATINGS,
-    FORMAT_WITH_FITTED_ALLOWANCES,
-)
 
 MAX_CHUNK_BYTES = 500_000  # below the size at which the broker refuses a record
 
@@ -134,7 +102,7 @@ def document_to_parts(document: CatalogueDocument) -> tuple[bytes, dict[str, byt
         for matrix in document.matrices
     ]
     head = _Head(
-        format=_format_of(document),
+        format=format_of(document),
         products=document.products,
         calendars=document.calendars,
         bands=document.bands,
@@ -167,52 +135,15 @@ def chunk_names(head_json: bytes) -> list[str]:
 
 def is_of_this_format(head_json: bytes) -> bool:
     """Return whether this build reads a published catalogue."""
-    return _format_decoder.decode(head_json).format in _READ
-
-
-def _format_of(document: CatalogueDocument) -> int:
-    """Return the first format that says all that is in a document."""
-    if any(_is_fitted(each) for plan in document.plans for each in plan.allowances):
-        return FORMAT_WITH_FITTED_ALLOWANCES
-    versions = (
-        version for plan in document.plans for price in plan.prices for version in price.versions
-    )
-    if any(each.discount_by_usage and each.discount_by_usage.from_then for each in versions):
-        return FORMAT_WITH_FITTED_ALLOWANCES
-    if any(exchanged_ratings(document)):
-        return FORMAT_WITH_FITTED_ALLOWANCES
-    if any(_asks_month(text) for text in conditions_of(document)):
-        return FORMAT_WITH_FITTED_ALLOWANCES
-    if any(plan.also_rated for plan in document.plans):
-        return FORMAT_WITH_OTHER_RATINGS
-    if any(each.rolls_over is not None for plan in document.plans for each in plan.allowances):
-        return FORMAT_WITH_ROLL_OVER
-    return FORMAT_WITH_CONDITIONS if _has_conditions(document) else FORMAT
-
-
-def _is_fitted(allowance: PlanAllowance) -> bool:
-    stated = (allowance.times, allowance.bands, allowance.when)
-    return any(stated) or (allowance.valid_from, allowance.valid_to) != (None, None)
-
-
-def _asks_month(condition: str) -> bool:
-    return any(word.name == SUBSCRIPTION_MONTH for word in words_of(condition))
-
-
-def _has_conditions(document: CatalogueDocument) -> bool:
-    return any(
-        price.when or any(version.discounts_when for version in price.versions)
-        for plan in document.plans
-        for price in plan.prices
-    )
+    return _format_decoder.decode(head_json).format in READ
 
 
 def _head_of(head_json: bytes) -> _Head:
     """Return the head; of another format nothing but that is read."""
     found = _format_decoder.decode(head_json).format
-    if found not in _READ:
+    if found not in READ:
         raise msgspec.ValidationError(
-            f"the catalogue is of format {found}, this build reads {FORMAT} to {_READ[-1]}. "
+            f"the catalogue is of format {found}, this build reads {FIRST} to {NEWEST}. "
             "Operator action: publish it again with this build."
         )
     return _head_decoder.decode(head_json)

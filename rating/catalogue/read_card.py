@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-import io
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 
+from rating.catalogue.bounds import MAX_ROWS, Errors, Lines, too_many_rows
 from rating.catalogue.document import CardRow
 from rating.catalogue.errors import CatalogueError, quoted
 from rating.catalogue.reader import date_of, number
@@ -69,10 +69,12 @@ def read_rows(
 def numbered_records(
     file: str, text: str, errors: list[CatalogueError]
 ) -> Iterator[tuple[int, list[str]]]:
-    """Yield each record with the line that it begins on; a file that is no CSV ends there."""
-    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
-    before = 0
-    while True:
+    """Yield each record with the line that it begins on; a file that is no CSV ends there, and so
+    does one of which there are enough errors."""
+    bounded = Lines(file, text, errors)
+    lines = csv.reader(bounded, strict=True)
+    before = rows = 0
+    while not (isinstance(errors, Errors) and errors.full):
         try:
             cells = next(lines)
         except StopIteration:
@@ -80,6 +82,11 @@ def numbered_records(
         except csv.Error as error:
             errors.append(CatalogueError(file, before + 1, "(file)", "CSV", str(error)))
             return
+        rows += 1
+        if rows > MAX_ROWS + 1:  # the first is the header
+            errors.append(too_many_rows(file, before + 1))
+            return
+        bounded.begin_record()
         yield before + 1, cells
         before = _line_number(lines)
 

@@ -19,7 +19,7 @@ def read_aggregate(
     node, by = values.get("aggregate"), values.get("unique_by")
     aggregation = reader.choice(node, f"{field}.aggregate", Aggregation, Aggregation.SUM)
     if node is not None:
-        _complain_unless_of_units(reader, node, f"{field}.aggregate", name, values)
+        complain_unless_of_units(reader, node, f"{field}.aggregate", name, values)
     if (by is not None) != (aggregation is Aggregation.UNIQUE):
         at = by if by is not None else node
         assert at is not None, "one of the two is there"
@@ -32,9 +32,10 @@ def read_aggregate(
     return aggregation, reader.text(by, f"{field}.unique_by")
 
 
-def _complain_unless_of_units(
+def complain_unless_of_units(
     reader: Reader, node: Node, field: str, name: str, values: dict[str, Node]
 ) -> None:
+    """Note a model, or bands, that have no units of a month to price."""
     if name not in _OF_UNITS or "bands" in values:
         reader.complain(
             node,
@@ -52,7 +53,7 @@ def read_commitment(
     if node is None:
         return None
     at = f"{field}.commitment"
-    _complain_unless_of_units(reader, node, at, name, values)
+    complain_unless_of_units(reader, node, at, name, values)
     found = reader.record(node, at, optional=("amount", "units", "overage", "true_up"))
     if found is None:
         return None

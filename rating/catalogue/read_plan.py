@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from rating.catalogue.also_rated import KEY as ALSO_RATED
 from rating.catalogue.also_rated import read_also_rated
+from rating.catalogue.bounds import MAX_PRICES, MAX_PRICES_OF_A_PLAN
 from rating.catalogue.check_price import restates
 from rating.catalogue.document import (
     BandSet,
@@ -64,6 +65,7 @@ class PlanReader:
         self.exchange = exchange
         self._matrices = matrices
         self._reach = Reach(cards, bands)
+        self._written_out = 0  # prices of the plans that were read, inherited ones with them
 
     def read(
         self, reader: Reader, code: str, node: Node, field: str, extended: Extended
@@ -108,10 +110,24 @@ class PlanReader:
                         found=f"{before.code} before it, which takes all of {what_of(before)}",
                     )
                 prices.append(price)
+            if len(prices) > MAX_PRICES_OF_A_PLAN:
+                expected = (
+                    f"at most {MAX_PRICES_OF_A_PLAN:,} prices of a plan; a card has a price for "
+                )
+                expected += "each destination"
+                reader.complain(key, price_field, expected=expected, found="another")
+                return None
         if "prices" in values and not prices and not reader.errors:
             reader.complain(
                 values["prices"], f"{field}.prices", expected="at least one price", found="none"
             )
+        self._written_out += len(prices) + (0 if base is None else len(base.prices))
+        if self._written_out > MAX_PRICES:
+            expected = (
+                f"at most {MAX_PRICES:,} prices in all plans, those that they extend with them"
+            )
+            reader.complain(node, field, expected=expected, found="more")
+            return None
         if base is not None:
             prices = with_inherited_prices(prices, base)
         also_rated = UNSET if base is None else base.also_rated

@@ -9,6 +9,7 @@ from rating.catalogue.check_price import check_together
 from rating.catalogue.document import AboveAllowance, PlanAllowance, PriceVersion
 from rating.catalogue.read_model import MODELS, is_of_the_month, read_model
 from rating.catalogue.read_month import read_aggregate, read_commitment, read_first_fee
+from rating.catalogue.read_sampling import is_sampling, read_sampling
 from rating.catalogue.read_steps import (
     MAX_FREE_RECORDS,
     read_all_bounds,
@@ -20,7 +21,7 @@ from rating.catalogue.read_usage_discount import read_usage_discount
 from rating.catalogue.reader import Reader, YesNo
 from rating.catalogue.surroundings import Surroundings
 from rating.catalogue.yaml_tree import Node, Sequence
-from rating.price.aggregate import Aggregation
+from rating.price.aggregate import OF_CHANGES, Aggregation
 from schemas.decimals import ZERO
 
 _AROUND = (  # keys that every model may have
@@ -74,7 +75,11 @@ def read_price(
     model = read_model(reader, name, node, values, field, around)
     unit = around.product.unit
     allowances = _read_allowances(reader, values.get("allowance"), f"{field}.allowance", around)
-    aggregation, unique_by = read_aggregate(reader, name, values, field)
+    aggregation, unique_by, sampling = Aggregation.SUM, "", None
+    if is_sampling(values.get("aggregate")):
+        sampling = read_sampling(reader, name, values, field)
+    else:
+        aggregation, unique_by = read_aggregate(reader, name, values, field)
     for code in allowances:
         if around.allowances[code].money and (
             name == "volume" or aggregation is Aggregation.LATEST
@@ -85,7 +90,7 @@ def read_price(
                 expected="units: what restates earlier charges would have to give money back",
                 found=f"{code} in money",
             )
-    if allowances and aggregation is not Aggregation.SUM:
+    if allowances and aggregation not in (Aggregation.SUM, *OF_CHANGES):
         reader.complain(
             values["allowance"],
             f"{field}.allowance",
@@ -96,6 +101,7 @@ def read_price(
     of_month = (
         is_of_the_month(name)
         or aggregation is not Aggregation.SUM
+        or sampling is not None
         or commitment is not None
         or any(not around.allowances[code].money for code in allowances if name == "per_unit")
     )
@@ -149,6 +155,7 @@ def read_price(
         most_month=bounds.most.get("month"),
         exchange=exchange or None,
         rounding=read_rounding(reader, values.get("rounding"), f"{field}.rounding"),
+        sampling=sampling,
     )
     check_together(
         reader,

@@ -18,7 +18,7 @@ from rating.catalogue.document import (
     Volume,
     restating_discount,
 )
-from rating.price.aggregate import Aggregation
+from rating.price.aggregate import OF_CHANGES, Aggregation
 
 _EARLIEST_ZONE = dt.timedelta(hours=14)  # ahead of UTC: nowhere does a day begin earlier
 
@@ -41,6 +41,12 @@ _AT_CHARGES = _Would(
     "what was charged in a month that is running would stay, and what comes be priced by itself",
     "the next charge, or the close, would bring all of a month that is running to the new one",
 )
+_OF_SAMPLES = _Would(
+    "its close would price what comes from then on, beside what was charged before",
+    "samples of a month that is running would stay without a price",
+    "the close of a month that is running would ask for the new one, and be refused where samples were "
+    "counted in other intervals or by other directions",
+)
 _THINGS: Mapping[str, _Would] = {
     "least of the month": _AT_CLOSE,
     "true_up of the commitment": _AT_CLOSE,
@@ -48,6 +54,9 @@ _THINGS: Mapping[str, _Would] = {
     "discount_by_usage": _AT_CHARGES,
     "model volume": _AT_CHARGES,
     "aggregate latest": _AT_CHARGES,
+    "aggregate time_weighted": _AT_CHARGES,
+    "aggregate daily": _AT_CHARGES,
+    "percentile of the month": _OF_SAMPLES,
 }
 
 
@@ -137,4 +146,9 @@ def _looked_at(version: PriceVersion) -> dict[str, object]:
         "discount_by_usage": restating_discount(version),
         "model volume": version.model if isinstance(version.model, Volume) else None,
         "aggregate latest": version.model if is_latest else None,
+        **{
+            f"aggregate {each.value}": version.model if version.aggregation is each else None
+            for each in OF_CHANGES
+        },
+        "percentile of the month": version.sampling,
     }

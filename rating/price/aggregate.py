@@ -17,6 +17,18 @@ class Aggregation(StrEnum):
     MAX = "max"  # the largest record
     LATEST = "latest"  # the newest record by its time: a level, or a meter that counts on
     UNIQUE = "unique"  # one for each value of an attribute
+    TIME_WEIGHTED = "time_weighted"  # a level, by how long it was held: records are its changes
+    DAILY = "daily"  # the same, each day being priced by itself
+
+
+OF_CHANGES = (Aggregation.TIME_WEIGHTED, Aggregation.DAILY)
+"""Those whose records are changes of a level, up or down."""
+
+READINGS = (Aggregation.MAX, Aggregation.LATEST)
+"""Those whose records are readings of a level: one below zero is none, and takes nothing back."""
+
+LEVELS = (Aggregation.LATEST, *OF_CHANGES)
+"""Those by which a month comes to less where a level falls."""
 
 
 def units_added(
@@ -36,3 +48,5 @@ def units_added(
             return EXACT.subtract(billed, before) if is_newest else ZERO
         case Aggregation.UNIQUE:
             return _ONE if is_new else ZERO
+        case Aggregation.TIME_WEIGHTED | Aggregation.DAILY:
+            raise AssertionError("a change has no units of the month: `rating.weighing`")

@@ -42,6 +42,11 @@ class Rate(msgspec.Struct, frozen=True, dict=True):
             return undivided, self.per_units
         return rounded(self.increment_rounding, undivided, divide_by=self.per_units), _ONE
 
+    @cached_property
+    def texts(self) -> tuple[str, str, str]:
+        """Return its increment, its amount and the units that are for, as the explanation has them."""
+        return to_text(self.increment_units), to_text(self.amount), to_text(self.per_units)
+
 
 class Stretch(msgspec.Struct, frozen=True, gc=False):
     """From which unit of a record on a rate holds; ``name`` is the band's, if hours decide."""
@@ -62,16 +67,18 @@ class CallPrice(msgspec.Struct, frozen=True, gc=False):
         assert not self.schedule[0].from_units, "the first is from zero"
 
 
+def price_in_band(stretches: tuple[Stretch, ...], band: str, connect_fee: Decimal) -> CallPrice:
+    """Return the price of a record that lies in a band as a whole."""
+    named = [Stretch(max(ZERO, each.from_units), each.rate, band) for each in stretches]
+    return CallPrice(tuple(named), connect_fee)
+
+
 class Part(msgspec.Struct, frozen=True, gc=False):
     """What was charged at one rate."""
 
     stretch: Stretch
     increments: Decimal
-
-    @property
-    def billed_units(self) -> Decimal:
-        """Return the units in whole increments."""
-        return EXACT.multiply(self.increments, self.stretch.rate.increment_units)
+    billed_units: Decimal  # in whole increments
 
 
 def parts_of(price: CallPrice, *, used_units: Decimal, from_units: Decimal = ZERO) -> list[Part]:
@@ -88,8 +95,9 @@ def parts_of(price: CallPrice, *, used_units: Decimal, from_units: Decimal = ZER
             continue
         step = stretch.rate.increment_units
         increments = started(EXACT.subtract(end, at_units), step)
-        parts.append(Part(stretch, increments))
-        at_units = EXACT.add(at_units, EXACT.multiply(increments, step))
+        billed_units = EXACT.multiply(increments, step)
+        parts.append(Part(stretch, increments, billed_units))
+        at_units = EXACT.add(at_units, billed_units)
     return parts
 
 
@@ -109,14 +117,9 @@ def explain(price: CallPrice, parts: Sequence[Part]) -> list[ExplanationStep]:
     """Return the steps that say which part of the record had which rate."""
     steps: list[ExplanationStep] = []
     for part in parts:
-        rate = part.stretch.rate
-        steps.append(
-            (
-                *("stretch", part.stretch.name, to_text(part.stretch.from_units)),
-                *(to_text(part.increments), to_text(rate.increment_units)),
-                *(to_text(rate.amount), to_text(rate.per_units)),
-            )
-        )
+        stretch = part.stretch
+        at, increments = to_text(stretch.from_units), to_text(part.increments)
+        steps.append(("stretch", stretch.name, at, increments, *stretch.rate.texts))
     if price.connect_fee:
         steps.append(("connect_fee", to_text(price.connect_fee)))
     return steps

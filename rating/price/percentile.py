@@ -35,6 +35,8 @@ class PercentileMethod(StrEnum):
 class Directions(StrEnum):
     """What becomes of the samples of the two directions of a line."""
 
+    IN = "in"  # the percentile of what came in
+    OUT = "out"  # the percentile of what went out
     LARGER = "larger"  # the percentile of each direction, and the larger one of them
     SUM_PER_SAMPLE = "sum_per_sample"  # the percentile of what both make together
     MAX_PER_SAMPLE = "max_per_sample"  # the percentile of the larger direction of each sample
@@ -103,6 +105,9 @@ def percentile_two_way(
     other, else `AssertionError`. Most carriers bill the `LARGER`; the page "Computing the 95th
     percentile" of HNS has it beside the sum of each sample, which it calls aggregate.
     """
+    if directions in (Directions.IN, Directions.OUT):
+        samples = inbound if directions is Directions.IN else outbound
+        return percentile(samples, percent=percent, method=method)
     if directions is Directions.LARGER:
         return max(
             percentile(inbound, percent=percent, method=method),

@@ -49,12 +49,16 @@ class RateCard:
         self._of_all_bands: dict[str, Rows] = {}
         self._of_band: dict[str, dict[str, Rows]] = {}
         lengths: dict[str, set[int]] = {}
+        last = ""
         for row in rows:
             prefix, band = row.prefix, row.band
             assert prefix, "a prefix has at least one digit"
             rows_of = self._of_all_bands if band is None else self._of_band.setdefault(band, {})
             others = rows_of.get(prefix)
             rows_of[prefix] = row if others is None else (row, *_as_tuple(others))
+            if prefix == last:  # its lengths are known: rows come by prefix, one for each band
+                continue
+            last = prefix
             for digits in _HEADS:
                 head = lengths.get(prefix[:digits])
                 if head is None:

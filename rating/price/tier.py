@@ -6,6 +6,7 @@ import math
 from collections.abc import Set
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 
 import msgspec
@@ -48,6 +49,12 @@ def common_multiple(values: Set[Decimal]) -> Decimal:
     """Return the least decimal that is a whole number of each of ``values``, which are above 0."""
     if len(values) == 1:
         return next(iter(values))
+    return _common_multiple(frozenset(values))
+
+
+# A third of what pricing a call takes; a catalogue has few such sets.
+@lru_cache(maxsize=4096)
+def _common_multiple(values: frozenset[Decimal]) -> Decimal:
     ratios = [Fraction(value) for value in values]
     numerator = math.lcm(*(ratio.numerator for ratio in ratios))
     denominator = math.gcd(*(ratio.denominator for ratio in ratios))

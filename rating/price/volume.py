@@ -80,15 +80,17 @@ def costs(price: VolumePrice, *, used_before_units: Decimal, used_units: Decimal
 
 def explain(price: VolumePrice, *, total_units: Decimal) -> list[ExplanationStep]:
     """Return the step that says which tier the total reached."""
-    tier = tier_reached(price, total_units)
+    return [tier_step(tier_reached(price, total_units), to_text(total_units))]
+
+
+def tier_step(tier: TierPrice, total: str) -> ExplanationStep:
+    """Return the step that says that ``total`` is in a tier, and what it costs there."""
     end = tier.tier.upto_units
-    return [
-        (
-            "volume_started" if tier.tier.whole else "volume",
-            to_text(total_units),
-            "" if end is None else to_text(end),
-            to_text(tier.tier.amount),
-            to_text(tier.per_units),
-            to_text(tier.tier.flat),
-        )
-    ]
+    return (
+        "volume_started" if tier.tier.whole else "volume",
+        total,
+        "" if end is None else to_text(end),
+        to_text(tier.tier.amount),
+        to_text(tier.per_units),
+        to_text(tier.tier.flat),
+    )

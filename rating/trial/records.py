@@ -139,6 +139,7 @@ def closing_charge(
         subscription_id=subscription_id,
         price_id=rule.price_id,
         month_start_ms=month_start_ms,
+        again=closed.again,
     )
     return Charge(
         tenant="",
@@ -156,7 +157,7 @@ def closing_charge(
         origin=None,
         destination=None,
         used=_NONE,
-        billed=_NONE,
+        billed=to_text(closed.billed),
         free=_NONE,
         amount=to_text(closed.amount),
         usage_period_ms=month_start_ms,

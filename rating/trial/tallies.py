@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from rating.closing_samples import Sample
 from rating.counting import Count, Counter, CounterKind, CounterPeriod
+from rating.days_of_month import days_of_month
 from rating.earlier_months import months_before
 from rating.selection import Selected
 from schemas.decimals import EXACT, ZERO
@@ -31,6 +33,19 @@ class Tallies:
     def of(self, name: str, start_ms: int) -> Tally:
         """Return a counter; zero where nothing was counted."""
         return self.found.get((name, start_ms), Tally())
+
+    def samples(self, begin: str, start_ms: int) -> Iterator[Sample]:
+        """Yield the counters of the samples of a month whose names begin so."""
+        for (name, of_ms), tally in self.found.items():
+            if of_ms == start_ms and name.startswith(begin):
+                yield name.removeprefix(begin), tally.records, tally.quantity
+
+    def sampled_before(self, start_ms: int) -> list[int]:
+        """Return the starts of the months before another one that have samples, rising."""
+        begin = f"{CounterKind.SAMPLED.value}:"
+        return sorted(
+            {of_ms for name, of_ms in self.found if name.startswith(begin) and of_ms < start_ms}
+        )
 
     def before(self, event: UsageEvent, selected: Selected) -> list[Tally]:
         """Return the counters that the event's price asks for, in their order, each in its period."""
@@ -78,9 +93,11 @@ class Tallies:
 
 
 def _start(event: UsageEvent, counter: Counter) -> int:
+    month_ms = month_start_of(event.started_at_ms, zone=event.zone)
+    if counter.month_day:
+        return days_of_month(month_ms, zone=event.zone)[counter.month_day - 1]
     if counter.period is CounterPeriod.DAY:
         return day_of(event.started_at_ms, zone=event.zone)[0]
-    month_ms = month_start_of(event.started_at_ms, zone=event.zone)
     if not counter.months_back:
         return month_ms
     return months_before(month_ms, zone=event.zone, count=counter.months_back)[-1].start_ms

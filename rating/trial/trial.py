@@ -12,8 +12,10 @@ from rating.catalogue.compiled import Catalogue, Offer
 from rating.charging import charge_after
 from rating.closing import close_month, looked_at
 from rating.closing_days import AtClose, Days, rules_at_close
+from rating.closing_samples import Month, close_samples, intervals_of, is_priced, samples_of
 from rating.conditions.condition import Condition
 from rating.conditions.names import Holder
+from rating.counting import CounterKind
 from rating.fitting import fitted
 from rating.local_time import local_time
 from rating.other_ratings import other_ratings
@@ -145,14 +147,20 @@ class Trial:
         start_ms, end_ms = month_of(at_ms, zone=zone)
         start_ms = self._first_open_ms.get(account_id, start_ms)
         made: list[Charge] = []
+        of_closed = self._tallies[account_id].sampled_before(start_ms) if start_ms < end_ms else ()
+        months = [(each, True) for each in of_closed]
         while start_ms < end_ms:
-            month_end_ms = month_of(start_ms, zone=zone)[1]
+            months.append((start_ms, False))
+            start_ms = month_of(start_ms, zone=zone)[1]
+        for month_ms, is_late in months:
+            month_end_ms = month_of(month_ms, zone=zone)[1]
             for member in members:
                 holder = Holder(
                     account_id, member.subscription_id, attributes or {}, member.attributes or {}
                 )
-                made += self._closed(holder, member, start_ms, month_end_ms, currency, zone)
-            start_ms = month_end_ms
+                made += self._closed(
+                    *(holder, member, month_ms, month_end_ms, currency, zone), is_late=is_late
+                )
         self._first_open_ms[account_id] = start_ms
         return tuple(made)
 
@@ -164,15 +172,19 @@ class Trial:
         end_ms: int,
         currency: str,
         zone: str,
+        *,
+        is_late: bool = False,
     ) -> Iterator[Charge]:
         account_id = holder.account_id
         tallies = self._tallies[account_id]
         on_plan, of_month = _days(member, start_ms, end_ms, zone)
-        month = self._presence.month_of(
+        of_stay = self._presence.month_of(
             *(account_id, member.subscription_id, end_ms - 1), zone=zone, stays=[member.stay]
         )
-        holder = msgspec.structs.replace(holder, month=month)
-        for offer, (rule, days) in self._closing_rules(member.plan, currency, holder, on_plan):
+        holder = msgspec.structs.replace(holder, month=of_stay)
+        for offer, (rule, days, on_days) in self._closing_rules(
+            member.plan, currency, holder, on_plan
+        ):
             keys = {
                 counter.kind: (
                     counter.name(subscription_id=member.subscription_id, unit=offer.unit),
@@ -181,7 +193,26 @@ class Trial:
                 for counter in looked_at(rule)
             }
             counted = {kind: tallies.of(*key) for kind, key in keys.items()}
-            closed = close_month(rule, counted, days=days, days_of_month=of_month)
+            if rule.sampling is not None:
+                if is_late and is_priced(counted[CounterKind.SAMPLED]):
+                    continue
+                month = Month(
+                    *(days, of_month),
+                    intervals_of(
+                        rule.sampling, on_days, start_ms=start_ms, end_ms=end_ms, zone=zone
+                    ),
+                )
+                begins = samples_of(rule, subscription_id=member.subscription_id)
+                samples = {each: tallies.samples(name, start_ms) for each, name in begins.items()}
+                closed = close_samples(
+                    *(rule, offer.unit, counted[CounterKind.TIER], counted[CounterKind.SAMPLED]),
+                    *(samples, month),
+                )
+                assert not isinstance(closed, Refused), "one catalogue counts them all alike"
+            elif is_late:
+                continue
+            else:
+                closed = close_month(rule, counted, days=days, days_of_month=of_month)
             if closed is None:
                 continue
             for each in closed.changes:

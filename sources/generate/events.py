@@ -131,6 +131,8 @@ class EventGateway:
                 return self._line(usage._replace(product=self._events[0].product), time, '"many"')
             case Broken.WRONG_COLUMN_COUNT:
                 raise AssertionError("an event has no columns")
+            case Broken.DAMAGED_BER | Broken.WRONG_LENGTH | Broken.UNKNOWN_RECORD:
+                raise AssertionError("an event is no charging record")
 
     def _line(self, usage: Usage, time: str, value: str) -> bytes:
         event = _BY_PRODUCT[usage.product]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sources.generate.calls import Asterisk, FreeSwitch
+from sources.generate.charging import SwitchingCentre
 from sources.generate.destinations import Destinations
 from sources.generate.events import EventGateway
 from sources.generate.population import Service
@@ -32,6 +33,12 @@ def _asterisk(name: str, zone: str) -> MakeWriter:
     return lambda destinations: Asterisk(name, zone=zone, destinations=destinations)
 
 
+def _switching_centre(name: str, zone: str, number: str) -> MakeWriter:
+    return lambda destinations: SwitchingCentre(
+        name, zone=zone, number=number, destinations=destinations
+    )
+
+
 def _gateway(name: str, service: Service) -> MakeWriter:
     return lambda _: EventGateway(name, service)
 
@@ -41,6 +48,8 @@ _CALLS = (
     (_free_switch("fs-london", "Europe/London"), 160),
     (_asterisk("pbx-penang", "Asia/Kuala_Lumpur"), 120),
 )
+# All three formats. The centre is no first element: none of its records can be too large.
+_MOBILE_CALLS = ((_switching_centre("msc-hamburg", "Europe/Berlin", "4917600001"), 200),)
 _THINGS = (
     (_gateway("lora-north", Service.DEVICE), 180),
     (_gateway("lora-south", Service.DEVICE), 100),
@@ -61,6 +70,7 @@ SCENARIOS = {
     for scenario in (
         Scenario("mixed", (*_CALLS, *_THINGS, *_WATCHING), DEFAULT_SHARES),
         Scenario("telco", _CALLS, DEFAULT_SHARES),
+        Scenario("operator", (*_CALLS, *_MOBILE_CALLS, *_THINGS, *_WATCHING), DEFAULT_SHARES),
         Scenario("iot", _THINGS, _WITHOUT_CALLS),
         Scenario("video", _WATCHING, _WITHOUT_CALLS),
     )

@@ -15,7 +15,7 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     record: int  # from 1, in the order in which the records were written
     file: str
-    line: int
+    line: int  # of a charging file the item: its header is the first
     source: str
     kind: str
     outcome: str
@@ -38,7 +38,8 @@ class FileTruth(msgspec.Struct, frozen=True, kw_only=True):
 
     file: str
     source: str
-    lines: int
+    lines: int  # of a charging file its items, of which the header is one
+    records: int
     bytes: int
 
 

@@ -37,6 +37,9 @@ class Broken(StrEnum):
     TIME_WITHOUT_ZONE = "time_without_zone"
     YEAR_9999 = "year_9999"
     TOO_LARGE = "too_large"
+    DAMAGED_BER = "damaged_ber"
+    WRONG_LENGTH = "wrong_length"  # two lengths of a charging record that do not agree
+    UNKNOWN_RECORD = "unknown_record"
 
 
 REASONS: dict[Broken, RefusalReason] = {
@@ -49,6 +52,9 @@ REASONS: dict[Broken, RefusalReason] = {
     Broken.TIME_WITHOUT_ZONE: RefusalReason.TIME_WITHOUT_ZONE,
     Broken.YEAR_9999: RefusalReason.TOO_FAR_IN_FUTURE,
     Broken.TOO_LARGE: RefusalReason.TOO_LARGE,
+    Broken.DAMAGED_BER: RefusalReason.NOT_BER,
+    Broken.WRONG_LENGTH: RefusalReason.NOT_BER,
+    Broken.UNKNOWN_RECORD: RefusalReason.UNKNOWN_RECORD,
 }
 
 TOO_LARGE_BYTES = 5_000_000
@@ -93,7 +99,7 @@ class Writer(Protocol):
         ...
 
     def line(self, usage: Usage) -> bytes:
-        """Return the usage as the element writes it, with the end of the line."""
+        """Return the usage as the element writes it, with the end of the line if it has one."""
         ...
 
     def altered(self, usage: Usage) -> Usage:

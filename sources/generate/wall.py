@@ -43,5 +43,15 @@ class Wall:
             clear = self._clear[hour] = self._offset(first) == self._offset(last)
         return clear
 
+    def local(self, at_ms: int) -> dt.datetime:
+        """Return the local time with its offset."""
+        return from_ms(at_ms).astimezone(self._zone)
+
+    def offset_ms(self, at_ms: int) -> int:
+        """Return how far the clock is ahead of UTC at an instant."""
+        offset = self._offset(at_ms)
+        assert offset is not None
+        return offset // dt.timedelta(milliseconds=1)
+
     def _offset(self, at_ms: int) -> dt.timedelta | None:
         return from_ms(at_ms).astimezone(self._zone).utcoffset()

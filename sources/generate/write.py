@@ -11,8 +11,10 @@ from typing import IO
 
 from schemas.period import from_ms
 from sources.errors import SourceFileError
+from sources.generate.charging import SwitchingCentre
 from sources.generate.shares import Kind
 from sources.generate.stream import DAY_MS, Record, Request, Stream
+from sources.generate.tlv import HEADER_BYTES
 from sources.generate.truth import TRUTH_JSON, FileTruth, SourceTruth, Summary, Truth
 from sources.generate.usage import Writer
 
@@ -28,7 +30,7 @@ def generate(
 ) -> Summary:
     """Write a run into a new folder and return what there is.
 
-    ``usage/<source>/<source>-<day>.csv|.jsonl``, ``reference/accounts.jsonl``, ``truth.jsonl``
+    ``usage/<source>/<source>-<day>.csv|.jsonl|.cdr``, ``reference/accounts.jsonl``, ``truth.jsonl``
     (a `Truth` per record) and ``truth.json`` (the summary), last. ``on_progress`` is told how many
     records are written. `ValueError` where the request contradicts itself.
     """
@@ -55,12 +57,16 @@ class _UsageFile:
     day: int
     name: str
     file: IO[bytes]
+    number: int  # of the files of its source, from 1
+    opened_at_ms: int
     lines: int = 0
     size: int = 0
+    written_at_ms: int = 0
 
-    def append(self, line: bytes) -> int:
-        """Write a line and return its number, from 1."""
+    def append(self, line: bytes, written_at_ms: int) -> int:
+        """Write a line and return its number, from 1; the header of a charging file is one."""
         self.file.write(line)
+        self.written_at_ms = written_at_ms
         self.lines += 1
         self.size += len(line)
         return self.lines
@@ -73,6 +79,8 @@ class _Folder:
         self.written: list[FileTruth] = []
         self._folder = folder
         self._open: dict[str, _UsageFile] = {}
+        self._numbers: Counter[str] = Counter()
+        self._headed: dict[str, SwitchingCentre] = {}
 
     def __enter__(self) -> _Folder:
         return self
@@ -88,21 +96,50 @@ class _Folder:
         if file is None or file.day != day:
             if file is not None:
                 self._close(writer.name)
-            file = self._open[writer.name] = self._new(writer, day)
+            file = self._open[writer.name] = self._new(writer, day, written_at_ms)
         return file
 
-    def _new(self, writer: Writer, day: int) -> _UsageFile:
+    def _new(self, writer: Writer, day: int, opened_at_ms: int) -> _UsageFile:
         date = from_ms(day * DAY_MS).strftime("%Y%m%d")
         name = f"{USAGE}/{writer.name}/{writer.name}-{date}{writer.suffix}"
         path = self._folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        return _UsageFile(day=day, name=name, file=path.open("wb"))
+        self._numbers[writer.name] += 1
+        file = _UsageFile(
+            day=day,
+            name=name,
+            file=path.open("wb"),
+            number=self._numbers[writer.name],
+            opened_at_ms=opened_at_ms,
+        )
+        if isinstance(writer, SwitchingCentre):
+            self._headed[writer.name] = writer
+            file.append(bytes(HEADER_BYTES), opened_at_ms)  # it tells what comes behind it
+        return file
 
     def _close(self, source: str) -> None:
         file = self._open.pop(source)
+        writer = self._headed.get(source)
+        if writer is not None:
+            file.file.seek(0)
+            file.file.write(
+                writer.head(
+                    records=file.lines - 1,
+                    record_bytes=file.size - HEADER_BYTES,
+                    number=file.number,
+                    opened_ms=file.opened_at_ms,
+                    closed_ms=file.written_at_ms,
+                )
+            )
         file.file.close()
         self.written.append(
-            FileTruth(file=file.name, source=source, lines=file.lines, bytes=file.size)
+            FileTruth(
+                file=file.name,
+                source=source,
+                lines=file.lines,
+                records=file.lines - (writer is not None),
+                bytes=file.size,
+            )
         )
 
 
@@ -116,7 +153,7 @@ def _write_usage(stream: Stream, folder: Path, on_progress: Callable[[int], None
         files = stack.enter_context(_Folder(folder))
         for number, record in enumerate(stream.records(), start=1):
             file = files.of(record.writer, record.written_at_ms)
-            line = file.append(record.line)
+            line = file.append(record.line, record.written_at_ms)
             truth = _truth(record, number=number, file=file.name, line=line)
             truth_file.write(TRUTH_JSON.encode(truth) + b"\n")
             kinds[truth.kind] += 1

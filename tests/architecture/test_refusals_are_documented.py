@@ -7,6 +7,7 @@ import pytest
 
 from schemas.outcome import NormaliseOutcome
 from schemas.refusal import RefusalReason
+from schemas.remedy import REMEDIES
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 README = (ROOT / "schemas" / "README.md").read_text()
@@ -33,6 +34,11 @@ def test_every_reason_has_a_meaning_a_remedy_and_an_answer_to_sent_again(row):
     assert meaning.strip()
     assert remedy.strip()
     assert again.startswith(("passes", "waits"))
+
+
+def test_what_commands_say_to_do_is_what_the_readme_says():
+    rows = reasons(section("Reasons"))
+    assert {reason: remedy for reason, _, remedy, _ in rows} == REMEDIES
 
 
 def test_a_reason_without_a_row_is_noticed():

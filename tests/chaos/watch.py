@@ -35,7 +35,7 @@ class Numbers(NamedTuple):
     records: dict[Partition, int]
     restored: dict[Partition, int]
     stops: dict[str, int]  # `rate/2 AppendRefused`
-    lags: dict[Partition, int]  # source records behind, of every partition that it has owned
+    lags: dict[Partition, int]  # source records behind, of every partition that it owns
 
 
 class Watch:
@@ -122,8 +122,10 @@ async def _numbers(worker: Announced) -> Numbers:
         match name:
             case "ratemill_source_records_total":
                 numbers.records[partition] = int(float(value))
-            case "ratemill_lag_records":
-                numbers.lags[partition] = int(float(value))
+            case "kafka_consumergroup_lag":
+                topic = f"{said['topic']}/" if worker.stage == "load" else ""
+                lagging = f"{worker.stage}/{topic}{said['partition']}"
+                numbers.lags[lagging] = int(float(value))
             case "ratemill_restored_records":
                 numbers.restored[partition] = int(float(value))
             case "ratemill_partition_stops_total":

@@ -13,9 +13,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from rating.catalogue import check, compile
+from rating.charging import rated_usage
 from rating.closing import Closed, close_month
 from rating.counting import CounterKind, CounterPeriod
-from rating.rate import Filtered, RatedUsage, Selected, charge, select
+from rating.rate import Filtered, RatedUsage, Selected, charge_after, select
 from rating.trial import Tallies, Tally
 from schemas.period import month_of, to_ms
 from schemas.refusal import Refused
@@ -101,11 +102,9 @@ class Engine:
         selected = select(self.catalogue, event, plan or self.plan, self.currency)
         if not isinstance(selected, Selected):
             return selected
-        before = self.tallies.before(event, selected)
-        rated = charge(selected, dict(zip(selected.counters, before, strict=True)))
-        counted = {name: count for name, *count in rated.counted}
-        self.tallies.add(event, selected, [counted.get(name) for name in selected.counters])
-        return rated
+        priced = charge_after(selected, self.tallies.before(event, selected))
+        self.tallies.add(event, selected, priced.counts)
+        return rated_usage(selected, priced)
 
     def charged(self, events: Sequence[UsageEvent]) -> Decimal:
         """Return what all of the events come to together, what they restate included."""

@@ -260,6 +260,8 @@ async def _run(services, folder: Path) -> Run:
         ran.rated = await here.rows("SELECT * FROM rated_usage")
         ran.charged = [one.record_id for one in await here.ledger() if isinstance(one, Charge)]
         ran.duplicates = await here.rows("SELECT * FROM duplicates")
+        ran.told["duplicates"] = await here.command("duplicates", "list", "--limit", 250, "--json")
+        ran.told["no duplicates"] = await here.command("duplicates", "list", "--source", "meters")
         ran.raw = {at: r.value for at, r in (await here.read(topics.raw)).items()}
         ran.normalised = {at: r.value for at, r in (await here.read(topics.normalised)).items()}
         ran.logs = "".join(here.log(stage) for stage in ("normalise", "rate", "load"))
@@ -415,6 +417,17 @@ def test_a_file_is_read_when_its_writer_has_closed_it(ran):
     assert said.code == Exit.OK
     states = ["already_ingested", "already_ingested", "ingested", "already_ingested"]
     assert [file["state"] for file in said.json["files"]] == states
+
+
+def test_copies_are_listed_with_the_line_of_their_first_copy(ran: Run) -> None:
+    said = ran.told["duplicates"].json
+    assert sum(each["copies"] for each in said["counts"]) == len(ran.duplicates)
+    assert {each["suspense_id"] for each in said["records"]} == {
+        row["suspense_id"].hex for row in ran.duplicates
+    }
+    young = next(each for each in said["records"] if each["file"] == "3-written.csv")
+    assert young["first_copy"] == {"file": young["file"], "line": young["line"]}
+    assert "No record came twice" in ran.told["no duplicates"].err
 
 
 def test_the_same_file_twice_charges_nothing_and_is_told(ran):

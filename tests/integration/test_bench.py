@@ -97,6 +97,8 @@ def test_the_line_has_the_shape_that_is_promised(finished):
         "load_us_per_row",
         "catalogue_load_s",
         "catalogue_look_up_us",
+        "catalogue_memory_mb",
+        "call_tariff_us_per_record",
         "end_to_end_events_per_s",
         "cpu_normalise_us_per_event",
         "cpu_rate_us_per_event",

@@ -107,6 +107,7 @@ UNITS = {
     "pool": "MB",
     "hotline": "min",
 }
+UNITS_OF_ALL = {**UNITS, "line": "Mbps"}  # that of `test_sample_laws`
 ENDS = {SEPTEMBER: OCTOBER, OCTOBER: NOVEMBER}
 
 
@@ -131,7 +132,8 @@ def months(draw, *products, usage_of_close=9):
                 product,
                 account=who,
                 at_ms=at_ms,
-                quantities={UNITS[product]: quantity},
+                quantities={UNITS_OF_ALL[product]: quantity},
+                attributes={"way": "out" if number % 3 else "in"} if product == "line" else {},
             )
         )
     return records

@@ -25,8 +25,8 @@ OF_A_LEDGER = {
 }
 
 
-def trial_of(records):
-    trial, made = Trial(compile(DOCUMENT, 7)), []
+def trial_of(records, document=DOCUMENT):
+    trial, made = Trial(compile(document, 7)), []
     for record in records:
         if isinstance(record, PeriodClose):
             made += trial.close(

@@ -153,13 +153,7 @@ class Installation:
         the catalogue's version."""
         settings, bootstrap = self.settings, self.world.bootstrap
         genesis, _ = await _write_genesis(settings, self.topics, bootstrap, CLUSTER_ID)
-        await publish_version(
-            settings,
-            bootstrap=bootstrap,
-            topic=self.topics.reference.name,
-            parts=[Entry(a.account_id.encode(), account_to_json(a)) for a in accounts()],
-            marker=Entry(b"", b""),
-        )
+        await self.publish_accounts()
         version = await self.publish_catalogue(0)
         for start in await starts_of(settings, bootstrap=bootstrap):
             row = Progress(
@@ -171,6 +165,17 @@ class Installation:
             )
             self.world.tables.progress[start.topic, start.partition] = row
         return version
+
+    async def publish_accounts(self, *, later: bool = False) -> None:
+        """Publish the accounts, or the one that comes later."""
+        found = accounts(later=later)
+        await publish_version(
+            self.settings,
+            bootstrap=self.world.bootstrap,
+            topic=self.topics.reference.name,
+            parts=[Entry(a.account_id.encode(), account_to_json(a)) for a in found],
+            marker=Entry(b"", b""),
+        )
 
     async def publish_catalogue(self, version: int) -> int:
         """Return the number of a version of the catalogue that is published."""

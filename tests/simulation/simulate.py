@@ -26,11 +26,13 @@ from schemas.proof import proof_from_msgpack
 from tests.simulation import loop
 from tests.simulation.broker import Log, Stored
 from tests.simulation.installation import Installation, in_memory, settings_of
+from tests.simulation.operator import Operator, expect_sent_back
 from tests.simulation.process import Process
 from tests.simulation.schedule import Schedule
 from tests.simulation.tables import Tables
 from tests.simulation.verifier import (
     NotExact,
+    Place,
     Rating,
     check_normalised,
     check_proofs,
@@ -94,6 +96,9 @@ class _Run:
         self.installation = Installation(self.world, self.settings, self.schedule)
         self.raw: dict[int, list[tuple[int, Sequence[Item]]]] = {0: [], 1: []}
         self.versions: dict[int, Fraction] = {}
+        self.operator = Operator(self.installation, seed)
+        self.fed = asyncio.Event()
+        self.refused_by_rate: set[tuple[int, int]] = set()  # in the normalised topic
 
     async def outcome(self) -> Outcome:
         wrong: str | None = None
@@ -130,6 +135,7 @@ class _Run:
         async with installation.working(workers):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._feed())
+                tasks.create_task(self._look_after_suspense())
                 for outage in schedule.outages:
                     tasks.create_task(self._outage(outage.what, outage.at_s, outage.for_s))
             schedule.calm = True
@@ -150,6 +156,11 @@ class _Run:
             if again and number == _RECORDS // 2:
                 await self._publish_second_catalogue()
             await asyncio.sleep(self.draw.expovariate(_RECORDS / _FEED_S))
+        self.fed.set()
+
+    async def _look_after_suspense(self) -> None:
+        await self.operator.while_fed(self.fed)
+        await self.operator.until_nothing_waits(self._behind, _WITHIN_S)
 
     async def _publish_second_catalogue(self) -> None:
         while True:
@@ -223,12 +234,20 @@ class _Run:
     def _verify(self) -> int:
         topics, tables = self.installation.topics, self.world.tables
         expected = expected_of(self.raw)
+        settled = expect_sent_back(expected, self.operator.sent, self._suspended(), self._truth())
+        _same("settled", tables.outcomes, settled)
         order = check_normalised(self._logs(topics.normalised.name), expected)
         suspense = check_suspense(self._logs(topics.suspense.name), expected)
         limits = 0
         for log in self._logs(topics.ledger.name):
             rating = Rating(lambda version: self.versions[version])
-            limits += rating.check(order[log.place.partition], expected.normalised, log)
+            number = log.place.partition
+            rated = [
+                (offset, place)
+                for offset, place in order[number]
+                if (number, offset) not in self.refused_by_rate
+            ]
+            limits += rating.check(rated, expected.normalised, log)
         for proofs, source, decode in (
             (topics.proofs, topics.raw, _normalise_proof),
             (topics.ledger, topics.normalised, _rate_proof),
@@ -260,6 +279,28 @@ class _Run:
         )
         self._verify_states()
         return limits
+
+    def _suspended(self) -> dict[str, tuple[str, Place]]:
+        """Return stage and place of the records that the suspense topic holds, by their ids; of those that
+        rate refused, the place of the raw item."""
+        found = {}
+        for log in self._logs(self.installation.topics.suspense.name):
+            for stored in committed(log):
+                said = msgspec.msgpack.decode(stored.value or b"")
+                place = (said["partition"], said["offset"], said["index"])
+                if said["stage"] == "rate":
+                    self.refused_by_rate.add(place[:2])
+                    place = tuple(msgspec.msgpack.decode(said["raw"])[20][:3])
+                found[said["suspense_id"]] = said["stage"], place
+        return found
+
+    def _truth(self) -> dict[Place, Item]:
+        return {
+            (partition, offset, index): item
+            for partition, records in self.raw.items()
+            for offset, items in records
+            for index, item in enumerate(items)
+        }
 
     def _verify_states(self) -> None:
         """The RocksDB of whoever owns a partition must be the fold of its changelog."""

@@ -15,7 +15,7 @@ from sinks.errors import LostCompareAndSet, SinkUnavailable
 from sinks.ledger_batch import LedgerBatch, check
 from sinks.load import Loaded
 from sinks.progress import Progress
-from sinks.proofs import _follow
+from sinks.proofs import _follow, settled_in
 from tests.simulation.process import Process, current
 
 _LOCK_S = 5.0
@@ -36,6 +36,7 @@ class Tables:
         self.requests: dict[str, str] = {}  # limit_reached id: crossing charge
         self.suspense: dict[str, Suspended] = {}
         self.duplicates: dict[str, Suspended] = {}
+        self.outcomes: dict[str, str] = {}  # of records in suspense
         self.proofs: dict[tuple[str, str, int, int], str] = {}
         self.answering = asyncio.Event()
         self.answering.set()
@@ -132,6 +133,8 @@ async def load_ledger(tables: Tables, *, after: Progress, batches: Sequence[Ledg
             for offset, charge in batch.charges:
                 content = charge.amount.encode()
                 known = tables.charges.get(charge.charge_id)
+                if charge.recycles is not None:
+                    tables.outcomes.setdefault(charge.recycles, "recycled")
                 if known is None:
                     tables.charges[charge.charge_id] = (content, after.partition, offset)
                     tables.rated.append(charge.charge_id)
@@ -172,7 +175,14 @@ async def load_normalise_proofs(
     position = after
     for offset, proof in proofs:
         position = _follow(position, offset, proof)
-    await tables.transact(after, position, apply=lambda: _add_proofs(tables, proofs))
+
+    def apply() -> None:
+        _add_proofs(tables, proofs)
+        for _, proof in proofs:
+            for suspense_id, settled in settled_in(proof):
+                tables.outcomes.setdefault(suspense_id, settled)
+
+    await tables.transact(after, position, apply=apply)
     return position
 
 

@@ -16,6 +16,7 @@ from sources.records import Origin, RawRecord, records_of
 
 DEVICES = 5  # each of an account of its own
 CALLERS = 3
+LATER = f"dev-{DEVICES}"  # a device that nobody knows until it is loaded
 FEBRUARY_MS, MARCH_MS = 1_769_900_400_000, 1_772_319_600_000  # in Berlin
 STREAMS = ("fleet-a", "fleet-b", "fleet-c", "switch-1", "switch-2")
 DAY = "2026-02-28"  # a day before the simulation begins
@@ -80,10 +81,16 @@ def catalogue_files(version: int) -> dict[str, bytes]:
     return {"plans.yaml": plans.encode(), "abroad.csv": CARD.encode()}
 
 
-def accounts() -> list[Account]:
-    """Return the accounts: one for each device and each caller."""
+def accounts(*, later: bool = False) -> list[Account]:
+    """Return the accounts: one for each device and each caller; or the one that is loaded later."""
+    if later:
+        return _accounts([(LATER, "traffic")])
     plans = [(f"dev-{i}", "traffic") for i in range(DEVICES)]
     plans += [(f"49301110{i}", "home") for i in range(CALLERS)]
+    return _accounts(plans)
+
+
+def _accounts(plans: list[tuple[str, str]]) -> list[Account]:
     return [
         Account(
             tenant="acme",

@@ -371,7 +371,7 @@ def test_a_refusal_says_which_name_was_meant_where_one_is_near(rated, event, mea
     (shown,) = json.loads(out)["events"]
     assert shown["outcome"] == "refused"
     if meant:
-        assert shown["detail"].endswith(f"stays in suspense. {meant}")
+        assert shown["detail"].endswith(f"what was refused until then. {meant}")
     else:
         assert "Did you mean" not in shown["detail"]
 

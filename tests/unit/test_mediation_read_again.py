@@ -7,6 +7,7 @@ import pytest
 
 from mediation.decode.mapping import load_decoder
 from tests.mediation_world import TEXTS, MemoryStage
+from tests.recycling_world import sent_back
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "mappings.md").read_text()
 SECTION = DOCUMENT.partition("\n## A file that was read by a wrong mapping\n")[2].partition("\n## ")
@@ -107,4 +108,19 @@ def test_what_a_second_reading_makes_of_a_row(row, first, then, expected):
 
 def test_the_document_says_it_row_by_row():
     said = re.findall(r"^\| ([^|]+) \| \*\*(\w[\w ]*)\*\*", SECTION[0], re.MULTILINE)
-    assert [becomes for _, becomes in said] == ["a duplicate", "charged", "a duplicate", "charged"]
+    assert [becomes for _, becomes in said] == [
+        *("a duplicate", "charged", "a duplicate", "a duplicate", "charged"),
+    ]
+
+
+def test_what_waits_is_recycled_by_the_corrected_mapping():
+    """As the document says of a wrong column in identifiers: once, and its copy stays a duplicate."""
+    stage = MemoryStage(mappings=mapping(1, identifier="number"))
+    stage.send(ROW, format="site")
+    corrected = MemoryStage(mappings=mapping(2))
+    corrected.state, corrected.offset, corrected.proof = stage.state, stage.offset, stage.proof
+    (record,) = stage.suspense()
+    assert corrected.batch(sent_back(corrected, record)).proof.outcomes == {"normalised": 1}
+    assert corrected.send(ROW, format="site") == {"duplicate": 1}
+    (event,) = corrected.events()
+    assert (str(event.quantities["s"]), event.provenance.format) == ("45", "site@2")

@@ -77,6 +77,9 @@ class Disk:
         self.asked += keys
         return {key: self.values[key] for key in keys if key in self.values}
 
+    def scan_prefix(self, prefix):
+        return iter(sorted(each for each in self.values.items() if each[0].startswith(prefix)))
+
     def write(self, changes, folded):
         if self.fails:
             raise OSError("full")

@@ -162,4 +162,4 @@ def test_a_field_that_no_rate_could_have_is_an_error_of_its_line():
     }
     errors = [str(error) for error in check(files).errors if error.file == "usd.csv"]
     assert errors
-    assert errors[0].startswith("usd.csv:2: (file): expected CSV")
+    assert errors[0].startswith("usd.csv:2: (row): expected lines of at most 10,000 characters")

@@ -88,7 +88,8 @@ def test_an_event_that_no_row_matches_is_refused_by_what_it_has_and_no_whole_num
     assert refused.detail == (
         "matrix m has no row for what the event has: origin 4930..., destination 3312..., "
         "service_class 'vip-4915...', attribute.zone none. Operator action: publish a matrix with a "
-        "row for it, or correct the mapping; what was refused until then stays in suspense."
+        "row for it, or correct the mapping; then `ratemill suspense recycle` brings back what was "
+        "refused until then."
     )
 
 

@@ -2,12 +2,15 @@
 
 from decimal import Decimal as D
 
+import msgspec
 import pytest
 
+from rating.catalogue import compile
 from rating.closing import close_month, looked_at
 from rating.explain import sentences
 from schemas.refusal import RefusalReason
 from tests.rating_builders import (
+    PRODUCTS,
     Bucket,
     Month,
     catalogue_of,
@@ -42,6 +45,23 @@ CALL = (
 )
 def test_a_call_has_a_first_minute_and_following_half_minutes(seconds, amount):
     assert amounts(month_of(CALL), seconds) == [D(amount)]
+
+
+@pytest.mark.parametrize("by", ["start", "end", "split"])
+def test_the_connect_fee_by_band_is_that_of_the_beginning(by):
+    """Whichever band prices the call."""
+    text = (
+        f"{PRODUCTS}{BANDS}plans:\n  p:\n    currency: EUR\n    prices:\n      x:\n"
+        "        product: voice\n        price:\n          model: call\n          bands: hours\n"
+        f"          bands_by: {by}\n          connect_fee: {{day: 0.50, night: 0.05}}\n"
+        "          rates:\n"
+        "            day: [{amount: 0, per: 1 min, increment: 1 s}]\n"
+        "            night: [{amount: 0, per: 1 min, increment: 1 s}]\n"
+    )
+    month = Month(compile(document_of({"plans.yaml": text.encode()}), 1))
+    usage = event(s=600, local="2026-10-05T17:55")
+    ended = msgspec.structs.replace(usage, ended_at_ms=usage.started_at_ms + 600_000)
+    assert month.rate(ended).amount == D("0.50")
 
 
 def test_what_is_free_of_a_call_is_its_beginning():

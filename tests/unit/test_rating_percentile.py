@@ -91,9 +91,12 @@ def test_directions_are_combined_before_or_after(pairs, percent, method):
         )
         for directions in Directions
     }
-    larger = max(defined(line, percent, method) for line in (inbound, outbound))
+    each = [defined(line, percent, method) for line in (inbound, outbound)]
+    larger = max(each)
     together = [Fraction(one) + Fraction(other) for one, other in pairs]
     assert found == {
+        Directions.IN: each[0],
+        Directions.OUT: each[1],
         Directions.LARGER: larger,
         Directions.SUM_PER_SAMPLE: defined(together, percent, method),
         Directions.MAX_PER_SAMPLE: defined([max(pair) for pair in pairs], percent, method),

@@ -33,6 +33,16 @@ TIERS = "tiers: [{upto: 10 s, amount: 1, per: 1 s}, {amount: 1, per: 1 s}]"
             "connect_fee",
             "no commitment, which prices the month as a whole",
         ),
+        *(
+            (
+                f"{{model: graduated, {TIERS}, free_units: 1 s, above_allowance: goes_on, "
+                f"aggregate: {aggregate}}}",
+                "",
+                "above_allowance",
+                "from_start: free units of several records are no place among the tiers",
+            )
+            for aggregate in ("max", "latest", "unique, unique_by: x")
+        ),
         (
             PER_UNIT % "connect_fee: 1, aggregate: max",
             "",

@@ -1,4 +1,5 @@
 import msgspec
+import pytest
 
 from schemas.reference import Account, ReferenceData, Subscription
 
@@ -48,6 +49,23 @@ def test_a_subscription_is_that_of_its_account_only():
     assert plan_at(reference, JULY, account_id="a-2") == "new"
     assert plan_at(reference, JULY, account_id="a-3") is None
     assert plan_at(reference, JULY, subscription_id="s-2") is None
+
+
+@pytest.mark.parametrize("devices", [0, 62, 63, 1_000])
+def test_a_subscription_is_found_among_few_and_among_many(devices):
+    first, second = ACCOUNT.subscriptions
+
+    def with_devices(plan):
+        many = [entry(plan, subscription_id=f"d-{number}") for number in range(devices)]
+        return msgspec.structs.replace(ACCOUNT, subscriptions=(first, *many, second))
+
+    reference = ReferenceData()
+    for version, plan in enumerate(("small", "large")):
+        reference.apply([with_devices(plan)], version=version)
+        plans = [plan_at(reference, at) for at in (JUNE - 1, JUNE, JULY - 1, JULY)]
+        assert plans == [None, "old", "old", "new"]
+        assert reference.entries(account_id="a-1", subscription_id="s-1") == [first, second]
+        assert plan_at(reference, JULY, subscription_id="d-0") == (plan if devices else None)
 
 
 def test_an_account_is_replaced_whole():

@@ -170,7 +170,7 @@ def test_an_unknown_destination_is_under_no_prefix(run: Run) -> None:
 
 
 def test_records_are_broken_in_every_way_and_one_is_of_5_mb(tmp_path: Path) -> None:
-    generate(request(records=12_000), tmp_path / "run")
+    generate(request("operator", records=16_000), tmp_path / "run")
     run = Run(tmp_path / "run")
     broken = run.of_kind(Kind.BROKEN)
     assert {truth["broken"] for truth in broken} == set(Broken)

@@ -16,7 +16,7 @@ from rating.catalogue.differences.things import (
 from rating.catalogue.document import CatalogueDocument
 from rating.catalogue.document_parts import content_digest
 
-__all__ = ["Difference", "Kind", "diff"]
+__all__ = ["Difference", "Kind", "diff", "said"]
 
 DIGITS = "only the digits of some numbers, such as 0.10 for 0.1: no price changes"
 
@@ -36,3 +36,9 @@ def diff(old: CatalogueDocument, new: CatalogueDocument) -> list[Difference]:
     if not found and content_digest(old) != content_digest(new):
         found.append(Difference(kind=Kind.CHANGED, at="", thing=DIGITS))
     return found
+
+
+def said(document: CatalogueDocument) -> list[Difference]:
+    """Return all that a catalogue says, as what is added to none."""
+    nothing = CatalogueDocument(products=(), bands=(), cards=(), plans=(), limits=())
+    return diff(nothing, document)

@@ -11,6 +11,7 @@ from rating.catalogue.differences.models import (
     shape_of,
 )
 from rating.catalogue.differences.parts import Change, Part, changes, described, money, words
+from rating.catalogue.differences.samples import sampling_said
 from rating.catalogue.document import Committed, DiscountByUsage, PriceVersion
 from rating.price.aggregate import Aggregation
 from rating.rounding import RoundingRule
@@ -21,6 +22,8 @@ _MONTH = {
     Aggregation.SUM: "the sum",
     Aggregation.MAX: "the largest",
     Aggregation.LATEST: "the latest",
+    Aggregation.TIME_WEIGHTED: "the average over time",
+    Aggregation.DAILY: "the level of each day",
 }
 _ABOVE = {"from_start": "at the first rate or tier", "goes_on": "where the free units end"}
 
@@ -107,6 +110,8 @@ def _yes_or_no(key: str, value: bool) -> Part:
 
 
 def _aggregate(version: PriceVersion) -> str:
+    if version.sampling is not None:
+        return sampling_said(version.sampling)
     if version.aggregation is Aggregation.UNIQUE:
         return f"one for each {version.unique_by}"
     by = f" by {version.unique_by}" if version.unique_by else ""

@@ -12,10 +12,12 @@ import calendar
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from itertools import accumulate, pairwise
+from fractions import Fraction
+from itertools import accumulate, groupby, pairwise
 from typing import Any
 
 from rating.rate import RatedUsage
+from schemas.money import round_amount
 from tests.conformance.engine import ZERO, Engine, one_price
 from tests.conformance.outcome import Adapter, NotExpressible
 from tests.conformance.vector import Vector
@@ -46,7 +48,13 @@ class Meter:
     """One price, and what the engine makes of the quantities that are rated under it."""
 
     def __init__(
-        self, price: Row, *, unit: str = UNIT, free: object = None, zero_usage: str = "rate"
+        self,
+        price: Row,
+        *,
+        unit: str = UNIT,
+        free: object = None,
+        zero_usage: str = "rate",
+        below_zero: str = "refuse",
     ) -> None:
         allowances = None
         if _number(free):
@@ -54,15 +62,16 @@ class Meter:
             price = {**price, "allowance": "free"}
         self.unit = unit
         self.engine: Engine = one_price(
-            price, unit=unit, allowances=allowances, zero_usage=zero_usage
+            price, unit=unit, allowances=allowances, zero_usage=zero_usage, below_zero=below_zero
         )
+        self.falls = below_zero == "mirror"
 
     def rate(self, quantities: Iterable[object], **how: Any) -> list[RatedUsage]:
         """Return what each quantity comes to, one after the other."""
         return [self._rated(_number(quantity), how) for quantity in quantities]
 
     def _rated(self, quantity: Decimal, how: Row) -> RatedUsage:
-        if quantity < ZERO:
+        if quantity < ZERO and not self.falls:
             raise NotExpressible(
                 "a quantity below zero, which Lago nets within its sum or takes for none: here "
                 "mediation refuses it, and what was wrong is rated again"
@@ -162,8 +171,8 @@ def _volume(vector: Vector) -> Row:
     units, full = vector.usage["units"], vector.usage.get("full_units_number")
     if vector.price.get("prorated") and full is not None and _number(full) != _number(units):
         raise NotExpressible(
-            "the tier of one quantity (whole units) for the price of another (units by days): only "
-            "Lago keeps two; here the quantity that is priced is the one that reaches the tier"
+            "the tier of whole units for the price of a share of them that is no whole number of "
+            "days: here it is each day that is priced by its level (aggregate: daily)"
         )
     tiers = _tiers(vector.price["volume_ranges"], "per_unit_amount", "amount")
     return {"amount": _tiered_meter("volume", tiers).total([units])}
@@ -400,8 +409,9 @@ def _fits(asked: Row, event: Row) -> bool:
 # What a metric makes of its events: the charge at a price of one for each unit.
 
 
-def _metric(**steps: Any) -> Meter:
-    return Meter(_per_unit({"amount": 1}, **steps), zero_usage="price")
+def _metric(*, below_zero: str = "refuse", **steps: Any) -> Meter:
+    price = _per_unit({"amount": 1}, **steps)
+    return Meter(price, zero_usage="price", below_zero=below_zero)
 
 
 def _rounded_units(vector: Vector) -> Row:
@@ -449,7 +459,7 @@ def _max_metric(vector: Vector) -> Row:
 
 def _latest_metric(vector: Vector) -> Row:
     values = [each["value"] for each in _values(vector)]
-    return {"aggregation": _metric(aggregate="latest").total(values)}
+    return {"aggregation": _metric(aggregate="latest", below_zero="mirror").total(values)}
 
 
 def _unique_metric(vector: Vector) -> Row:
@@ -483,10 +493,23 @@ def _refused(why: str) -> Callable[[Vector], Row]:
     return rate
 
 
-_WEIGHTED_SUM = _refused(
-    "the average of a level over time, to the millisecond: a price here is of the sum, the "
-    "largest, the latest or the unique records of a month, not of how long a level was held"
-)
+def _weighted_sum(vector: Vector) -> Row:
+    """Return the average of a level, whose changes are the usage: what it begins with is the first of
+    them. The month is that of its first day."""
+    meter = Meter(
+        _per_unit({"amount": vector.price.get("amount", 1)}, aggregate="time_weighted"),
+        below_zero="mirror",
+    )
+    start = {"at": vector.price["period"]["from"], "value": vector.price["initial_value"]}
+    total = sum(
+        (
+            amount
+            for each in (start, *vector.usage)
+            for amount in meter.amounts([each["value"]], at=each["at"])
+        ),
+        ZERO,
+    )
+    return {"aggregation_5dp": total, "amount_cents": _cents(total)}
 
 
 # Proration: by the days on which something was there.
@@ -558,21 +581,76 @@ def _unique_days(vector: Vector) -> Row:
     return {"aggregation_3dp": meter.total(each["days"] for each in vector.usage)}
 
 
-_PRORATED_TIERS = _refused(
-    "tiers by the units at hand, each unit priced by the days that it was there, and the fees of "
-    "the most units at hand: a graduated price here takes its tiers and its price from one "
-    "quantity, the month's"
-)
+_PRORATED_MONTH = dt.date(
+    2023, 9, 1
+)  # where a vector has shares of a month of 30 days, and no dates
+_DAYS_OF_IT = 30
+
+
+def _prorated_tiers_meter(price: Row) -> Meter:
+    """Return the meter of a level whose days are each priced by the tiers that it reaches."""
+    tiers = _tiers(price["graduated_ranges"], "per_unit_amount", "amount")
+    stated = {
+        "model": "graduated",
+        "per": f"1 {UNIT}",
+        "tiers": tiers,
+        "aggregate": "daily",
+        "first_fee_without_usage": "yes",
+    }
+    return Meter(stated, below_zero="mirror")
 
 
 def _prorated_graduated(vector: Vector) -> Row:
-    """Return the amount where every unit was there for the whole period."""
+    """Return the amount of changes, each on the day that leaves so much of the month."""
     full, prorated = (
         list(map(_number, vector.usage[f"{of}_units"])) for of in ("full", "prorated")
     )
-    if full != prorated:
-        return _PRORATED_TIERS(vector)
-    return {"amount_2dp": _graduated_meter(vector.price).total(full)}
+    days = [_day_that_leaves(share, units) for share, units in zip(prorated, full, strict=True)]
+    if days != sorted(days):
+        raise NotExpressible(
+            "what is removed on an earlier day than that on which it was added: Lago takes changes "
+            "in the order in which they arrive, here each day has the level that it had"
+        )
+    meter = _prorated_tiers_meter(vector.price)
+    amounts = [
+        amount
+        for units, day in zip(full, days, strict=True)
+        for amount in meter.amounts([units], at=day.isoformat())
+    ]
+    closed = meter.engine.closed_amount("x", at=_PRORATED_MONTH.isoformat())
+    return {"amount_2dp": sum(amounts, ZERO) + closed}
+
+
+def _day_that_leaves(prorated: Decimal, units: Decimal) -> dt.date:
+    left = round(Fraction(prorated) / Fraction(units) * _DAYS_OF_IT)
+    return _PRORATED_MONTH + dt.timedelta(days=_DAYS_OF_IT - left)
+
+
+def _prorated_graduated_month(vector: Vector) -> Row:
+    """Return what each month comes to after each change; the level that it begins with is the first
+    of them."""
+    meter = _prorated_tiers_meter(vector.price)
+    periods: list[dict[str, Any]] = []
+    level = ZERO
+    for first, changes in groupby(vector.usage, lambda each: _date(each["at"]).replace(day=1)):
+        days = calendar.monthrange(first.year, first.month)[1]
+        period: dict[str, Any] = {"from": first.isoformat(), "days": days}
+        total = ZERO
+        if level:
+            (total,) = meter.amounts([level], at=first.isoformat())
+            period |= {"carried_in_units": level, "carried_in_cents": _cents(total)}
+        totals = []
+        for each in changes:
+            total += meter.amounts([each["units"]], at=each["at"])[0]
+            totals.append(total)
+            level += _number(each["units"])
+        periods.append({**period, "cumulative_cents": _whole_cents(totals)})
+    return {"periods": periods}
+
+
+def _whole_cents(totals: Iterable[Decimal]) -> list[Decimal]:
+    """Return amounts in whole cents, as Lago prints them."""
+    return [round_amount(_cents(total), decimal_places=0) for total in totals]
 
 
 def _graduated_level(vector: Vector) -> Row:
@@ -636,7 +714,7 @@ MODELS: Adapter = {
     "dynamic_cumulative": _dynamic_cumulative,
     "dynamic_grouped": _dynamic_grouped,
     "prorated_graduated": _prorated_graduated,
-    "prorated_graduated_month": _PRORATED_TIERS,
+    "prorated_graduated_month": _prorated_graduated_month,
     "prorated_graduated_note": _graduated_level,
     "unit_rounding": _rounded_units,
     "agg_sum": _sum_metric,
@@ -645,8 +723,8 @@ MODELS: Adapter = {
     "agg_latest": _latest_metric,
     "agg_latest_standard": _aggregated_standard("latest"),
     "agg_unique_count": _unique_metric,
-    "agg_weighted_sum": _WEIGHTED_SUM,
-    "agg_weighted_sum_standard": _WEIGHTED_SUM,
+    "agg_weighted_sum": _weighted_sum,
+    "agg_weighted_sum_standard": _weighted_sum,
     "agg_prorated_sum": _prorated_sum,
     "agg_prorated_unique_count": _prorated_unique,
     "agg_prorated_unique_days": _unique_days,

@@ -11,10 +11,9 @@ from rating.price.percentile import (
     LevelDays,
     PercentileMethod,
     percentile,
-    percentile_two_way,
-    rank,
     share_of_month,
 )
+from rating.price.sampling import BOTH, IN, OUT, Sampling, level_of
 from schemas.decimals import ZERO
 from tests.conformance.adapters.saas_engine import charged_for, decimal_of, per_unit
 from tests.conformance.outcome import Adapter, NotExpressible
@@ -25,9 +24,13 @@ def percentiles(vector: Vector) -> dict[str, Any]:
     """Return the percentile of samples, how many are above it, and its amount if it has a price."""
     samples, stated = _samples(vector.usage), vector.price
     percent, method = decimal_of(stated["percentile"]), _method(stated)
-    value = percentile(samples, percent=percent, method=method)
-    place = rank(len(samples), percent=percent, method=method)
-    return {"value": value, "discarded": len(samples) - place, **_priced(stated, value)}
+    sampling = Sampling(percent=percent, method=method)
+    found = level_of(sampling, {BOTH: dict(enumerate(samples))}, intervals=0)
+    return {
+        "value": found.units,
+        "discarded": found.lines[0].dropped,
+        **_priced(stated, found.units),
+    }
 
 
 def percentile_directions(vector: Vector) -> dict[str, Any]:
@@ -35,13 +38,12 @@ def percentile_directions(vector: Vector) -> dict[str, Any]:
     stated = vector.price
     percent, method = decimal_of(stated["percentile"]), _method(stated)
     lines = {name: _samples(vector.usage[name]) for name in ("inbound", "outbound")}
-    value = percentile_two_way(
-        lines["inbound"],
-        lines["outbound"],
-        directions=_directions(stated),
-        percent=percent,
-        method=method,
+    sampling = Sampling(
+        percent=percent, method=method, direction_by="way", directions=_directions(stated)
     )
+    ways = {IN: lines["inbound"], OUT: lines["outbound"]}
+    samples = {way: dict(enumerate(line)) for way, line in ways.items()}
+    value = level_of(sampling, samples, intervals=0).units
     found = {name: percentile(line, percent=percent, method=method) for name, line in lines.items()}
     return {"value": value, **found, **_priced(stated, value)}
 

@@ -1,0 +1,60 @@
+"""The stated values: what tariffs of each kind come to, by the catalogue and by the counters."""
+
+import pathlib
+import re
+from decimal import Decimal
+
+import pytest
+
+from billing.invoice import BillableCharge, build_invoice
+from pipeline.cli.catalogue import catalogue_files
+from rating.catalogue import check
+from rating.scenario import run_folder
+from tests.scenario.test_limits import read_file, run
+
+HERE = pathlib.Path(__file__).parent
+FILES = catalogue_files(HERE / "stated")
+LIMITS = read_file((HERE / "stated_limits.txt").read_text())
+TEXTS = FILES["values.scenario"].decode() + "\n".join(f"Scenario: {title}" for title in LIMITS)
+ELSEWHERE = {
+    12,  # no part counts periods from the day of the subscription yet
+    13,  # nor gives a first period that is longer than a month
+    14,  # a percentile, beside its model
+}
+
+
+def test_the_stated_values_come_out():
+    assert check(FILES).errors == ()
+    result = run_folder(FILES)
+    assert result.passed, [*map(str, result.errors), *map(str, result.failures)]
+
+
+@pytest.mark.parametrize("title", LIMITS)
+def test_the_stated_values_of_limits_come_out(title):
+    assert list(run(LIMITS[title]))
+
+
+def test_each_value_has_a_scenario_by_its_name():
+    stated = {int(number) for number in re.findall(r"^Scenario: TV-(\d+)", TEXTS, re.MULTILINE)}
+    assert stated == set(range(1, 17)) - ELSEWHERE
+
+
+def test_a_value_that_is_stated_otherwise_fails():
+    wrong = FILES["values.scenario"].replace(b"charge 77.50 EUR", b"charge 77.49 EUR")
+    assert not run_folder({**FILES, "values.scenario": wrong}).passed
+
+
+def test_tv_5_is_rounded_on_the_invoice_line_and_nowhere_before():
+    charge = BillableCharge(
+        charge_id="1",
+        product="energy",
+        product_type="energy",
+        unit="kWh",
+        tax_code=None,
+        billed=Decimal(742),
+        amount=Decimal("97.944"),
+        currency="EUR",
+        started_at_ms=0,
+    )
+    (line,) = build_invoice([charge]).lines
+    assert (line.charges, line.amount) == (Decimal("97.944"), Decimal("97.94"))

@@ -1,0 +1,54 @@
+"""What `ratemill suspense show` makes of bytes, whatever is in them."""
+
+import pytest
+
+from pipeline.cli.suspense_bytes import reads_as, remedy_of
+from pipeline.cli.suspense_look import _text_of
+from pipeline.settings import Settings
+from schemas.refusal import RefusalReason
+from sinks.suspended import SuspendedRecord
+from tests.mediation_world import MemoryStage, event_json
+from tests.recycling_world import waiting_of
+
+
+def record_of(waiting, format_name="cloudevents-iot@1"):
+    return SuspendedRecord(waiting, format_name, "", "t", *[None] * 8)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (b"a,b\n", "a,b\n"),
+        (b"\x1b[2Jgone", "\\x1b[2Jgone"),
+        (b"\xff\x00", "ff00"),
+        ("Zürich".encode(), "Zürich"),
+    ],
+)
+def test_bytes_do_nothing_to_a_terminal(value, text):
+    assert _text_of(value) == text
+
+
+def test_every_reason_has_something_to_do_and_a_later_one_nothing():
+    assert all(remedy_of(reason) for reason in RefusalReason)
+    assert remedy_of("rating.of_a_later_version") == ""
+
+
+def test_one_of_a_batch_is_read_alone(tmp_path):
+    stage = MemoryStage()
+    value = b"[" + event_json(1) + b"," + event_json(2, subject="dev-9") + b"]"
+    stage.send(value, content_type="application/cloudevents-batch+json")
+    waiting = waiting_of(stage.suspense()[0])
+    said = reads_as(record_of(waiting), Settings(data=tmp_path))
+    assert list(said) == ["item 0"]
+    assert "dev-9" in said["item 0"]
+
+
+def test_what_cannot_be_read_says_so_or_nothing(tmp_path):
+    stage = MemoryStage()
+    stage.send(b"nothing")
+    stage.send(event_json(), format="telepathy")
+    broken, unknown = [waiting_of(each) for each in stage.suspense()]
+    settings = Settings(data=tmp_path)
+    assert "mediation.not_json" in reads_as(record_of(broken), settings)["item 0"]
+    assert reads_as(record_of(unknown, "telepathy"), settings) == {}
+    assert reads_as(record_of(broken._replace(stage="rate")), settings) == {}
