@@ -42,7 +42,7 @@ REMEDIES: Mapping[RefusalReason, str] = {
     ),
     RefusalReason.NO_MATCHING_ROW: "add a row to the matrix and publish, or correct the mapping",
     RefusalReason.MISSING_QUANTITY: "correct the product's unit, or the mapping",
-    RefusalReason.MISSING_ATTRIBUTE: "correct the price, or the mapping",
+    RefusalReason.MISSING_ATTRIBUTE: "correct the price, the mapping, or the reference data",
     RefusalReason.BELOW_ZERO: "correct the mapping, or give the product `below_zero: mirror`",
     RefusalReason.CURRENCY_MISMATCH: "correct the plan of the subscription, or close the periods",
     RefusalReason.STALE_CORRECTION: (
