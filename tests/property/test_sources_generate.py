@@ -100,6 +100,7 @@ def test_records_are_written_in_order_and_within_the_days(
         ("mixed", "779c2460ca9f59e7e5983abd23b04dad79245db76a01da8482266cf0a4912b9c"),
         ("telco", "f1ab1f2a0ba00020986525ad586ff7f828593426a56c5b4d55581a9a52b1620f"),
         ("iot", "47a2a920d3eebba02368745bba4eaab61bc196bf31e225ab316b5a1dfbfb5647"),
+        ("operator", "ba2fa782c1ff947731938cacfb209e8cb0cf5e345f7d9e61307d7a43b7a9548f"),
         ("video", "3b838b09c20ea9c00b86cd7e609cb3bee97d9684f5287ee3d13f94b0e1b4f8ee"),
     ],
 )
