@@ -77,6 +77,14 @@ async def test_a_refused_record_is_kept_with_its_bytes(tables, suspense):
     assert msgspec.json.decode(headers) == [["source", "c3dpdGNoLTE="], ["\x00", "/w=="]]
 
 
+@pytest.mark.parametrize("said", [b"zz", b"\xff", b"", b"AB" * 16])
+async def test_what_says_that_it_was_in_suspense_and_is_no_id_is_loaded(tables, suspense, said):
+    """Whoever may write to the raw topic must not stop the load of what others are refused."""
+    record = _suspended(1, attempts=2, raw_headers=(("recycles", said),))
+    await load_suspense(tables.pool, after=suspense, records=[record], next_position=1)
+    assert await tables.pool.fetchval("SELECT recycles FROM suspense") is None
+
+
 async def test_duplicates_are_listed_apart_and_wait_for_nobody(tables, suspense):
     copy = _suspended(
         2, suspense_class=SuspenseClass.DUPLICATE, reason="", identity="cd" * 16, first_copy=(1, 0)
