@@ -193,6 +193,9 @@ async def test_a_close_is_queued_once_and_relayed_until_it_is_marked(tables):
     assert [command_from_json(one.payload) for one in waiting] == [*commands, _close("a-3")]
     assert len({one.stream for one in waiting}) == 3, "one key per account: no order between them"
     assert await unpublished(tables.pool, most=2) == waiting[:2]
+    # No more than fit into the memory of a worker, and always one.
+    assert await unpublished(tables.pool, most_bytes=1) == waiting[:1]
+    assert await unpublished(tables.pool, most_bytes=len(waiting[0].payload) + 1) == waiting[:2]
     await mark_published(tables.pool, waiting[:2])
     assert await unpublished(tables.pool) == waiting[2:]
     assert await queue_period_closes(tables.pool, commands) == 0, "published is still known"
