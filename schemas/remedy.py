@@ -18,6 +18,10 @@ REMEDIES: Mapping[RefusalReason, str] = {
     RefusalReason.INVALID_ENCODING: "correct the source, or `encoding` of the mapping",
     RefusalReason.NOT_JSON: "correct the source",
     RefusalReason.WRONG_COLUMN_COUNT: "correct the source, or the mapping's columns",
+    RefusalReason.NOT_BER: (
+        "fetch the file again; else have the network element's files looked at"
+    ),
+    RefusalReason.UNKNOWN_RECORD: "add it to the mapping, under `records` or under `ignore`",
     RefusalReason.MISSING_FIELD: "correct the source, or choose another field in the mapping",
     RefusalReason.INVALID_FIELD: "correct the source, or the mapping",
     RefusalReason.NEGATIVE_QUANTITY: (
@@ -42,7 +46,7 @@ REMEDIES: Mapping[RefusalReason, str] = {
     ),
     RefusalReason.NO_MATCHING_ROW: "add a row to the matrix and publish, or correct the mapping",
     RefusalReason.MISSING_QUANTITY: "correct the product's unit, or the mapping",
-    RefusalReason.MISSING_ATTRIBUTE: "correct the price, or the mapping",
+    RefusalReason.MISSING_ATTRIBUTE: "correct the price, the mapping, or the reference data",
     RefusalReason.BELOW_ZERO: "correct the mapping, or give the product `below_zero: mirror`",
     RefusalReason.CURRENCY_MISMATCH: "correct the plan of the subscription, or close the periods",
     RefusalReason.STALE_CORRECTION: (
