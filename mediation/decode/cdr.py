@@ -185,6 +185,7 @@ class _Rule:
         self._started = self._places(rule.started_at)
         self._ended = self._places(rule.ended_at)
         self._identity = self._places(rule.identity)
+        self._needed = self._places(rule.identity_needs)
         self._identifiers = self._places(rule.identifiers)
         self._quantities = [(each, self._places(each.fields)) for each in rule.quantities]
         self._texts = [
@@ -291,6 +292,9 @@ class _Rule:
             identity.append("" if values[-1] is None else str(values[-1]))
         if not any(identity):
             return _missing(rule.identity)
+        for at, name in zip(self._needed, rule.identity_needs, strict=True):
+            if values[at] is None:
+                return _missing((name,))
         record_id = record_id_of(rule.name, *identity)
         if len(record_id) > MAX_TEXT:
             return Refused(

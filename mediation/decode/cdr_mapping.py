@@ -15,6 +15,7 @@ KEYS = ("records", "ignore")
 _REQUIRED = ("tag", "fields", "started_at", "identity", "identifiers", "product", "quantities")
 _OPTIONAL = (
     "list",
+    "identity_needs",
     "usage_kind",
     "ended_at",
     "origin",
@@ -85,6 +86,7 @@ class RecordRule:
     started_at: tuple[str, ...]
     ended_at: tuple[str, ...]
     identity: tuple[str, ...]
+    identity_needs: tuple[str, ...]  # of these, those without which two records look like one
     identifiers: tuple[str, ...]
     product: Product
     usage_kind: str
@@ -190,6 +192,9 @@ class _Record:
         identity = self._names("identity")
         if any(self._of_member(name) for name in identity):
             keys["identity"].problem("fields of the record")
+        needs = self._names("identity_needs")
+        if any(name not in identity for name in needs):
+            keys["identity_needs"].problem("fields of the identity")
         return RecordRule(
             name=self._name,
             tag=_tag(keys["tag"]) if "tag" in keys else 0,
@@ -200,6 +205,7 @@ class _Record:
             started_at=started,
             ended_at=ended,
             identity=identity,
+            identity_needs=needs,
             identifiers=self._names("identifiers"),
             product=self._product(keys["product"]) if "product" in keys else Product(""),
             usage_kind=keys["usage_kind"].usage_kind() if "usage_kind" in keys else "event",

@@ -56,7 +56,7 @@ def replay(
     another release wrote a record in another way, with the same money and counters, it is told apart.
 
     Nothing is changed, and it may run while the stages do. Exit code 1 where a charge or a counter
-    comes out otherwise.
+    comes out otherwise, and where batches were rated in that time and none can be rated once more.
     """
     from pipeline.replaying import Window
 
@@ -73,7 +73,7 @@ def replay(
         write_json(_document(report))
     else:
         _show(report)
-    if report.differing:
+    if report.differing or (report.left_out and not report.batches):
         raise typer.Exit(Exit.FAILED)
 
 
@@ -94,7 +94,7 @@ def _instant(text: str | None, option: str) -> int | None:
 def _document(report: Report) -> dict[str, object]:
     return {
         "installation": report.installation,
-        "same": not report.differing,
+        "same": bool(report.batches) and not report.differing,
         "batches": report.batches,
         "differing": report.differing,
         "left_out": report.left_out,
@@ -146,6 +146,8 @@ def _show(report: Report) -> None:
         tell(f"{report.differing:,} of {report.batches:,} batches come out otherwise.")
     elif report.batches:
         tell(f"All {report.batches:,} batches come out the same.")
+    elif report.left_out:
+        tell("No batch could be rated once more: nothing is shown by this.")
     else:
         tell("No batch was rated in that time.")
 

@@ -8,7 +8,7 @@ from unittest import mock
 import pytest
 
 from pipeline.cli.exits import Exit
-from pipeline.replaying.versions import PastVersions
+from pipeline.replaying.versions import NotReadable, PastVersions
 from schemas.period import from_ms
 from schemas.proof import Proof
 from tests.integration.live_installation import ACCOUNTS, LiveInstallation, event_json
@@ -78,6 +78,8 @@ async def _run(services, folder):
             told["another catalogue"] = await here.command("replay", "--json")
         with mock.patch.object(PastVersions, "_catalogue", _without_the_first):
             told["a version is gone"] = await here.command("replay", "--json")
+        with mock.patch.object(PastVersions, "_catalogue", _without_any):
+            told["all are gone"] = await here.command("replay", "--json")
         told["left behind"] = sorted(each.name for each in here.settings.data.glob("replay-*"))
     return told
 
@@ -94,6 +96,10 @@ def _always_the_newest(self, version):
 def _without_the_first(self, version):
     self._heads.pop(min(self._heads) if len(self._heads) > 1 else -1, None)
     return _catalogue(self, version)
+
+
+def _without_any(self, version):
+    raise NotReadable(f"version {version} of the catalogue")
 
 
 async def _use(here, name):
@@ -143,6 +149,11 @@ def test_a_version_that_is_gone_is_said_and_not_guessed(told):
     assert list(said["left_out"].values()) == [1]
     assert "catalogue" in next(iter(said["left_out"]))
     assert said["differing"] == 0
+
+
+def test_a_replay_of_nothing_proves_nothing(told):
+    said = told["all are gone"]
+    assert (said.code, said.json["same"], said.json["batches"]) == (Exit.FAILED, False, 0)
 
 
 def test_bad_options_are_told(told):

@@ -505,6 +505,10 @@ records:
             (22, "records.pgw.ignore.rg"),
         ),
         (("    identity: [id]\n", ""), (6, "records.pgw")),
+        (
+            ("product: data", "product: data\n    identity_needs: [cause]"),
+            (22, "records.pgw.identity_needs"),
+        ),
         (("version: 1", "version: 1\nignore: [x]"), (4, "ignore[0]")),
     ],
 )
@@ -517,6 +521,18 @@ def test_a_mapping_that_cannot_be_used_says_where(change, expected):
     assert expected in [(problem.line, problem.field) for problem in caught.value.problems], str(
         caught.value
     )
+
+
+def test_a_record_that_lacks_what_tells_it_from_others_is_refused():
+    text = SMALL.replace("identity: [id]", "identity: [id, cause]\n    identity_needs: [cause]")
+    for more, is_refused in ((b"", True), (tlv.tlv(15, integer(0)), False)):
+        contents = tlv.tlv(5, integer(77)) + tlv.tlv(13, at()) + more
+        contents += group(34, container(Used(1, 7, 7)))
+        ((_, _, item),) = load_decoder(text, "small.yaml").decode(record(contents), BLOCK)
+        assert isinstance(item, Refused) is is_refused, item
+        if is_refused:
+            assert item.reason is RefusalReason.MISSING_FIELD
+            assert item.detail.startswith("cause is missing")
 
 
 def test_a_record_that_stands_for_another_is_extended_whole():
