@@ -51,6 +51,7 @@ def _decimal_traps():
 _OF_SERVICES = ("integration", "chaos", "contract", "planted")  # folders; processes, clocks, ports
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for the marks
 def pytest_collection_modifyitems(items):
     """Say what runs in one process: all that starts processes or talks to services, one after the other,
     so that none waits for another's; of everything else a file."""
