@@ -202,6 +202,23 @@ def test_a_close_sees_what_its_own_batch_has_changed():
     assert [Decimal(each.amount) for each in charges] == [0, 0, 16]
 
 
+def test_what_a_close_says_does_not_depend_on_where_batches_end():
+    """5 and 5.00 are alike, and written otherwise; the state and a batch have them in another order."""
+    records = [
+        event(
+            number, "line", at_ms=OCTOBER + minute * MINUTE_MS, quantities={"Mbps": Decimal(units)}
+        )
+        for number, (minute, units) in enumerate([(5, "5.00"), (0, "5"), (10, "1")])
+    ]
+    close = period_close(OCTOBER, NOVEMBER)
+    stages = [MemoryStage(catalogue=compile(document(WHOLE), 7)) for _ in range(2)]
+    stages[0].batch(*records, close)
+    stages[1].batch(*records)
+    stages[1].batch(close)
+    assert stages[0].ledger() == stages[1].ledger()
+    assert stages[0].state == stages[1].state
+
+
 def test_samples_of_a_part_of_a_day_are_priced_too():
     """At no beginning of a day did the condition hold; the sample was taken while it did."""
     text = catalogue_text(WHOLE).replace(
