@@ -150,5 +150,5 @@ def _looked_at(version: PriceVersion) -> dict[str, object]:
             f"aggregate {each.value}": version.model if version.aggregation is each else None
             for each in OF_CHANGES
         },
-        "percentile of the month": version.sampling,
+        "percentile of the month": version.sampling and (version.sampling, version.model),
     }

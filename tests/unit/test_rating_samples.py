@@ -135,6 +135,12 @@ def test_what_a_month_that_is_running_makes_of_another_percentile_is_said():
     assert [each.thing for each in found] == ["percentile of the month"]
 
 
+def test_what_a_month_that_is_running_makes_of_another_amount_for_its_samples_is_said():
+    old, new = document(WHOLE), document(WHOLE, model="per_unit, amount: 3, per: 1 Mbps")
+    found = changed_within_months(old, new, at=NOW)
+    assert [each.thing for each in found] == ["percentile of the month"]
+
+
 def test_a_difference_is_said_in_words():
     said = sampling_said(
         Sampling(percent=Decimal(95), direction_by="way", directions=Directions.LARGER)
