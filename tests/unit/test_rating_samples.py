@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from counters.state import Bucket, bucket_key, bucket_to_state
-from pipeline.rate_closing import MOST_SAMPLES
+from pipeline import rate_closing
+from pipeline.rate_closing import MOST_SAMPLES, closables
 from pipeline.recent_state import RecentState
 from pipeline.state import Folded, StateStore
 from rating.catalogue import changed_within_months, check, compile
@@ -288,6 +289,26 @@ def test_a_subscription_that_came_late_has_no_gaps_before_it():
     zero = f"{WHOLE}, missing: zero"
     assert amounts(zero, samples, from_ms=from_ms) == [8]
     assert amounts(zero, samples) == [0]
+
+
+def test_the_intervals_of_a_month_are_counted_once_for_all_that_were_there_on_the_same_days(
+    monkeypatch,
+):
+    asked = []
+    monkeypatch.setattr(
+        rate_closing,
+        "intervals_of",
+        lambda *args, **fields: asked.append(args) or intervals_of(*args, **fields),
+    )
+    entry, late_ms = account().subscriptions[0], NOVEMBER - DAY_MS
+    entries = [
+        msgspec.structs.replace(entry, subscription_id=str(number), valid_from_ms=from_ms)
+        for number, from_ms in enumerate([OCTOBER] * 50 + [late_ms] * 50)
+    ]
+    held = msgspec.structs.replace(account(), subscriptions=tuple(entries))
+    found = closables(period_close(OCTOBER, NOVEMBER), held, compile(document(WHOLE), 7))
+    assert [each.intervals for each in found] == [8928] * 50 + [288] * 50
+    assert len(asked) == 2
 
 
 def test_samples_that_were_counted_otherwise_are_not_left_out_in_silence():
