@@ -7,6 +7,7 @@ import pytest
 
 from counters.state import Bucket, bucket_key, bucket_to_state
 from pipeline import rate_closing
+from pipeline.correcting.work_out import Asked
 from pipeline.rate_closing import MOST_SAMPLES, closables
 from pipeline.recent_state import RecentState
 from pipeline.state import Folded, StateStore
@@ -22,6 +23,7 @@ from schemas.ledger import Charge
 from schemas.period import month_start_ms
 from schemas.reference import AccountAttributes
 from schemas.refusal import RefusalReason, Refused
+from tests.correction_world import command_of, history_of, worked_out
 from tests.ledger_builders import NOVEMBER, OCTOBER, period_close
 from tests.rate_world import MemoryStage, account, event
 from tests.unit.test_running_months import NOW
@@ -360,3 +362,31 @@ def test_the_state_gives_what_begins_so_also_what_was_written_a_moment_ago(tmp_p
         assert [*state.get_many([b"b"]).scan(b"a/")] == [(b"a/1", b"1"), (b"a/2", b"5")]
         assert [*state.get_many([]).scan(b"c")] == []
     store.close()
+
+
+def test_a_month_is_corrected_whose_close_asked_for_a_least_where_nothing_was_sampled():
+    text = catalogue_text(WHOLE, beside=", least: {month: 5}").replace(
+        "plans:", "  calls: {type: call, usage_kind: voice, unit: s}\nplans:"
+    )
+    text += "      calls: {product: calls, price: {model: flat, amount: 3}}\n"
+    found = check({"plans.yaml": text.encode()})
+    assert not found.errors, found.errors
+    stage = MemoryStage(catalogue=compile(found.document, 7))
+    stage.batch(
+        *[
+            event(number, "calls", at_ms=OCTOBER, quantities={"s": Decimal(1)})
+            for number in range(2)
+        ],
+        period_close(OCTOBER, NOVEMBER),
+    )
+    history = history_of(stage, "a-1", OCTOBER, NOVEMBER)
+    ids = frozenset({history.events()[0].charge_id})
+    stage.batch(command_of(worked_out(stage, history, Asked(reverse=ids))))
+    assert not stage.suspense()
+    charges = [each for each in stage.ledger() if isinstance(each, Charge)]
+    assert [Decimal(each.amount) for each in charges] == [3, 3, 5, -3]
+    # The least stays what was charged of the samples that come late.
+    stage.batch(event(3, "line", at_ms=OCTOBER, quantities={"Mbps": Decimal(4)}))
+    stage.batch(period_close(NOVEMBER, NOVEMBER + 30 * DAY_MS, offset=1))
+    closing = [each for each in stage.ledger()[-3:] if isinstance(each, Charge)]
+    assert [Decimal(each.amount) for each in closing if each.usage_period_ms == OCTOBER][-1] == 3
