@@ -144,6 +144,13 @@ def test_what_a_month_that_is_running_makes_of_another_amount_for_its_samples_is
     assert [each.thing for each in found] == ["percentile of the month"]
 
 
+def test_a_month_that_is_running_has_samples_in_one_unit():
+    other = check({"plans.yaml": catalogue_text(WHOLE).replace("Mbps", "kB").encode()}).document
+    found = changed_within_months(document(WHOLE), other, at=NOW)
+    assert [each.thing for each in found] == ["percentile of the month"]
+    assert "another unit" in found[0].text
+
+
 def test_a_difference_is_said_in_words():
     said = sampling_said(
         Sampling(percent=Decimal(95), direction_by="way", directions=Directions.LARGER)
