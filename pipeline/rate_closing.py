@@ -145,6 +145,8 @@ class _Month:
         self._start_ms, self._end_ms = start_ms, end_ms
         self._days: list[tuple[int, int, int]] = []  # from, to, and the day's number
         self._known: dict[tuple[int, int], Days] = {}  # by validity; most have the same
+        # By how many minutes each has: an account may have a hundred thousand subscriptions.
+        self._intervals: dict[tuple[int, Days], int] = {}
         at_ms = start_ms
         while at_ms < end_ms:
             _, next_ms = day_of(at_ms, zone=account.zone)
@@ -160,8 +162,14 @@ class _Month:
         """Return how many intervals of samples some of its days have; 0 of a price without."""
         if rule.sampling is None:
             return 0
-        start_ms, end_ms, zone = self._start_ms, self._end_ms, self._account.zone
-        return intervals_of(rule.sampling, days, start_ms=start_ms, end_ms=end_ms, zone=zone)
+        key = (rule.sampling.interval_minutes, days)
+        found = self._intervals.get(key)
+        if found is None:
+            start_ms, end_ms, zone = self._start_ms, self._end_ms, self._account.zone
+            found = self._intervals[key] = intervals_of(
+                rule.sampling, days, start_ms=start_ms, end_ms=end_ms, zone=zone
+            )
+        return found
 
     def days_of(self, entries: list[Subscription]) -> Days:
         """Return the days on which one of the entries was valid."""

@@ -126,18 +126,21 @@ def _directions(sampling: Sampling) -> tuple[str, ...]:
 
 
 def _by_direction(unit: str, samples: Counted) -> tuple[dict[str, dict[int, Decimal]], int]:
-    """Return the samples by their number, and how many records they have."""
+    """Return the samples by their number, in its order, and how many records they have."""
     end = f":{unit}"
     found: dict[str, dict[int, Decimal]] = {}
     counted = 0
     for direction, counters in samples.items():
-        values = found[direction] = {}
+        values: dict[int, Decimal] = {}
         for name, records, units in counters:
             # Behind another subscription's id that begins as this one does comes more than a number.
             number = name.removesuffix(end)
             if number.isdecimal():
                 values[int(number)] = units
                 counted += records
+        # Of samples that are alike, such as 5 and 5.0, the same one is billed in whatever order they were
+        # read: that depends on where batches end.
+        found[direction] = dict(sorted(values.items()))
     return found, counted
 
 

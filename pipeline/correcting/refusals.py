@@ -24,7 +24,15 @@ def refuse_samples(history: History, found: Replayed) -> None:
     """Raise `CannotCorrect` where a price looks at the samples of the month: several closes may have
     priced them, and a correction would have to state every one."""
     begin = f"{CounterKind.SAMPLED.value}:"
-    named = next((name for name, _ in found.counters if name.startswith(begin)), None)
+    # A close that asked for a least where nothing was sampled states that counter too, without a record.
+    named = next(
+        (
+            name
+            for (name, _), each in found.counters.items()
+            if name.startswith(begin) and each.records
+        ),
+        None,
+    )
     if named is not None:
         raise CannotCorrect(
             f"{history.account_id}: the month has samples that a percentile is taken of "

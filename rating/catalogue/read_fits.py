@@ -11,6 +11,7 @@ from rating.catalogue.errors import quoted
 from rating.catalogue.read_condition import read_condition
 from rating.catalogue.reader import Reader
 from rating.catalogue.yaml_tree import Mapping, Node
+from rating.conditions.names import ID
 
 KEYS = ("only_in", "when", "valid_from", "valid_to")
 
@@ -45,6 +46,15 @@ def read_fits(
         if key in values and "rolls_over" in values:
             expected = "an allowance that does not roll over: months before and after leave nothing"
             reader.complain(values[key], f"{field}.{key}", expected=expected, found="rolls_over")
+    if condition is not None and "rolls_over" in values:
+        of_holder = [name for name in condition.names if name.is_of_holder and name.name != ID]
+        if of_holder:
+            expected = (
+                "a condition of the usage alone, beside rolls_over: of earlier months nobody says "
+                "whether it held, and they would leave all of their allowance"
+            )
+            found = ", ".join(name.written for name in of_holder)
+            reader.complain(values["when"], f"{field}.when", expected=expected, found=found)
     return Fits(code, only_in, "" if condition is None else condition.text, since, until)
 
 

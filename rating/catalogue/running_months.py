@@ -13,7 +13,6 @@ from typing import NamedTuple
 from rating.catalogue.differences.dates import Dated, Span, said_span, spans
 from rating.catalogue.document import (
     CatalogueDocument,
-    PlanPrice,
     PriceVersion,
     Volume,
     restating_discount,
@@ -45,7 +44,7 @@ _OF_SAMPLES = _Would(
     "its close would price what comes from then on, beside what was charged before",
     "samples of a month that is running would stay without a price",
     "the close of a month that is running would ask for the new one, and be refused where samples were "
-    "counted in other intervals or by other directions",
+    "counted in other intervals or by other directions; those in another unit would stay without a price",
 )
 _THINGS: Mapping[str, _Would] = {
     "least of the month": _AT_CLOSE,
@@ -58,6 +57,9 @@ _THINGS: Mapping[str, _Would] = {
     "aggregate daily": _AT_CHARGES,
     "percentile of the month": _OF_SAMPLES,
 }
+
+
+_Things = dict[str, list[Dated[object]]]
 
 
 class WithinAMonth(NamedTuple):
@@ -80,32 +82,34 @@ def changed_within_months(
     A price with a new code is none of it: it begins to count with its first usage.
     """
     first = _first_future_month((at.astimezone(dt.UTC) + _EARLIEST_ZONE).date())
-    is_now = {
-        (plan.code, price.code): price.versions for plan in new.plans for price in plan.prices
-    }
-    return [
-        found
-        for plan in old.plans
-        for price in plan.prices
-        for found in _changed(plan.code, price, is_now.get((plan.code, price.code), ()), first)
-    ]
+    was, now = _units(old), _units(new)
+    is_now = {(plan.code, price.code): price for plan in new.plans for price in plan.prices}
+    found: list[WithinAMonth] = []
+    for plan in old.plans:
+        for price in plan.prices:
+            other = is_now.get((plan.code, price.code))
+            before = _dated(price.versions, was[price.product])
+            after = _dated((), "") if other is None else _dated(other.versions, now[other.product])
+            found += _changed(f"plans.{plan.code}.prices.{price.code}", before, after, first)
+    return found
+
+
+def _units(document: CatalogueDocument) -> dict[str, str]:
+    return {product.code: product.unit for product in document.products}
 
 
 def _first_future_month(day: dt.date) -> dt.date:
     return (day.replace(day=1) + dt.timedelta(days=31)).replace(day=1)
 
 
-def _changed(
-    plan: str, old: PlanPrice, new: Sequence[PriceVersion], first: dt.date
-) -> Iterator[WithinAMonth]:
-    before, after = _dated(old.versions), _dated(new)
+def _changed(at: str, before: _Things, after: _Things, first: dt.date) -> Iterator[WithinAMonth]:
     for thing, would in _THINGS.items():
         for span in spans(before[thing], after[thing]):
             if span.since is not None and span.since >= first:
                 continue
             days = said_span(span.since, span.until)
             yield WithinAMonth(
-                f"plans.{plan}.prices.{old.code}",
+                at,
                 thing,
                 f"{thing} {_said(span, would, days, first)}",
             )
@@ -125,17 +129,17 @@ def _said(span: Span[object], would: _Would, days: str, first: dt.date) -> str:
     return f"changes{when}: {would.changed}. Operator action: {write}"
 
 
-def _dated(versions: Sequence[PriceVersion]) -> dict[str, list[Dated[object]]]:
-    """Return each thing by the days on which a price has it."""
-    found: dict[str, list[Dated[object]]] = {thing: [] for thing in _THINGS}
+def _dated(versions: Sequence[PriceVersion], unit: str) -> _Things:
+    """Return each thing by the days on which a price has it. ``unit``: of its product."""
+    found: _Things = {thing: [] for thing in _THINGS}
     for version in versions:
-        for thing, value in _looked_at(version).items():
+        for thing, value in _looked_at(version, unit).items():
             if value:
                 found[thing].append(Dated(version.valid_from, version.valid_to, value))
     return found
 
 
-def _looked_at(version: PriceVersion) -> dict[str, object]:
+def _looked_at(version: PriceVersion, unit: str) -> dict[str, object]:
     """Return what a version says of a month as a whole, by the thing; nothing where it has none."""
     commitment, is_latest = version.commitment, version.aggregation is Aggregation.LATEST
     of_month = version.least_month is not None
@@ -150,5 +154,5 @@ def _looked_at(version: PriceVersion) -> dict[str, object]:
             f"aggregate {each.value}": version.model if version.aggregation is each else None
             for each in OF_CHANGES
         },
-        "percentile of the month": version.sampling,
+        "percentile of the month": version.sampling and (version.sampling, version.model, unit),
     }

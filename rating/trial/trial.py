@@ -149,6 +149,7 @@ class Trial:
         made: list[Charge] = []
         of_closed = self._tallies[account_id].sampled_before(start_ms) if start_ms < end_ms else ()
         months = [(each, True) for each in of_closed]
+        stays = [member.stay for member in members]
         while start_ms < end_ms:
             months.append((start_ms, False))
             start_ms = month_of(start_ms, zone=zone)[1]
@@ -159,7 +160,9 @@ class Trial:
                     account_id, member.subscription_id, attributes or {}, member.attributes or {}
                 )
                 made += self._closed(
-                    *(holder, member, month_ms, month_end_ms, currency, zone), is_late=is_late
+                    *(holder, member, month_ms, month_end_ms, currency, zone),
+                    stays=stays,
+                    is_late=is_late,
                 )
         self._first_open_ms[account_id] = start_ms
         return tuple(made)
@@ -173,13 +176,14 @@ class Trial:
         currency: str,
         zone: str,
         *,
+        stays: Collection[Stay],
         is_late: bool = False,
     ) -> Iterator[Charge]:
         account_id = holder.account_id
         tallies = self._tallies[account_id]
         on_plan, of_month = _days(member, start_ms, end_ms, zone)
         of_stay = self._presence.month_of(
-            *(account_id, member.subscription_id, end_ms - 1), zone=zone, stays=[member.stay]
+            *(account_id, member.subscription_id, end_ms - 1), zone=zone, stays=stays
         )
         holder = msgspec.structs.replace(holder, month=of_stay)
         for offer, (rule, days, on_days) in self._closing_rules(

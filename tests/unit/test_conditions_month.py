@@ -14,6 +14,7 @@ from rating.conditions.subscription_month import month_of_subscription
 from rating.conditions.words import ConditionError
 from rating.explain import sentences
 from rating.scenario import run_folder
+from rating.trial import Member, Trial
 from schemas.ids import event_identity
 from schemas.ledger import CLOSING, Charge
 from schemas.period import month_start_ms
@@ -268,6 +269,15 @@ Scenario: the first three months
 """
     result = run_folder({**files_of(PLANS), "a.scenario": scenario.encode()})
     assert result.passed, [*map(str, result.errors), *map(str, result.failures)]
+
+
+def test_a_trial_closes_a_month_by_the_first_plan_of_a_subscription():
+    """As it rates usage: a subscription that came from another plan keeps its beginning."""
+    since = at("2026-06-20"), at("2026-10-01")
+    members = [Member("a-1/s", "carrier", *since), Member("a-1/s", "basic", since[1])]
+    trial = Trial(compile(DOCUMENT, 7))
+    charges = trial.close("a-1", since[1], members=members, currency="EUR", zone="UTC")
+    assert [(each.price_id, D(each.amount)) for each in charges] == [("basic/later", 2)]
 
 
 def test_a_price_behind_one_for_the_first_months_is_reached():

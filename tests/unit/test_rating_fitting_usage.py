@@ -134,6 +134,12 @@ def test_one_that_rolls_over_is_for_some_usage_too():
     assert free_of(minutes, *calls) == ["5", "20"]
 
 
+@pytest.mark.parametrize("when", ["quantity > 5", "account.id == 'a-1' and event.apn != 'x'"])
+def test_one_that_rolls_over_may_ask_for_what_is_the_same_in_all_months(when):
+    minutes = f"{{units: 10 s, when: {when}, rolls_over: {{months: 1}}}}"
+    assert not check(files_of(plan(minutes))).errors
+
+
 @given(
     st.lists(st.tuples(st.integers(1, 60), st.booleans()), min_size=1, max_size=8),
     st.randoms(use_true_random=False),
@@ -221,6 +227,12 @@ def test_limits_and_numbers_go_together():
             "valid_to: 2026-10-10, rolls_over: {months: 1}", "valid_to",
             "an allowance that does not roll over: months before and after leave nothing",
             "rolls_over", id="rolls over",
+        ),
+        pytest.param(
+            "when: account.vip == 'gold' and subscription_month > 3, rolls_over: {months: 1}", "when",
+            "a condition of the usage alone, beside rolls_over: of earlier months nobody says whether it "
+            "held, and they would leave all of their allowance",
+            "account.vip, subscription_month", id="a condition of the holder rolls over",
         ),
         pytest.param(
             "when: quantity == 'x'", "when",

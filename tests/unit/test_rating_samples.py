@@ -6,7 +6,9 @@ import msgspec
 import pytest
 
 from counters.state import Bucket, bucket_key, bucket_to_state
-from pipeline.rate_closing import MOST_SAMPLES
+from pipeline import rate_closing
+from pipeline.correcting.work_out import Asked
+from pipeline.rate_closing import MOST_SAMPLES, closables
 from pipeline.recent_state import RecentState
 from pipeline.state import Folded, StateStore
 from rating.catalogue import changed_within_months, check, compile
@@ -21,6 +23,7 @@ from schemas.ledger import Charge
 from schemas.period import month_start_ms
 from schemas.reference import AccountAttributes
 from schemas.refusal import RefusalReason, Refused
+from tests.correction_world import command_of, history_of, worked_out
 from tests.ledger_builders import NOVEMBER, OCTOBER, period_close
 from tests.rate_world import MemoryStage, account, event
 from tests.unit.test_running_months import NOW
@@ -135,6 +138,19 @@ def test_what_a_month_that_is_running_makes_of_another_percentile_is_said():
     assert [each.thing for each in found] == ["percentile of the month"]
 
 
+def test_what_a_month_that_is_running_makes_of_another_amount_for_its_samples_is_said():
+    old, new = document(WHOLE), document(WHOLE, model="per_unit, amount: 3, per: 1 Mbps")
+    found = changed_within_months(old, new, at=NOW)
+    assert [each.thing for each in found] == ["percentile of the month"]
+
+
+def test_a_month_that_is_running_has_samples_in_one_unit():
+    other = check({"plans.yaml": catalogue_text(WHOLE).replace("Mbps", "kB").encode()}).document
+    found = changed_within_months(document(WHOLE), other, at=NOW)
+    assert [each.thing for each in found] == ["percentile of the month"]
+    assert "another unit" in found[0].text
+
+
 def test_a_difference_is_said_in_words():
     said = sampling_said(
         Sampling(percent=Decimal(95), direction_by="way", directions=Directions.LARGER)
@@ -202,6 +218,23 @@ def test_a_close_sees_what_its_own_batch_has_changed():
     assert [Decimal(each.amount) for each in charges] == [0, 0, 16]
 
 
+def test_what_a_close_says_does_not_depend_on_where_batches_end():
+    """5 and 5.00 are alike, and written otherwise; the state and a batch have them in another order."""
+    records = [
+        event(
+            number, "line", at_ms=OCTOBER + minute * MINUTE_MS, quantities={"Mbps": Decimal(units)}
+        )
+        for number, (minute, units) in enumerate([(5, "5.00"), (0, "5"), (10, "1")])
+    ]
+    close = period_close(OCTOBER, NOVEMBER)
+    stages = [MemoryStage(catalogue=compile(document(WHOLE), 7)) for _ in range(2)]
+    stages[0].batch(*records, close)
+    stages[1].batch(*records)
+    stages[1].batch(close)
+    assert stages[0].ledger() == stages[1].ledger()
+    assert stages[0].state == stages[1].state
+
+
 def test_samples_of_a_part_of_a_day_are_priced_too():
     """At no beginning of a day did the condition hold; the sample was taken while it did."""
     text = catalogue_text(WHOLE).replace(
@@ -267,6 +300,26 @@ def test_a_subscription_that_came_late_has_no_gaps_before_it():
     assert amounts(zero, samples) == [0]
 
 
+def test_the_intervals_of_a_month_are_counted_once_for_all_that_were_there_on_the_same_days(
+    monkeypatch,
+):
+    asked = []
+    monkeypatch.setattr(
+        rate_closing,
+        "intervals_of",
+        lambda *args, **fields: asked.append(args) or intervals_of(*args, **fields),
+    )
+    entry, late_ms = account().subscriptions[0], NOVEMBER - DAY_MS
+    entries = [
+        msgspec.structs.replace(entry, subscription_id=str(number), valid_from_ms=from_ms)
+        for number, from_ms in enumerate([OCTOBER] * 50 + [late_ms] * 50)
+    ]
+    held = msgspec.structs.replace(account(), subscriptions=tuple(entries))
+    found = closables(period_close(OCTOBER, NOVEMBER), held, compile(document(WHOLE), 7))
+    assert [each.intervals for each in found] == [8928] * 50 + [288] * 50
+    assert len(asked) == 2
+
+
 def test_samples_that_were_counted_otherwise_are_not_left_out_in_silence():
     rule = compile(document(WHOLE), 7).plans["basic"].offers["line"].entries[0].rules[0]
 
@@ -316,3 +369,31 @@ def test_the_state_gives_what_begins_so_also_what_was_written_a_moment_ago(tmp_p
         assert [*state.get_many([b"b"]).scan(b"a/")] == [(b"a/1", b"1"), (b"a/2", b"5")]
         assert [*state.get_many([]).scan(b"c")] == []
     store.close()
+
+
+def test_a_month_is_corrected_whose_close_asked_for_a_least_where_nothing_was_sampled():
+    text = catalogue_text(WHOLE, beside=", least: {month: 5}").replace(
+        "plans:", "  calls: {type: call, usage_kind: voice, unit: s}\nplans:"
+    )
+    text += "      calls: {product: calls, price: {model: flat, amount: 3}}\n"
+    found = check({"plans.yaml": text.encode()})
+    assert not found.errors, found.errors
+    stage = MemoryStage(catalogue=compile(found.document, 7))
+    stage.batch(
+        *[
+            event(number, "calls", at_ms=OCTOBER, quantities={"s": Decimal(1)})
+            for number in range(2)
+        ],
+        period_close(OCTOBER, NOVEMBER),
+    )
+    history = history_of(stage, "a-1", OCTOBER, NOVEMBER)
+    ids = frozenset({history.events()[0].charge_id})
+    stage.batch(command_of(worked_out(stage, history, Asked(reverse=ids))))
+    assert not stage.suspense()
+    charges = [each for each in stage.ledger() if isinstance(each, Charge)]
+    assert [Decimal(each.amount) for each in charges] == [3, 3, 5, -3]
+    # The least stays what was charged of the samples that come late.
+    stage.batch(event(3, "line", at_ms=OCTOBER, quantities={"Mbps": Decimal(4)}))
+    stage.batch(period_close(NOVEMBER, NOVEMBER + 30 * DAY_MS, offset=1))
+    closing = [each for each in stage.ledger()[-3:] if isinstance(each, Charge)]
+    assert [Decimal(each.amount) for each in closing if each.usage_period_ms == OCTOBER][-1] == 3
