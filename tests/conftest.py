@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 from hypothesis import Phase, settings
+from xdist.scheduler import LoadScopeScheduling
 
 from pipeline.embedded import Endpoints, ensure_services
 
@@ -51,15 +52,19 @@ def _decimal_traps():
 _OF_SERVICES = ("integration", "chaos", "contract", "planted")  # folders; processes, clocks, ports
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for the marks
-def pytest_collection_modifyitems(items):
-    """Say what runs in one process: all that starts processes or talks to services, one after the other,
-    so that none waits for another's; of everything else a file."""
-    tests = pathlib.Path(__file__).parent
-    for item in items:
-        folder, *_ = item.path.relative_to(tests).parts
-        uses = folder in _OF_SERVICES or "services" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("services" if uses else str(item.path)))
+class OneProcessForServices(LoadScopeScheduling):
+    """All that starts processes or talks to services runs in one process, one test after the other, so
+    that none waits for another's; of everything else a file."""
+
+    def _split_scope(self, nodeid):
+        path = pathlib.PurePath(nodeid.partition("::")[0])
+        return "services" if set(path.parts).intersection(_OF_SERVICES) else str(path)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Return what gives tests to the processes, where there are several."""
+    return OneProcessForServices(config, log)
 
 
 @pytest.fixture(scope="session")
