@@ -87,7 +87,9 @@ def check_together(
         expected = f"a product without zero_usage: filter, as {product.code} has"
         refuse("aggregate", expected, "a percentile, of which nothing is a sample like any other")
     if version.exchange is not None:
-        _check_exchange(refuse, values, version, units_allowed=not allowances)
+        _check_exchange(
+            refuse, values, version, units_allowed=all(each.money for each in allowances)
+        )
     if version.discount_by_usage is not None:
         _check_usage_discount(refuse, version, allowances)
     if _multiplies(version.rounding):

@@ -64,6 +64,23 @@ def test_a_card_is_in_the_currency_that_is_exchanged():
     assert "x.price.card: expected a card in USD, as the plan, found world in EUR" in error
 
 
+@pytest.mark.parametrize(
+    "price",
+    [
+        "{model: flat, amount: 1.00, exchange: usd, allowance: welcome}",
+        "{model: per_unit, amount: 1.00, per: 1 min, exchange: usd, allowance: welcome}",
+    ],
+)
+def test_an_allowance_in_money_pays_after_the_exchange(price):
+    with_credit = files(price)
+    with_credit["plans.yaml"] = with_credit["plans.yaml"].replace(
+        b"    currency: EUR\n", b"    currency: EUR\n    allowances: {welcome: {amount: 1.00}}\n"
+    )
+    rated = Month(compile(document_of(with_credit), VERSION))
+    amounts = [rated.rate(event(s=60)).amount for _ in range(3)]
+    assert amounts == [D(0), D("0.84"), D("0.92")]  # 0.92 each, and 1.00 EUR of them is paid
+
+
 def test_the_explanation_says_which_rate_and_each_amount_in_its_currency():
     said = sentences(charge_of(month(FLAT).rate(event(s=1))))
     assert "10.05 USD" in " ".join(said)
