@@ -59,6 +59,7 @@ def check(folder: Folder, as_json: Json = False) -> None:
             tell(_contents(checked.document) + ". Nothing is wrong.")
             _tell_asked(checked.document)
             _tell_also_rated(checked.document)
+            _tell_levels(checked.document)
     if checked.errors:
         raise typer.Exit(Exit.FAILED)
 
@@ -283,6 +284,17 @@ def _tell_asked(document: CatalogueDocument) -> None:
     asked = asked_attributes(document)
     if asked:
         tell(f"Conditions ask for {', '.join(asked)}.")
+
+
+def _tell_levels(document: CatalogueDocument) -> None:
+    """Say which levels can only rise: what falls is refused where the product does not take it."""
+    from rating.catalogue import levels_that_only_rise
+
+    for product, prices in levels_that_only_rise(document).items():
+        tell(
+            f"The level of {', '.join(prices)} can only rise: product {product} has no below_zero: "
+            "mirror, so what falls is refused."
+        )
 
 
 def _tell_also_rated(document: CatalogueDocument) -> None:

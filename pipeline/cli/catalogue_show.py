@@ -96,9 +96,20 @@ def show(
     if as_json:
         write_json({"version": number, "says": [_fields(each) for each in lines]})
         return
+    before = ""
     for each in lines:
-        results().print(str(each).partition(": ")[2], markup=False)
+        section = _section(each)
+        if section != before:
+            results().print(f"\n[bold]{section}[/]" if before else f"[bold]{section}[/]")
+        results().print(f"  {str(each).partition(': ')[2]}", markup=False)
+        before = section
     tell(f"Catalogue version {number}.")
+
+
+def _section(line: Difference) -> str:
+    """Return what a line stands under: ``plans business`` of all that a plan has, else its kind."""
+    kind, _, rest = line.at.partition(".")
+    return f"{kind} {rest.partition('.')[0]}" if kind == "plans" else kind
 
 
 def _is_asked_for(line: Difference, plan: str | None, day: dt.date | None) -> bool:

@@ -14,7 +14,7 @@ from pipeline.cli.running import run_to_end
 from pipeline.cli.session import connect, session_of
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
     from billing.document import InvoiceDocument, InvoiceSummary
     from pipeline.settings import Settings
@@ -71,7 +71,7 @@ def show(
     _print(found, charges=charges)
 
 
-def invoice_table(title: str | None, rows: list[InvoiceSummary]) -> Table:
+def invoice_table(title: str | None, rows: list[InvoiceSummary]) -> RenderableType:
     """Return invoices as a table, amounts with their currency, instants in UTC."""
     return table(
         title,

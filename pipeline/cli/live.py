@@ -12,7 +12,7 @@ from pipeline.cli.output import messages, table, tell
 from pipeline.cli.workers import StageNumbers, announced_workers, numbers_of
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
 STAGES = ("normalise", "rate", "load")
 UNITS = {"normalise": "blocks", "rate": "events", "load": "records"}  # of the lag
@@ -49,7 +49,7 @@ class StageView:
         done = last[stage].handled - first[stage].handled
         return max(0, round(done / max(last_s - first_s, 0.001)))
 
-    def as_table(self, title: str) -> Table:
+    def as_table(self, title: str) -> RenderableType:
         """Return the stages as a table."""
         rows: list[list[object]] = []
         for stage in STAGES:

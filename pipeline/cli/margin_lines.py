@@ -12,7 +12,7 @@ from schemas.decimals import EXACT
 from schemas.money import round_amount
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
     from sinks.margin_queries import NotRatedOtherwise
 
@@ -21,7 +21,7 @@ _LEAST_PLACES = 2
 _NOT_NAMED = "(none)"  # a price without a destination
 
 
-def margin_table(by: str, sums: Sequence[MarginSum]) -> Table:
+def margin_table(by: str, sums: Sequence[MarginSum]) -> RenderableType:
     """Return the sums, with their totals where there are several things."""
     rows = [*sums, *(totals(sums) if len({each.of for each in sums}) > 1 else ())]
     cells = [
@@ -62,7 +62,7 @@ def _plain(fields: dict[str, object]) -> dict[str, object]:
     }
 
 
-def others_table(by: str, others: Sequence[NotRatedOtherwise]) -> Table:
+def others_table(by: str, others: Sequence[NotRatedOtherwise]) -> RenderableType:
     """Return what was charged and has no other rating."""
     cells = [
         (

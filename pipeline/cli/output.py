@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from schemas.decimals import to_text
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
+    from rich.console import Console, RenderableType
 
+_COPIED = re.compile(r"[0-9a-f]{32}|[a-z]+\.[a-z_]+")  # an id, a reason
 _AMOUNT = re.compile(r"(?P<number>-?[\d,]+\.)(?P<fraction>\d+) (?P<currency>[A-Z]{3})")
 
 
@@ -71,8 +71,14 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """Return a table; a column whose name starts with ``>`` is aligned to the right."""
+def table(
+    title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]]
+) -> RenderableType:
+    """Return a table; a column whose name starts with ``>`` is aligned to the right.
+
+    On a terminal that is too narrow words are wrapped; where there is something that somebody may
+    copy (an id, a reason), each row becomes a block of lines instead, and nothing is cut.
+    """
     from rich import box
     from rich.table import Table
 
@@ -81,12 +87,17 @@ def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[obj
         built.add_column(
             name.removeprefix(">"),
             justify="right" if name.startswith(">") else "left",
-            no_wrap=name.startswith(">"),  # on a narrow terminal words give way, figures do not
+            no_wrap=name.startswith(">"),  # words give way, figures do not
         )
     cells = [[shown(value) for value in row] for row in rows]
     columned = [_points_aligned(column) for column in zip_longest(*cells, fillvalue="")]
-    for row_cells in zip(*columned, strict=True):
+    aligned = list(zip(*columned, strict=True))
+    for row_cells in aligned:
         built.add_row(*row_cells)
+    if any(_COPIED.fullmatch(cell) for row_cells in aligned for cell in row_cells):
+        from pipeline.cli.blocks import Blocks
+
+        return Blocks(built, title, [name.removeprefix(">") for name in columns], aligned)
     return built
 
 

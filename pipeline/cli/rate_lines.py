@@ -11,7 +11,7 @@ from pipeline.cli.output import money, table
 from rating.units import readable
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
     from pipeline.cli.rating import ShownClosing, ShownEvent
     from rating.trial import Sums
@@ -68,7 +68,7 @@ def closing_block(closing: ShownClosing) -> str:
     return "\n".join(lines) + "\n"
 
 
-def totals_table(sums: Sums) -> Table:
+def totals_table(sums: Sums) -> RenderableType:
     """Return what all came to, by price, and the total of each currency."""
     rows = [
         (price, one.records, one.amount, currency)

@@ -15,6 +15,7 @@ from rating.catalogue.document_parts import (
     is_of_this_format,
 )
 from rating.catalogue.errors import CatalogueError
+from rating.catalogue.levels import levels_that_only_rise
 from rating.catalogue.running_months import WithinAMonth, changed_within_months
 
 __all__ = [
@@ -37,5 +38,6 @@ __all__ = [
     "document_from_parts",
     "document_to_parts",
     "is_of_this_format",
+    "levels_that_only_rise",
     "said",
 ]

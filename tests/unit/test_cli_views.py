@@ -212,3 +212,36 @@ def test_the_points_of_amounts_stand_below_each_other():
     assert len({line.index(".") for line in lines}) == 1
     assert len({line.index("EUR") for line in lines}) == 1
     assert "859.52 " in lines[1]  # nothing is made up behind the last digit
+
+
+ID = "7165476027184080a787a3f1b0ca2153"
+ROWS = [["teahouse-office", "rating.unknown_destination", 7, ID], ["x", "", 1234, ""]]
+
+
+def printed(rows, *, width):
+    console = Console(width=width, file=io.StringIO())
+    console.print(table("Waiting", ["Subscription", "Reason", ">Records", "Charge"], rows))
+    return console.file.getvalue()
+
+
+def test_on_a_wide_terminal_a_row_is_a_line():
+    lines = [line for line in printed(ROWS, width=120).splitlines() if ID in line]
+    assert [line.split() for line in lines] == [
+        ["teahouse-office", "rating.unknown_destination", "7", ID]
+    ]
+
+
+def test_on_a_narrow_one_nothing_that_somebody_may_copy_is_cut():
+    text = printed(ROWS, width=60)
+    assert "Charge        " + ID in text
+    assert "Reason        rating.unknown_destination" in text
+    assert "Records       1,234" in text
+    assert text.count("Reason") == 1, "what a row has nothing of has no line"
+    assert "…" not in text
+
+
+def test_words_alone_are_wrapped_in_their_column():
+    rows = [["a long text that goes on and on and on and on", "b", 7, "c"]]
+    text = printed(rows, width=60)
+    assert text.count("Subscription") == 1
+    assert "─" in text

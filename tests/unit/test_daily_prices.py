@@ -5,7 +5,7 @@ from fractions import Fraction as F
 
 import pytest
 
-from rating.catalogue import changed_within_months, check, compile
+from rating.catalogue import changed_within_months, check, compile, levels_that_only_rise
 from rating.catalogue.differences.prices import version_said
 from rating.catalogue.document_parts import document_to_parts
 from rating.charging import rated_usage
@@ -171,3 +171,23 @@ def test_another_plan_that_rates_the_same_usage_has_no_levels():
     )
     (error,) = map(str, check({"plans.yaml": text.encode()}).errors)
     assert "aggregate" in error
+
+
+@pytest.mark.parametrize(
+    ("below_zero", "aggregate", "says"),
+    [
+        ("refuse", "daily", {"seats": ["p/s"]}),
+        ("refuse", "time_weighted", {"seats": ["p/s"]}),
+        ("refuse", "max", {}),
+        ("mirror", "daily", {}),
+    ],
+)
+def test_a_level_that_can_only_rise_is_told(below_zero, aggregate, says):
+    text = (
+        f"products:\n  seats: {{type: x, usage_kind: event, unit: seat, below_zero: {below_zero}}}\n"
+        "plans:\n  p: {currency: EUR, prices: {s: {product: seats, price: {model: graduated, "
+        f"per: 1 seat, aggregate: {aggregate}, tiers: [{{amount: 10.00}}]}}}}}}\n"
+    )
+    found = check({"p.yaml": text.encode()})
+    assert found.errors == ()
+    assert levels_that_only_rise(found.document) == says
