@@ -186,7 +186,7 @@ def test_a_level_that_can_only_rise_is_told(below_zero, aggregate, says):
     text = (
         f"products:\n  seats: {{type: x, usage_kind: event, unit: seat, below_zero: {below_zero}}}\n"
         "plans:\n  p: {currency: EUR, prices: {s: {product: seats, price: {model: graduated, "
-        f"per: 1 seat, aggregate: {aggregate}, tiers: [{{amount: 10.00}}]}}}}}}\n"
+        f"per: 1 seat, aggregate: {aggregate}, tiers: [{{amount: 10.00}}]}}}}}}}}\n"
     )
     found = check({"p.yaml": text.encode()})
     assert found.errors == ()
