@@ -58,6 +58,11 @@ class Settings(BaseSettings):
         description="Address that metrics and health are served on; there is no password.",
     )
 
+    watch: bool = Field(
+        default=False,
+        description="Whether `up` runs the watch worker too, which follows single sources.",
+    )
+
     session_timeout_ms: int = Field(
         default=10_000,
         ge=1_000,

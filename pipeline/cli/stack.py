@@ -17,6 +17,7 @@ from pipeline.embedded import Endpoints, Services, Supervisor, ensure_services
 from pipeline.embedded.ports import is_free
 from pipeline.errors import SettingsError
 from pipeline.settings import Settings
+from pipeline.watching import WATCH
 
 Tell = Callable[[str], None]
 
@@ -63,13 +64,18 @@ async def running_workers(
 ) -> AsyncIterator[Supervisor]:
     """Yield with supervised worker processes for each stage; they end with the block."""
     announced_workers(run_folder(settings))  # removes what dead ones left behind
-    ports = metrics_ports(settings, workers=of_each * len(STAGES))
+    workers: list[tuple[str, str]] = [
+        (worker_name(stage, n), stage) for n, stage in product(range(of_each), STAGES)
+    ]
+    if settings.watch:
+        workers.append((WATCH, WATCH))
+    ports = metrics_ports(settings, workers=len(workers))
     environment = endpoint_settings(settings, endpoints).environment()
     supervisor = Supervisor(log_folder(settings), on_event=tell)
     try:
-        for slot, (number, stage) in enumerate(product(range(of_each), STAGES)):
+        for slot, (name, stage) in enumerate(workers):
             await supervisor.start(
-                worker_name(stage, number),
+                name,
                 worker_command(stage),
                 {
                     **environment,
