@@ -59,8 +59,13 @@ class Settings(BaseSettings):
     )
 
     watch: bool = Field(
-        default=False,
+        default=True,
         description="Whether `up` runs the watch worker too, which follows single sources.",
+    )
+    watch_late_ms: int = Field(
+        default=300_000,
+        ge=0,
+        description="How late a number of a source may come before it counts as missing.",
     )
 
     session_timeout_ms: int = Field(

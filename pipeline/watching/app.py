@@ -91,7 +91,7 @@ def follow(app: faust.App, settings: Settings, *, monitor: Monitor, clock: Clock
     options = {**_SMALL, "ttl": int(2 * _KEEP_S)}  # of a past run the framework forgets no window
     minutes = local_table(app, "minutes", source=proofs, options=options)
     windows = minutes.tumbling(MINUTE_MS / 1000, expires=_KEEP_S).relative_to_stream()
-    watch = Watch()
+    watch = Watch(late_ms=settings.watch_late_ms)
     followed: set[int] = set()
     stage = StageMetrics(
         WATCH, monitor.registry, health=monitor.health, clock=clock, source_topic=topic.name

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec.structs import replace
 
-LATE_WITHIN_MS = 5 * 60_000  # a number that comes so late was late, not missed
+LATE_WITHIN_MS = 5 * 60_000  # a number that comes so late was late, not missed: the usual setting
 # A number this far below the highest is no late one: the source counts anew.
 ANEW_BELOW = 1_000
 MOST_HOLES = 64  # kept open; of more the oldest are missed at once
@@ -30,28 +30,31 @@ class Numbers(msgspec.Struct, frozen=True, array_like=True):
     left_at: int | None = None  # highest before the source counted anew
 
 
-def seen(numbers: Numbers, *, first: int, last: int, at_ms: int) -> Numbers:
+def seen(
+    numbers: Numbers, *, first: int, last: int, at_ms: int, late_ms: int = LATE_WITHIN_MS
+) -> Numbers:
     """Return the numbers after a batch that began with one and ended with another.
 
     What lies between the two counts as seen. A batch that ends below its beginning is read as two
     numbers: the source began anew in it, or its records came in another order.
     """
-    numbers = settled(numbers, at_ms=at_ms)
-    if last < first:
-        return _seen(_seen(numbers, first, first, at_ms), last, last, at_ms)
-    return _seen(numbers, first, last, at_ms)
+    numbers = settled(numbers, at_ms=at_ms, late_ms=late_ms)
+    parts = ((first, last),) if first <= last else ((first, first), (last, last))
+    for begin, end in parts:
+        numbers = _seen(numbers, begin, end, at_ms)
+    return settled(numbers, at_ms=at_ms, late_ms=late_ms)
 
 
-def settled(numbers: Numbers, *, at_ms: int) -> Numbers:
+def settled(numbers: Numbers, *, at_ms: int, late_ms: int = LATE_WITHIN_MS) -> Numbers:
     """Return the numbers with what has not come in time counted as missed."""
     if not numbers.holes:
         return numbers
     late = numbers.holes[:-MOST_HOLES]
     kept = numbers.holes[-MOST_HOLES:]
-    given_up = (*late, *(one for one in kept if one.noticed_at_ms + LATE_WITHIN_MS <= at_ms))
+    given_up = (*late, *(one for one in kept if one.noticed_at_ms + late_ms <= at_ms))
     if not given_up:
         return numbers
-    still = tuple(one for one in kept if one.noticed_at_ms + LATE_WITHIN_MS > at_ms)
+    still = tuple(one for one in kept if one.noticed_at_ms + late_ms > at_ms)
     return replace(numbers, missed=numbers.missed + _size(given_up), holes=still)
 
 
@@ -73,7 +76,7 @@ def _seen(numbers: Numbers, first: int, last: int, at_ms: int) -> Numbers:
     holes = tuple(_filled(numbers.holes, first, last + 1))
     if first > highest + 1:
         holes = (*holes, Hole(highest + 1, first, at_ms))
-    return settled(replace(numbers, highest=max(highest, last), holes=holes), at_ms=at_ms)
+    return replace(numbers, highest=max(highest, last), holes=holes)
 
 
 def _filled(holes: Iterable[Hole], first: int, end: int) -> Iterable[Hole]:

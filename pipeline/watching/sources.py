@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from pipeline.watching.numbers import Numbers, interrupted, seen, settled
+from pipeline.watching.numbers import LATE_WITHIN_MS, Numbers, interrupted, seen, settled
 from schemas.proof import Proof, SourceTally
 
 MINUTE_MS = 60_000
@@ -78,7 +78,9 @@ class _Partition:
 class Watch:
     """The sources of the partitions that are followed here."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, late_ms: int = LATE_WITHIN_MS) -> None:
+        """``late_ms``: how late a number may come before it counts as missing."""
+        self._late_ms = late_ms
         self._partitions: dict[int, _Partition] = {}
         self._numbers: dict[str, Numbers] = {}
         self._changes: dict[str, int] = {}
@@ -134,7 +136,7 @@ class Watch:
     def view(self, *, at_ms: int) -> tuple[SourceView, ...]:
         """Return the sources at an instant, by name; past the bound the rest are one, the last."""
         for source, numbers in self._numbers.items():
-            self._numbers[source] = settled(numbers, at_ms=at_ms)
+            self._numbers[source] = settled(numbers, at_ms=at_ms, late_ms=self._late_ms)
         names = sorted({name for one in self._partitions.values() for name in one.last_at_ms})
         views = [self._view(name, at_ms // MINUTE_MS) for name in names]
         return bounded(views)
@@ -152,7 +154,11 @@ class Watch:
         numbers = self._numbers.get(source, Numbers())
         if tally.first_sequence is not None and tally.last_sequence is not None:
             numbers = seen(
-                numbers, first=tally.first_sequence, last=tally.last_sequence, at_ms=at_ms
+                numbers,
+                first=tally.first_sequence,
+                last=tally.last_sequence,
+                at_ms=at_ms,
+                late_ms=self._late_ms,
             )
         self._numbers[source] = numbers
         self._changes[source] = self._changes.get(source, 0) + 1
