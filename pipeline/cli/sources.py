@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.cli.output import seconds, table
+from pipeline.cli.output import table
 from pipeline.watching import WATCH
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def sources_table(lines: Iterable[SourceLine]) -> Table:
                 one.source,
                 one.records_per_minute,
                 _share(one.refused_ratio),
-                f"{seconds(one.silent_s)} ago",
+                f"{_duration(one.silent_s)} ago",
                 one.sequence_gaps,
             ]
             for one in lines
@@ -86,8 +86,16 @@ def source_text(one: SourceLine) -> str:
     return (
         f"{one.source} {one.records_per_minute:,} in the last minute"
         + (f", {refused} refused" if refused else "")
-        + f", heard {seconds(one.silent_s)} ago, {one.sequence_gaps:,} numbers missing"
+        + f", heard {_duration(one.silent_s)} ago, {one.sequence_gaps:,} numbers missing"
     )
+
+
+def _duration(whole_s: int) -> str:
+    """Return a duration cut to its largest unit."""
+    for unit, unit_s in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if whole_s >= 2 * unit_s:
+            return f"{whole_s // unit_s} {unit}"
+    return f"{whole_s} s"
 
 
 def _share(ratio: float | None) -> str:

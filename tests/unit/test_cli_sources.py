@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from rich.console import Console
 
@@ -64,6 +65,15 @@ def test_a_source_as_a_line_and_as_a_table():
     console.print(sources_table([line]))
     shown = console.file.getvalue()
     assert all(word in shown for word in ("gate", "1,200", "25.0%", "0 s ago", "3"))
+
+
+@pytest.mark.parametrize(
+    ("silent_s", "shown"),
+    [(119, "119 s"), (120, "2 min"), (7_199, "119 min"), (7_200, "2 h"), (172_800, "2 days")],
+)
+def test_silence_is_cut_to_its_largest_unit(silent_s, shown):
+    (line,) = source_lines(page(view("gate")), now_s=NOW_S + silent_s)
+    assert f"heard {shown} ago" in source_text(line)
 
 
 def test_without_a_terminal_each_look_is_lines():
