@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import msgspec
+from msgspec import UNSET
 
 from pipeline.watching.numbers import LATE_WITHIN_MS, Numbers, interrupted, seen, settled
 from schemas.proof import Proof, SourceTally
@@ -123,8 +124,9 @@ class Watch:
             for source in here.last_at_ms:
                 self._numbers[source] = interrupted(self._numbers.get(source, Numbers()))
         here.place = Place(proof.genesis_id, proof.batch)
+        runs = {} if proof.runs is UNSET else proof.runs
         return [
-            self._count(here, source, tally, at_ms=at_ms)
+            self._count(here, source, tally, runs=runs.get(source, ()), at_ms=at_ms)
             for source, tally in proof.sources.items()
             if source
         ]
@@ -141,7 +143,15 @@ class Watch:
         views = [self._view(name, at_ms // MINUTE_MS) for name in names]
         return bounded(views)
 
-    def _count(self, here: _Partition, source: str, tally: SourceTally, *, at_ms: int) -> Change:
+    def _count(
+        self,
+        here: _Partition,
+        source: str,
+        tally: SourceTally,
+        *,
+        runs: tuple[tuple[int, int], ...],
+        at_ms: int,
+    ) -> Change:
         minute = at_ms // MINUTE_MS
         windows = here.windows.setdefault(source, {})
         earlier = windows.get(minute, Window())
@@ -152,14 +162,10 @@ class Watch:
             del windows[old]
         here.last_at_ms[source] = max(at_ms, here.last_at_ms.get(source, 0))
         numbers = self._numbers.get(source, Numbers())
-        if tally.first_sequence is not None and tally.last_sequence is not None:
-            numbers = seen(
-                numbers,
-                first=tally.first_sequence,
-                last=tally.last_sequence,
-                at_ms=at_ms,
-                late_ms=self._late_ms,
-            )
+        if not runs and tally.first_sequence is not None and tally.last_sequence is not None:
+            runs = ((tally.first_sequence, tally.last_sequence),)
+        for first, last in runs:
+            numbers = seen(numbers, first=first, last=last, at_ms=at_ms, late_ms=self._late_ms)
         self._numbers[source] = numbers
         self._changes[source] = self._changes.get(source, 0) + 1
         kept = Kept(here.last_at_ms[source], numbers, self._changes[source])

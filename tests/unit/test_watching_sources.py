@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from pipeline.watching.numbers import LATE_WITHIN_MS
 from pipeline.watching.sources import (
     MINUTE_MS,
@@ -139,3 +141,20 @@ def test_past_the_bound_the_rest_are_one_and_nothing_is_lost():
     assert [view.source for view in views][-2:] == [f"s{MOST_SOURCES - 1:03}", REST]
     assert sum(view.records for view in views) == 2 * len(names)
     assert views[-1].records == 6, "a source of that name is among the rest"
+
+
+def test_a_number_that_is_missing_within_a_batch_is_seen():
+    watch = Watch()
+    told = structs.replace(proof(1, gate=SourceTally(5, 0, 1, 9)), runs={"gate": ((1, 4), (7, 9))})
+    watch.fold(told, partition=0, at_ms=AT)
+    assert only(watch, AT + LATE_WITHIN_MS).missed == 2
+
+
+def test_a_source_that_wraps_within_a_batch_misses_nothing():
+    watch = Watch()
+    watch.fold(proof(1, gate=SourceTally(1, 0, 9997, 9997)), partition=0, at_ms=AT)
+    told = proof(2, gate=SourceTally(4, 0, 9998, 1))
+    told = structs.replace(told, runs={"gate": ((0, 1), (9998, 9999))})
+    watch.fold(told, partition=0, at_ms=AT)
+    watch.fold(proof(3, gate=SourceTally(1, 0, 2, 2)), partition=0, at_ms=AT)
+    assert only(watch, AT + LATE_WITHIN_MS).missed == 0
