@@ -123,6 +123,8 @@ class Intake:
         elif kind in _KIND_OF:
             as_then = {**headers, raw.RECORD: _KIND_OF[kind]}
             received = _message(record, self._origin(headers), as_then, in_full)
+            if kind == raw.AS_ITEM:
+                received = _that_waits(received, headers)
         else:
             refused = Refused(
                 RefusalReason.MISSING_HEADER,
@@ -282,6 +284,20 @@ def _of_suspense(received: Received, headers: Mapping[str, bytes]) -> Received:
         record = record._replace(appended_at_ms=min(first_ms, record.appended_at_ms))
     keys = tuple(key for key in (recycling.key, recycling.identity_key) if key)
     return structs.replace(received, record=record, recycling=recycling, keys=keys)
+
+
+def _that_waits(received: Received, headers: Mapping[str, bytes]) -> Received:
+    """Return a record with the one item that comes back, where its bytes hold the others of a split
+    record too: each of them waits, or came to something, by itself."""
+    identity = headers.get(raw.RECYCLED_IDENTITY, b"")
+    if len(received.items) == 1 or _HEX_DIGEST.fullmatch(identity) is None:
+        return received
+    key = MARK_KEY + bytes.fromhex(identity.decode())
+    for item in received.items:
+        if item.key == key:
+            assert isinstance(item, ReceivedItem), "what comes back is read in full"
+            return structs.replace(received, items=[structs.replace(item, index=0)])
+    return received  # it is read as others now
 
 
 def _position(text: bytes) -> tuple[int, int] | None:

@@ -197,7 +197,8 @@ def _is_small_event(waiting: Waiting) -> bool:
 def _first_copy(waiting: Waiting, headers: dict[str, bytes]) -> bytes:
     """Return where the first copy lay: where this one does, unless that came back itself."""
     offset, _, index = headers.get(raw.RECYCLED_FIRST, b"").partition(b":")
-    if headers.get(raw.RECORD) == raw.RECORD_RECYCLED and offset.isdigit() and index.isdigit():
+    is_position = offset.isdigit() and index.isdigit() and len(index) <= _MOST_DIGITS
+    if headers.get(raw.RECORD) == raw.RECORD_RECYCLED and is_position:
         return b"%b:%d" % (offset, int(index) + waiting.item)
     return b"%d:%d" % (waiting.offset, waiting.item)
 

@@ -36,7 +36,7 @@ def reader_of(topics: Topics, name: str) -> Callable[[ConsumerRecord], Peeked]:
     def peeked(record: ConsumerRecord) -> Peeked:
         try:
             kind, fields = read(record)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             kind, fields = UNREADABLE, {"value": _plain(record.value)}
         return Peeked(
             record.topic,
@@ -83,12 +83,12 @@ def _says(fields: Fields, field: str, value: str) -> bool:
 
 
 def _raw(record: ConsumerRecord) -> tuple[str, Fields]:
-    headers = {name: _text(value) for name, value in record.headers}
+    headers = {name: _text(value or b"") for name, value in record.headers}
     return headers.pop(raw.RECORD, UNREADABLE), {**headers, "value": _plain(record.value)}
 
 
 def _normalised(record: ConsumerRecord) -> tuple[str, Fields]:
-    found = usage.from_wire(record.value)
+    found = usage.from_wire(record.value or b"")
     kind = found.__struct_config__.tag
     return str(kind), {name: _plain(getattr(found, name)) for name in found.__struct_fields__}
 

@@ -17,7 +17,13 @@ REMEDIES: Mapping[RefusalReason, str] = {
     RefusalReason.MISSING_HEADER: "correct the producer",
     RefusalReason.INVALID_ENCODING: "correct the source, or `encoding` of the mapping",
     RefusalReason.NOT_JSON: "correct the source",
+    RefusalReason.NOT_BER: "fetch the file again; else have the network element's files looked at",
+    RefusalReason.UNKNOWN_RECORD: "add it to the mapping, under `records` or under `ignore`",
     RefusalReason.WRONG_COLUMN_COUNT: "correct the source, or the mapping's columns",
+    RefusalReason.NOT_BER: (
+        "fetch the file again; else have the network element's files looked at"
+    ),
+    RefusalReason.UNKNOWN_RECORD: "add it to the mapping, under `records` or under `ignore`",
     RefusalReason.MISSING_FIELD: "correct the source, or choose another field in the mapping",
     RefusalReason.INVALID_FIELD: "correct the source, or the mapping",
     RefusalReason.NEGATIVE_QUANTITY: (

@@ -16,6 +16,8 @@ from sinks.connection import Connection, Pool
 from sinks.errors import classified
 from sinks.headers import headers_from_json
 
+_MOST_BYTES = 64 * 1024 * 1024  # what comes back from suspense may be a block of 256 KB
+
 
 class QueuedCommand(NamedTuple):
     """One command as its raw record will be."""
@@ -76,13 +78,21 @@ async def _queue(
     )
 
 
-async def unpublished(pool: Pool, *, most: int = 1_000) -> list[QueuedCommand]:
-    """Return the oldest commands that no relay has marked as published."""
+async def unpublished(
+    pool: Pool, *, most: int = 1_000, most_bytes: int = _MOST_BYTES
+) -> list[QueuedCommand]:
+    """Return the oldest commands that no relay has marked as published: at most so many, and no more
+    once there are so many bytes of them."""
     with classified():
         rows = await pool.fetch(
-            "SELECT position, command_id, tenant, stream, payload, headers::text AS headers FROM command_outbox "
-            "WHERE published_at IS NULL ORDER BY position LIMIT $1",
+            "WITH oldest AS (SELECT position, octet_length(payload) AS bytes FROM command_outbox "
+            "WHERE published_at IS NULL ORDER BY position LIMIT $1), "
+            "added AS (SELECT position, sum(bytes) OVER (ORDER BY position) - bytes AS before "
+            "FROM oldest) "
+            "SELECT position, command_id, tenant, stream, payload, headers::text AS headers "
+            "FROM command_outbox JOIN added USING (position) WHERE before < $2 ORDER BY position",
             most,
+            most_bytes,
         )
     return [
         QueuedCommand(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from schemas import raw
@@ -11,6 +12,8 @@ from sinks.connection import Connection, Pool
 from sinks.errors import classified
 from sinks.headers import headers_to_json
 from sinks.progress import Progress, move_on
+
+_SUSPENSE_ID = re.compile(rb"[0-9a-f]{32}")
 
 
 async def load_suspense(
@@ -93,8 +96,9 @@ def _recycles(record: Suspended) -> str | None:
     """Return the suspense id of what a record was before it came back."""
     if record.attempts == 1:
         return None  # whatever its source calls its headers
-    stated = dict(record.raw_headers).get(raw.RECYCLES)
-    return None if stated is None else stated.decode()
+    stated = dict(record.raw_headers).get(raw.RECYCLES, b"")
+    # Of headers that were too large it may be another one of that name that was kept.
+    return stated.decode() if _SUSPENSE_ID.fullmatch(stated) else None
 
 
 def _storable(text: str) -> str:

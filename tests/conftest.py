@@ -48,6 +48,19 @@ def _decimal_traps():
     trap_inexact_decimals()
 
 
+_OF_SERVICES = ("integration", "chaos", "contract", "planted")  # folders; processes, clocks, ports
+
+
+def pytest_collection_modifyitems(items):
+    """Say what runs in one process: all that starts processes or talks to services, one after the other,
+    so that none waits for another's; of everything else a file."""
+    tests = pathlib.Path(__file__).parent
+    for item in items:
+        folder, *_ = item.path.relative_to(tests).parts
+        uses = folder in _OF_SERVICES or "services" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("services" if uses else str(item.path)))
+
+
 @pytest.fixture(scope="session")
 def services():
     """Endpoints of the services RATEMILL_... names, else of ones started once for this run.

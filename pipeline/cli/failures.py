@@ -29,7 +29,7 @@ def failure_of(error: BaseException) -> Failure:
             "and report what it prints; nothing that was committed is in doubt.",
         )
     if code is Exit.USAGE and hasattr(error, "errors"):
-        return Failure(code, _of_settings(error.errors()))
+        return Failure(code, _of_settings(error.errors(), of=getattr(error, "title", "")))
     if code is Exit.UNREACHABLE and _ACTION not in str(error):
         return Failure(
             code,
@@ -120,12 +120,13 @@ def _kinds() -> tuple[tuple[Exit, tuple[type[BaseException], ...]], ...]:
     )
 
 
-def _of_settings(errors: list[dict[str, object]]) -> str:
+def _of_settings(errors: list[dict[str, object]], *, of: str) -> str:
+    prefix = "RATEMILL_KAFKA_" if of == "KafkaSecurity" else "RATEMILL_"
     wrong = []
     for one in errors:
         location = one.get("loc")
         names = location if isinstance(location, tuple) else ()
-        name = "RATEMILL_" + "_".join(str(part) for part in names).upper()
+        name = prefix + "_".join(str(part) for part in names).upper()
         message = str(one.get("msg", "")).removeprefix("Value error, ")
         wrong.append(f"{name} is {one.get('input')!r}: {message}")
     return (

@@ -125,10 +125,17 @@ class Settling:
         Sent some hundred at a time: what broke off goes on where it stood when it is run again.
         """
         came = Came()
+        sent: set[str] = set()
         async for records in self._records(asked, came):
-            chosen = [one for one in records if self._is_meant(one, asked, came)]
+            # What was sent and refused again meanwhile is another try, for another time.
+            chosen = [
+                one
+                for one in records
+                if one.recycles not in sent and self._is_meant(one, asked, came)
+            ]
             if asked.apply and chosen:
                 came.queued += await self._send(chosen, asked)
+                sent.update(one.waiting.suspense_id for one in chosen)
             if came.looked_at // _TOLD_EVERY != (came.looked_at - len(records)) // _TOLD_EVERY:
                 on_progress(came.looked_at)
         return came

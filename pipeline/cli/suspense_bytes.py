@@ -38,7 +38,10 @@ def reads_as(record: SuspendedRecord, settings: Settings) -> dict[str, str]:
         headers = dict(found.headers)
         is_block = headers[raw.RECYCLED_AS] == raw.AS_BLOCK
         headers[raw.RECORD] = raw.RECORD_BLOCK if is_block else raw.RECORD_MESSAGE
-    rows = preview(decoder, waiting.raw, headers)
+    try:
+        rows = preview(decoder, waiting.raw, headers)
+    except Exception as error:  # what broke a worker is shown all the same
+        return {"item 0": f"{RefusalReason.INTERNAL_ERROR.value}: {type(error).__name__}"}
     return {
         f"item {row.index}": ", ".join(
             f"{name}={getattr(row, name)}"

@@ -18,6 +18,7 @@ from schemas import ledger, suspense, usage
 from schemas.flow import Append, Channel, SourceRecord, StateChange
 from schemas.ledger import Charge
 from schemas.proof import NORMALISE, RATE, Proof, sealed
+from schemas.refusal import RefusalReason
 from schemas.usage import UsageEvent
 
 _FAR = 1 << 40  # offsets of what is tried: those of no record that waits
@@ -45,6 +46,12 @@ class Preview:
 
     def tried(self, waiting: Waiting, back: Back, *, partition: int) -> Tried:
         """Return what a record would come to; ``partition`` is that of its key."""
+        try:
+            return self._sent_through(waiting, back, partition)
+        except Exception:  # as a stage would: it refuses the record and goes on
+            return Tried(frozenset(), (RefusalReason.INTERNAL_ERROR.value,), (), refused=True)
+
+    def _sent_through(self, waiting: Waiting, back: Back, partition: int) -> Tried:
         self._tried += 1
         if waiting.identity is not None and waiting.stage == NORMALISE:
             mark = Mark(bytes(8), 0, 0, MarkState.SUSPENDED, waiting.offset, waiting.item)

@@ -23,6 +23,7 @@ CUTS = {
     "each": frozenset(range(RECORDS)),
     "some": frozenset(at for at in range(RECORDS) if Draw(at).chance(10)),
 }
+OF_CHARGING_FILES = {RefusalReason.NOT_BER, RefusalReason.UNKNOWN_RECORD}  # the streams have none
 CASES = [(seed, cut) for seed in range(4) for cut in CUTS]
 
 
@@ -72,7 +73,7 @@ def test_the_streams_meet_every_outcome_and_refusal_of_normalise():
     assert outcomes == {"normalised", "duplicate", "suspended", "ignored", "command"}
     refusals = {name for line in lines for name in line["refusals"]}
     expected = {reason for reason in RefusalReason if not reason.startswith("rating.")}
-    assert refusals == expected
+    assert refusals == expected - OF_CHARGING_FILES
 
 
 if __name__ == "__main__":

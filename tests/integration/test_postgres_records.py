@@ -77,6 +77,14 @@ async def test_a_refused_record_is_kept_with_its_bytes(tables, suspense):
     assert msgspec.json.decode(headers) == [["source", "c3dpdGNoLTE="], ["\x00", "/w=="]]
 
 
+@pytest.mark.parametrize("said", [b"zz", b"\xff", b"", b"AB" * 16])
+async def test_what_says_that_it_was_in_suspense_and_is_no_id_is_loaded(tables, suspense, said):
+    """Whoever may write to the raw topic must not stop the load of what others are refused."""
+    record = _suspended(1, attempts=2, raw_headers=(("recycles", said),))
+    await load_suspense(tables.pool, after=suspense, records=[record], next_position=1)
+    assert await tables.pool.fetchval("SELECT recycles FROM suspense") is None
+
+
 async def test_duplicates_are_listed_apart_and_wait_for_nobody(tables, suspense):
     copy = _suspended(
         2, suspense_class=SuspenseClass.DUPLICATE, reason="", identity="cd" * 16, first_copy=(1, 0)
@@ -185,6 +193,9 @@ async def test_a_close_is_queued_once_and_relayed_until_it_is_marked(tables):
     assert [command_from_json(one.payload) for one in waiting] == [*commands, _close("a-3")]
     assert len({one.stream for one in waiting}) == 3, "one key per account: no order between them"
     assert await unpublished(tables.pool, most=2) == waiting[:2]
+    # No more than fit into the memory of a worker, and always one.
+    assert await unpublished(tables.pool, most_bytes=1) == waiting[:1]
+    assert await unpublished(tables.pool, most_bytes=len(waiting[0].payload) + 1) == waiting[:2]
     await mark_published(tables.pool, waiting[:2])
     assert await unpublished(tables.pool) == waiting[2:]
     assert await queue_period_closes(tables.pool, commands) == 0, "published is still known"

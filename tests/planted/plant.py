@@ -91,6 +91,7 @@ def _failure(suite: str, tree: Path, services: Mapping[str, str]) -> str | None:
             "-q",
             "-x",
             "--no-header",
+            "--numprocesses=0",
             "--tb=no",
             "--hypothesis-profile=found",
             "-p",

@@ -1,11 +1,14 @@
 """The stated values: what tariffs of each kind come to, by the catalogue and by the counters."""
 
+import datetime as dt
 import pathlib
 import re
 from decimal import Decimal
+from itertools import islice
 
 import pytest
 
+from billing.cycle import Cycle, periods
 from billing.invoice import BillableCharge, build_invoice
 from pipeline.cli.catalogue import catalogue_files
 from rating.catalogue import check
@@ -15,12 +18,13 @@ from tests.scenario.test_limits import read_file, run
 HERE = pathlib.Path(__file__).parent
 FILES = catalogue_files(HERE / "stated")
 LIMITS = read_file((HERE / "stated_limits.txt").read_text())
-TEXTS = FILES["values.scenario"].decode() + "\n".join(f"Scenario: {title}" for title in LIMITS)
-ELSEWHERE = {
-    12,  # no part counts periods from the day of the subscription yet
-    13,  # nor gives a first period that is longer than a month
-    14,  # a percentile, beside its model
-}
+PERIODS = read_file((HERE / "stated_periods.txt").read_text())
+TEXTS = FILES["values.scenario"].decode() + "\n".join(
+    f"Scenario: {title}" for title in (*LIMITS, *PERIODS)
+)
+PERIOD = re.compile(
+    r"subscribed (\S+), billing day (\d+)(?:, threshold (\d+) days)?\nperiods end (.+)"
+)
 
 
 def test_the_stated_values_come_out():
@@ -34,9 +38,21 @@ def test_the_stated_values_of_limits_come_out(title):
     assert list(run(LIMITS[title]))
 
 
+@pytest.mark.parametrize("title", PERIODS)
+def test_the_stated_values_of_periods_come_out(title):
+    stated = PERIOD.fullmatch("\n".join(PERIODS[title]))
+    assert stated is not None
+    subscribed, day, threshold, ends = stated.groups()
+    found = periods(
+        dt.date.fromisoformat(subscribed), Cycle(int(day)), threshold_days=int(threshold or 0)
+    )
+    expected = ends.split(", ")
+    assert [each.end.isoformat() for each in islice(found, len(expected))] == expected
+
+
 def test_each_value_has_a_scenario_by_its_name():
     stated = {int(number) for number in re.findall(r"^Scenario: TV-(\d+)", TEXTS, re.MULTILINE)}
-    assert stated == set(range(1, 17)) - ELSEWHERE
+    assert stated == set(range(1, 17))
 
 
 def test_a_value_that_is_stated_otherwise_fails():

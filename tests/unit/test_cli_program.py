@@ -14,6 +14,7 @@ import pytest
 import typer.main
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from pipeline.cli.exits import Exit
 from pipeline.cli.failures import block_of, failure_of
@@ -29,6 +30,7 @@ from pipeline.errors import (
     SettingsError,
     WrongInstallation,
 )
+from pipeline.kafka_security import KafkaSecurity
 from sinks.errors import InstallationMismatch, SinkMisconfigured, SinkUnavailable
 from sources.errors import FileStillWritten
 
@@ -180,6 +182,13 @@ def test_every_error_has_its_code_and_ends_with_what_to_do(error, code):
     assert failure.code is code
     *_, last = [line for line in block_of(failure).splitlines() if not line.startswith("  ")]
     assert last.startswith("To do: ")
+
+
+def test_a_wrong_setting_of_kafka_is_named_as_the_user_sets_it(monkeypatch):
+    monkeypatch.setenv("RATEMILL_KAFKA_SASL_MECHANISM", "GSSAPI")
+    with pytest.raises(ValidationError) as wrong:
+        KafkaSecurity()
+    assert failure_of(wrong.value).text.startswith("RATEMILL_KAFKA_SASL_MECHANISM is 'GSSAPI'")
 
 
 def test_a_wrong_setting_is_named_as_the_user_sets_it(capsys):

@@ -7,7 +7,8 @@ from schemas.flow import Channel
 from sources.files import FileReading
 from sources.records import Origin
 from tests.charging_records import Used, file_of, pgw, record
-from tests.mediation_world import KEY, NOON, MemoryStage
+from tests.mediation_world import KEY, NOON, MemoryStage, accounts
+from tests.recycling_world import sent_back, written_off
 
 
 def through(tmp_path: Path, data: bytes, stage: MemoryStage | None = None, name: str = "a.cdr"):
@@ -96,3 +97,23 @@ def test_a_file_of_another_format_waits_whole(tmp_path):
     assert events == []
     assert {each.reason for each in waiting} == {"mediation.not_ber"}
     assert b"".join(each.raw for each in waiting) == data
+
+
+def test_each_event_of_a_split_record_comes_back_by_itself(tmp_path):
+    unknown = record(pgw(Used(1, 10, 20), Used(2, 1, 2), part=1, msisdn="37255599"))
+    other = record(pgw(Used(1, 5, 5), Used(2, 7, 7), part=2, msisdn="37255599"))
+    stage, _, events, waiting = through(tmp_path, file_of(unknown, other))
+    assert events == []
+    first = [stage.batch(sent_back(stage, each)).proof.outcomes for each in waiting]
+    assert first == [{"suspended": 1}] * 4  # nobody knows the subscriber yet
+    stage.reference.apply(accounts({"a-1": ("37255599",)}), version=6)
+    written = stage.suspense()[-1]
+    assert stage.batch(written_off(stage, written)).proof.outcomes == {"command": 1}
+    again = [
+        stage.batch(sent_back(stage, each)).proof.outcomes
+        for each in reversed(stage.suspense()[-4:-1])
+    ]
+    assert again == [{"normalised": 1}] * 3
+    found = sorted((event.provenance.index, event.quantities["B"]) for event in stage.events())
+    assert found == [(0, 30), (1, 3), (2, 10)]
+    assert stage.batch(sent_back(stage, written)).proof.outcomes == {"duplicate": 1}

@@ -310,3 +310,16 @@ def test_a_conflict_that_is_written_off_leaves_the_record_that_waits(stage):
     stage.batch(written_off(stage, conflict))
     now_known(stage)
     assert stage.batch(sent_back(stage, first)).proof.outcomes == {"normalised": 1}
+
+
+def test_a_first_position_that_nobody_can_mean_is_left_out(stage):
+    """Whoever wrote it: it must not end a command that looks at all that waits."""
+    record = refused(stage, b"nothing")
+    made = sent_back(stage, record)
+    headers = tuple(
+        (n, b"1:" + b"9" * 5000 if n == raw.RECYCLED_FIRST else v) for n, v in made.headers
+    )
+    stage.batch(made._replace(headers=headers))
+    second = stage.suspense()[-1]
+    found = back(waiting_of(second), raw_partition_of=raw_partition_of)
+    assert dict(found.headers)[raw.RECYCLED_FIRST] == b"%d:0" % second.offset

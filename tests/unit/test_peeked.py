@@ -94,6 +94,9 @@ def test_suspense_says_its_class_and_its_bytes():
         (TOPICS.suspense, b"\xc1", UNREADABLE),
         (TOPICS.normalised, b"", UNREADABLE),
         (TOPICS.normalised, b"\x01", UNREADABLE),
+        (TOPICS.normalised, None, UNREADABLE),
+        (TOPICS.raw, None, UNREADABLE),
+        pytest.param(TOPICS.ledger, b"[" * 100_000, UNREADABLE, id="deep"),
     ],
 )
 def test_whatever_lies_there_is_shown(topic, value, kind):
@@ -128,3 +131,7 @@ def test_a_record_of_another_key_is_not_wanted():
     look = look_for(TOPICS, TOPICS.ledger.name, where=(), key="acme")
     assert look(record(TOPICS.ledger, LEDGER)) is None
     assert look(record(TOPICS.ledger, LEDGER, key=b"acme")) is not None
+
+
+def test_a_header_without_a_value_is_an_empty_one():
+    assert seen(TOPICS.raw, b"a", headers=[("record", None)]).kind == ""

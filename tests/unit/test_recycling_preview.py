@@ -66,3 +66,24 @@ def test_nothing_of_the_stage_is_touched(stage):
     record = stage.suspense()[0]
     assert tried(stage, record) == tried(stage, record)
     assert stage.state == state
+
+
+def test_what_still_breaks_the_program_is_refused_again(stage, monkeypatch):
+    """Else nobody could write it off, nor send back what waits beside it."""
+    stage.batch(stage.record(event_json()), internal_errors=frozenset({0}))
+    stage.send(event_json(2, subject="dev-9"))
+    broken, other = stage.suspense()
+    whole = stage.step.prepare
+
+    def prepare(records):
+        if records[0].value == broken.raw:
+            raise ZeroDivisionError
+        return whole(records)
+
+    monkeypatch.setattr(stage.step, "prepare", prepare)
+    found = tried(stage, broken, other)
+    assert [each.outcomes for each in found] == [
+        ("pipeline.internal_error",),
+        ("mediation.unknown_subscriber",),
+    ]
+    assert [each.refused for each in found] == [True, True]

@@ -52,3 +52,16 @@ def test_what_cannot_be_read_says_so_or_nothing(tmp_path):
     assert "mediation.not_json" in reads_as(record_of(broken), settings)["item 0"]
     assert reads_as(record_of(unknown, "telepathy"), settings) == {}
     assert reads_as(record_of(broken._replace(stage="rate")), settings) == {}
+
+
+def test_what_breaks_the_program_is_shown(tmp_path, monkeypatch):
+    stage = MemoryStage()
+    stage.batch(stage.record(event_json()), internal_errors=frozenset({0}))
+    waiting = waiting_of(stage.suspense()[0])
+
+    def broken(decoder, value, headers):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("pipeline.cli.suspense_bytes.preview", broken)
+    said = reads_as(record_of(waiting), Settings(data=tmp_path))
+    assert said == {"item 0": "pipeline.internal_error: ZeroDivisionError"}
