@@ -76,3 +76,7 @@ def test_the_distance_at_which_a_source_begins_anew():
     assert after((start, start), (start - ANEW_BELOW, start - ANEW_BELOW)).highest == start
     below = start - ANEW_BELOW - 1
     assert after((start, start), (below, below)).highest == below
+
+
+def test_numbers_that_follow_each_other_leave_no_hole():
+    assert after((1, 1), (2, 2), (3, 5)) == Numbers(highest=5)
