@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import UNSET
 
+from mediation.runs import add_to_runs
 from schemas import sethash
 from schemas.outcome import NormaliseOutcome, Settled
 from schemas.proof import Cumulative, Proof, SourceTally, Versions, sealed
@@ -24,6 +25,7 @@ class NormaliseTally:
         self._source_items: Counter[str] = Counter()
         self._source_refusals: Counter[str] = Counter()
         self._sequences: dict[str, tuple[int, int]] = {}
+        self._runs: dict[str, list[tuple[int, int]]] = {}
         self._handed_on: dict[int, tuple[int, int]] = {}
         self._suspense_count = 0
         self._settled: Counter[str] = Counter()
@@ -39,6 +41,7 @@ class NormaliseTally:
         if sequence is not None:
             first, _ = self._sequences.get(source, (sequence, sequence))
             self._sequences[source] = first, sequence
+            add_to_runs(self._runs.setdefault(source, []), sequence)
 
     def outcome(self, outcome: NormaliseOutcome, items: int = 1) -> None:
         """Count the one outcome of an item, or of several with the same."""
@@ -113,6 +116,8 @@ class NormaliseTally:
                 previous=previous.chain,
                 settled=dict(self._settled) or UNSET,
                 recycled=dict(self._recycled) or UNSET,
+                runs={source: tuple(runs) for source, runs in self._runs.items() if len(runs) > 1}
+                or UNSET,
             )
         )
 

@@ -65,8 +65,7 @@ def build_app(
     )
     app.producer_only = True
     app.service(_service(stage, run, SystemClock(), bootstrap=bootstrap, health=monitor.health))
-    if monitor.port is not None:
-        _announce(settings, stage, port=monitor.port)
+    announce(settings, stage, monitor)
     return app
 
 
@@ -123,8 +122,11 @@ def _service(
     return StageService
 
 
-def _announce(settings: Settings, stage: StageName, *, port: int) -> None:
+def announce(settings: Settings, stage: str, monitor: Monitor) -> None:
     """Write where this process shows its metrics, for `ratemill status`, the demo and Prometheus."""
+    port = monitor.port
+    if port is None:
+        return
     folder = run_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{stage}-{os.getpid()}.json"

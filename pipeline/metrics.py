@@ -37,6 +37,10 @@ MetricName = Literal[
     "ratemill_invoices_total",  # immediate invoices built
     "ratemill_side_work_failures_total",  # of load beside loading, by kind of error
     "ratemill_database_up",  # whether the database has answered
+    "ratemill_source_records_per_minute",  # of one source, in the last whole minute
+    "ratemill_source_refused_ratio",  # of one source, over 15 minutes
+    "ratemill_source_last_seen_timestamp_seconds",  # when a source was in a proof last
+    "ratemill_source_sequence_gaps_total",  # numbers of a source that did not come
 ]
 
 _BATCH_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

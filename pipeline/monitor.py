@@ -31,7 +31,9 @@ class Monitor:
     port: int | None
 
 
-def start_monitor(settings: Settings, *, stage: Literal["normalise", "rate", "load"]) -> Monitor:
+def start_monitor(
+    settings: Settings, *, stage: Literal["normalise", "rate", "load", "watch"]
+) -> Monitor:
     """Return a monitor that answers from now on, from threads of its own.
 
     `SettingsError` where the port of ``RATEMILL_METRICS_PORT`` cannot be had.

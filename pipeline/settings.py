@@ -58,6 +58,16 @@ class Settings(BaseSettings):
         description="Address that metrics and health are served on; there is no password.",
     )
 
+    watch: bool = Field(
+        default=True,
+        description="Whether `up` runs the watch worker too, which follows single sources.",
+    )
+    watch_late_ms: int = Field(
+        default=300_000,
+        ge=0,
+        description="How late a number of a source may come before it counts as missing.",
+    )
+
     session_timeout_ms: int = Field(
         default=10_000,
         ge=1_000,

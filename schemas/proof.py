@@ -88,6 +88,9 @@ class Proof(msgspec.Struct, frozen=True, tag_field="kind", tag="proof", kw_only=
     # Not on the wire where there are none: the chain is over what is, and old proofs have none.
     settled: dict[str, int] | UnsetType = UNSET  # normalise: suspense ids, recycled or written off
     recycled: dict[str, int] | UnsetType = UNSET  # of `outcomes`, those of what came back
+    # normalise: the sequence numbers of a source as runs (first, last), rising, where a batch holds
+    # several; see `mediation/runs.py`.
+    runs: dict[str, tuple[tuple[int, int], ...]] | UnsetType = UNSET
 
 
 _canonical = msgspec.msgpack.Encoder(order="sorted")

@@ -119,7 +119,7 @@ async def keep_in_foreground(settings: Settings) -> None:
     """Start the installation and show what it does, until cancelled."""
     try:
         with claimed(settings) as claim:
-            async with running_stack(settings, tell=tell) as stack:
+            async with running_stack(settings, tell=tell, watch=settings.watch) as stack:
                 tell(described(claim.write(stack.endpoints)))
                 tell("Ctrl-C stops it; `ratemill up --detach` leaves it running.")
                 await _watch(stack, settings)
@@ -131,7 +131,7 @@ async def keep_in_foreground(settings: Settings) -> None:
 async def keep_detached(settings: Settings) -> None:
     """Start the installation and keep it running, until cancelled."""
     with claimed(settings) as claim:
-        async with running_stack(settings, tell=tell) as stack:
+        async with running_stack(settings, tell=tell, watch=settings.watch) as stack:
             claim.write(stack.endpoints)
             await keep_alive(stack.services)
 

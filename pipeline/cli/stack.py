@@ -17,6 +17,7 @@ from pipeline.embedded import Endpoints, Services, Supervisor, ensure_services
 from pipeline.embedded.ports import is_free
 from pipeline.errors import SettingsError
 from pipeline.settings import Settings
+from pipeline.watching import WATCH
 
 Tell = Callable[[str], None]
 
@@ -34,7 +35,9 @@ class Stack:
 
 
 @asynccontextmanager
-async def running_stack(settings: Settings, *, tell: Tell) -> AsyncIterator[Stack]:
+async def running_stack(
+    settings: Settings, *, tell: Tell, watch: bool = False
+) -> AsyncIterator[Stack]:
     """Yield with everything started; at the end, whatever this started is stopped.
 
     Services that ran before, or that are the operator's, are used and left alone.
@@ -42,7 +45,7 @@ async def running_stack(settings: Settings, *, tell: Tell) -> AsyncIterator[Stac
     async with await start_services(settings, tell=tell) as services:
         endpoints = services.endpoints
         prepared = await prepare(settings, endpoints, tell=tell)
-        async with running_workers(settings, endpoints, tell=tell) as supervisor:
+        async with running_workers(settings, endpoints, tell=tell, watch=watch) as supervisor:
             yield Stack(services, endpoints, prepared, supervisor)
 
 
@@ -59,17 +62,30 @@ async def start_services(settings: Settings, *, tell: Tell) -> Services:
 
 @asynccontextmanager
 async def running_workers(
-    settings: Settings, endpoints: Endpoints, *, tell: Tell, of_each: int = 1
+    settings: Settings,
+    endpoints: Endpoints,
+    *,
+    tell: Tell,
+    of_each: int = 1,
+    watch: bool = False,
 ) -> AsyncIterator[Supervisor]:
-    """Yield with supervised worker processes for each stage; they end with the block."""
+    """Yield with supervised worker processes for each stage; they end with the block.
+
+    ``watch``: with the watch worker beside them.
+    """
     announced_workers(run_folder(settings))  # removes what dead ones left behind
-    ports = metrics_ports(settings, workers=of_each * len(STAGES))
+    workers: list[tuple[str, str]] = [
+        (worker_name(stage, n), stage) for n, stage in product(range(of_each), STAGES)
+    ]
+    if watch:
+        workers.append((WATCH, WATCH))
+    ports = metrics_ports(settings, workers=len(workers))
     environment = endpoint_settings(settings, endpoints).environment()
     supervisor = Supervisor(log_folder(settings), on_event=tell)
     try:
-        for slot, (number, stage) in enumerate(product(range(of_each), STAGES)):
+        for slot, (name, stage) in enumerate(workers):
             await supervisor.start(
-                worker_name(stage, number),
+                name,
                 worker_command(stage),
                 {
                     **environment,

@@ -28,13 +28,13 @@ def add_to(app: typer.Typer) -> None:
 def worker(
     context: typer.Context,
     stage: Annotated[
-        Literal["normalise", "rate", "load"], typer.Option(help="Which stage to run.")
+        Literal["normalise", "rate", "load", "watch"], typer.Option(help="Which stage to run.")
     ],
     json_logs: Annotated[
         bool, typer.Option("--json-logs", help="Write log lines as JSON, for a collector.")
     ] = False,
 ) -> None:
-    """Run one stage until TERM or Ctrl-C: normalise, rate or load.
+    """Run one stage until TERM or Ctrl-C: normalise, rate, load, or watch, which follows sources.
 
     `ratemill up` does this for you. Start more of them, here or on other machines, and Kafka
     spreads the partitions over them. Waits for a broker and a database that do not answer yet.
@@ -56,6 +56,11 @@ def worker(
     )
     from pipeline.app import build_app, run_worker
 
+    if stage == "watch":
+        from pipeline.watching.app import build_watch_app
+
+        run_worker(build_watch_app(settings, bootstrap=bootstrap, monitor=monitor))
+        return
     filled = settings.model_copy(update={"kafka_bootstrap": bootstrap, "postgres_dsn": dsn})
     app = build_app(filled, stage=stage, bootstrap=bootstrap, dsn=dsn, monitor=monitor)
     run_worker(app)

@@ -67,7 +67,7 @@ def announced_workers(folder: Path) -> list[Announced]:
 async def numbers_of(workers: Iterable[Announced]) -> dict[str, StageNumbers]:
     """Return what each stage says; a worker that does not answer counts as one that has said 0."""
     workers = list(workers)
-    texts = await asyncio.gather(*(asyncio.to_thread(_scrape, w.metrics_port) for w in workers))
+    texts = await asyncio.gather(*(asyncio.to_thread(scrape, w.metrics_port) for w in workers))
     stages: dict[str, StageNumbers] = {}
     for worker, text in zip(workers, texts, strict=True):
         numbers = stages.setdefault(worker.stage, StageNumbers())
@@ -76,7 +76,8 @@ async def numbers_of(workers: Iterable[Announced]) -> dict[str, StageNumbers]:
     return stages
 
 
-def _scrape(port: int) -> str:
+def scrape(port: int) -> str:
+    """Return the metrics page of a worker of this machine; nothing where it does not answer."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=_TIMEOUT_S) as page:
             return bytes(page.read()).decode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 from unittest import mock
 
@@ -10,7 +11,9 @@ import pytest
 
 from pipeline.cli.exits import Exit
 from pipeline.embedded import Endpoints
-from tests.integration.live_installation import LiveInstallation, event_json
+from tests.integration.live_installation import LiveInstallation, event_json, eventually
+from tests.integration.test_watching import told as watched
+from tests.integration.test_watching import watching
 from tests.secure_broker import PASSWORD, USER, secure_broker
 
 
@@ -36,13 +39,16 @@ async def _run(folder):
             endpoints = Endpoints(address, dsn, embedded=False)
             with mock.patch.dict(os.environ, environment):
                 async with LiveInstallation.created(endpoints, folder / name) as here:
-                    async with here.working():
+                    async with here.working(), watching(here):
                         path = here.file("usage.jsonl", event_json("one") + b"\n")
                         said = await here.ingest(
                             path, source="meters", format_name="cloudevents-iot"
                         )
                         assert said.code == Exit.OK, said
                         await here.through()
+                        await eventually(
+                            functools.partial(is_watched, here), what="meters is watched"
+                        )
                     told[name, "charged"] = await here.count("rated_usage")
                     told[name, "verify"] = await here.command("verify", "--json")
                     told[name, "doctor"] = await here.command("doctor")
@@ -77,6 +83,10 @@ async def _run(folder):
                 )
                 told[name] = await here.command("topics", "list")
     return told
+
+
+async def is_watched(here: LiveInstallation) -> bool:
+    return ("ratemill_source_last_seen_timestamp_seconds", "meters") in await watched(here)
 
 
 def _settings(folder, address, dsn):

@@ -4,6 +4,7 @@ import dataclasses
 import tracemalloc
 
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from mediation.decode.item import format_name
@@ -19,7 +20,13 @@ from mediation.owners import Owners
 from schemas import raw, sethash
 from schemas.flow import Channel, SourceRecord
 from schemas.ids import event_identity, suspense_id
-from schemas.proof import Cumulative, SourceTally, is_sealed
+from schemas.proof import (
+    Cumulative,
+    SourceTally,
+    is_sealed,
+    proof_from_msgpack,
+    proof_to_msgpack,
+)
 from schemas.raw import ClosePeriodCommand, FileEnd, command_to_json, file_end_to_json
 from schemas.suspense import SuspenseClass
 from schemas.usage import PeriodClose, Provenance
@@ -78,6 +85,15 @@ def test_tenants_that_a_source_makes_up_are_not_kept_in_memory(stage):
     assert owners.find("acme", ("nobody", "dev-1"), NOON).account_id == "a-1"
 
 
+def test_the_proof_tells_of_a_number_that_is_missing_within_the_batch(stage):
+    numbers = ("41", "41", "45", "42", "44")
+    told = [stage.record(event_json(n), source_sequence=each) for n, each in enumerate(numbers)]
+    proof = stage.batch(*told).proof
+    assert proof.runs == {"gate": ((41, 42), (44, 45))}
+    assert is_sealed(proof)
+    assert proof_from_msgpack(proof_to_msgpack(proof)) == proof
+
+
 def test_the_proof_of_a_batch(stage):
     first = stage.batch(
         stage.record(event_json(1), source_sequence="41"),
@@ -94,6 +110,7 @@ def test_the_proof_of_a_batch(stage):
         "gate": SourceTally(3, 1, first_sequence=41, last_sequence=42),
         "other": SourceTally(1, 0),
     }
+    assert proof.runs is UNSET
     assert proof.versions.reference == 5
     decoder = MAPPINGS["cloudevents-iot"]
     assert proof.versions.mappings["cloudevents-iot"] == f"1:{decoder.digest}"

@@ -14,6 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from pipeline.clock import ManualClock
 from pipeline.health import Health, holds
 from pipeline.metrics import MetricName, StageMetrics, build_info, unaccounted
+from pipeline.watching.metrics import SourceMetrics
+from pipeline.watching.sources import SourceView
 from schemas.proof import Cumulative, Proof, ReadSoFar
 from tests.promtool import run_promtool
 
@@ -24,7 +26,17 @@ START_MS = int(START.timestamp() * 1000)
 BOUNDED = {
     *("stage", "partition", "outcome", "reason", "error", "result", "table", "work", "version"),
     *("consumergroup", "topic"),
+    "source",  # `watching.sources.MOST_SOURCES`
 }
+
+SOURCE = SourceView(
+    source="gate",
+    records_per_minute=7,
+    records=20,
+    refusals=5,
+    last_at_ms=START_MS,
+    missed=3,
+)
 
 
 def proof(**fields: object) -> Proof:
@@ -71,6 +83,7 @@ class World:
         metrics.invoiced(1)
         metrics.side_work_failed("invoices", "InvoiceMismatch")
         metrics.database(None)
+        SourceMetrics(self.registry).tell([SOURCE])
 
     def value(self, name: str, **labels: str) -> float | None:
         return self.registry.get_sample_value(name, labels)
