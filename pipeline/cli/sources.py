@@ -12,7 +12,7 @@ from pipeline.cli.output import table
 from pipeline.watching import WATCH
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
     from pipeline.cli.workers import Announced
 
@@ -62,7 +62,7 @@ def source_lines(page: str, *, now_s: float) -> list[SourceLine]:
     ]
 
 
-def sources_table(lines: Iterable[SourceLine]) -> Table:
+def sources_table(lines: Iterable[SourceLine]) -> RenderableType:
     """Return sources as a table."""
     return table(
         None,
