@@ -18,6 +18,7 @@ from mediation.decode.cdr_mapping import CdrMapping, Field, Path, Quantity, Reco
 from mediation.decode.cdr_values import CONSTRUCTED, INTEGER, KINDS, MEANINGS, TIME, Convert, Made
 from mediation.decode.item import MAX_TEXT, DecodedItem, Ignored, Item, Outcome
 from mediation.decode.quantity import scaled
+from mediation.decode.written_number import cleaned, is_separated, separated
 from mediation.identity import record_id_of
 from schemas import raw
 from schemas.refusal import RefusalReason, Refused
@@ -189,7 +190,7 @@ class _Rule:
         self._identifiers = self._places(rule.identifiers)
         self._quantities = [(each, self._places(each.fields)) for each in rule.quantities]
         self._texts = [
-            (self._places(each.fields), each.strip) if each is not None else ((), ())
+            (self._places(each.fields), each.remove, each.strip) if each else ((), (), ())
             for each in (rule.origin, rule.destination, rule.service_class)
         ]
         self._attributes = [(name, self._at[field]) for name, field in rule.attributes]
@@ -283,7 +284,10 @@ class _Rule:
         product = self._product(values)
         if isinstance(product, Refused):
             return product
-        texts = [_first_text(values, places, strip) for places, strip in self._texts]
+        texts = [_first_text(values, *text) for text in self._texts]
+        for of_number, text in ((rule.origin, texts[0]), (rule.destination, texts[1])):
+            if of_number is not None and text is not None and is_separated(text):
+                return separated(text, " or ".join(of_number.fields))
         attributes = {
             name: str(values[at]) for name, at in self._attributes if values[at] is not None
         }
@@ -381,15 +385,13 @@ def _first_time(values: list[Made], places: tuple[int, ...]) -> int | None:
     return None
 
 
-def _first_text(values: list[Made], places: tuple[int, ...], strip: tuple[str, ...]) -> str | None:
+def _first_text(
+    values: list[Made], places: tuple[int, ...], remove: tuple[str, ...], strip: tuple[str, ...]
+) -> str | None:
     for at in places:
         value = values[at]
         if value is not None and value != "":
-            text = str(value)
-            for prefix in strip:
-                if text.startswith(prefix):
-                    return text[len(prefix) :] or None
-            return text
+            return cleaned(str(value), remove, strip) or None
     return None
 
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from mediation.decode.cdr_values import INTEGER, KINDS, TIME
 from mediation.decode.delimited_mapping import read_decimal
 from mediation.decode.document import CODE, Part, refuse_unknown
+from mediation.decode.written_number import remove_and_strip
 
 KEYS = ("records", "ignore")
 _REQUIRED = ("tag", "fields", "started_at", "identity", "identifiers", "product", "quantities")
@@ -62,6 +63,23 @@ class Text:
 
     fields: tuple[str, ...]
     strip: tuple[str, ...] = ()
+
+    @property
+    def remove(self) -> tuple[str, ...]:
+        """Return the characters that are taken out before, wherever they stand."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class RemovingText(Text):
+    """A text of which some characters are taken out: a kind of its own, as for CloudEvents."""
+
+    removed: tuple[str, ...] = ()
+
+    @property
+    def remove(self) -> tuple[str, ...]:
+        """Return the characters that are taken out before, wherever they stand."""
+        return self.removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,12 +266,11 @@ class _Record:
         part = self._keys[key]
         if part.is_text or part.is_list:
             return Text(self._names(key))
-        keys = part.known(required=["field"], optional=["strip"])
-        fields = keys["field"].parts("a list of fields") if "field" in keys else []
-        return Text(
-            tuple(self._field(each) for each in fields),
-            tuple(keys["strip"].texts()) if "strip" in keys else (),
-        )
+        keys = part.known(required=["field"], optional=["remove", "strip"])
+        parts = keys["field"].parts("a list of fields") if "field" in keys else []
+        fields = tuple(self._field(each) for each in parts)
+        remove, strip = remove_and_strip(keys)
+        return RemovingText(fields, strip, remove) if remove else Text(fields, strip)
 
     def _product(self, part: Part) -> Product:
         if part.is_text:

@@ -26,6 +26,7 @@ from mediation.decode.item import MAX_TEXT, DecodedItem, Ignored, Item, Outcome,
 from mediation.decode.local_time import PrintedTime, iso_time
 from mediation.decode.ordinary_event import Data, ordinary_event
 from mediation.decode.quantity import exact_quantity, quantity_of, scaled
+from mediation.decode.written_number import cleaned, is_separated, separated
 from mediation.identity import record_id_of
 from schemas import raw
 from schemas.decimals import parse_decimal
@@ -221,10 +222,13 @@ class _Rule:
                 quantities[path.unit] = quantity
         texts: list[str | None] = []
         for text_path in (rule.origin, rule.destination, rule.service_class):
-            text = _stripped(event, text_path) if text_path else None
+            text = _cleaned(event, text_path) if text_path else None
             if isinstance(text, Refused):
                 return text
             texts.append(text)
+        for text_path, number in ((rule.origin, texts[0]), (rule.destination, texts[1])):
+            if text_path is not None and number is not None and is_separated(number):
+                return separated(number, ".".join(text_path.path))
         identifiers: list[str] = []
         for each in rule.identifiers:
             text = _text(event, each)
@@ -335,12 +339,10 @@ def _text(event: Event, path: Path) -> str | Refused | None:
     return check_text(text, field) or text
 
 
-def _stripped(event: Event, rule: TextPath) -> str | Refused | None:
+def _cleaned(event: Event, rule: TextPath) -> str | Refused | None:
     text = _text(event, rule.path)
     if isinstance(text, str):
-        for prefix in rule.strip:
-            if text.startswith(prefix):
-                return text[len(prefix) :] or None
+        text = cleaned(text, rule.remove, rule.strip)
     return text or None
 
 

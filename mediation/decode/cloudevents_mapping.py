@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from mediation.decode.delimited_mapping import read_decimal
 from mediation.decode.document import CODE, Part, refuse_unknown
+from mediation.decode.written_number import remove_and_strip
 
 KEYS = ("types", "identifiers", "missing_time")
 TYPE_KEYS = (
@@ -57,6 +58,27 @@ class TextPath:
 
     path: Path
     strip: tuple[str, ...] = ()
+
+    @property
+    def remove(self) -> tuple[str, ...]:
+        """Return the characters that are taken out before, wherever they stand."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class RemovingPath(TextPath):
+    """A text of which some characters are taken out.
+
+    A kind of its own: fields decide what makes two events the same, and those of mappings without
+    ``remove`` stay what they are.
+    """
+
+    removed: tuple[str, ...] = ()
+
+    @property
+    def remove(self) -> tuple[str, ...]:
+        """Return the characters that are taken out before, wherever they stand."""
+        return self.removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +190,7 @@ def _text(fields: dict[str, Part], key: str) -> TextPath | None:
     part = fields[key]
     if part.is_text:
         return TextPath(_path(part))
-    keys = part.known(required=["path"], optional=["strip"])
-    return TextPath(
-        _path(keys["path"]) if "path" in keys else (),
-        tuple(keys["strip"].texts()) if "strip" in keys else (),
-    )
+    keys = part.known(required=["path"], optional=["remove", "strip"])
+    path = _path(keys["path"]) if "path" in keys else ()
+    remove, strip = remove_and_strip(keys)
+    return RemovingPath(path, strip, remove) if remove else TextPath(path, strip)

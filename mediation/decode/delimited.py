@@ -27,9 +27,9 @@ from mediation.decode.ordinary_row import (
     Row,
     TextAt,
     ordinary_row,
-    without_prefix,
 )
 from mediation.decode.quantity import quantity_of, scaled
+from mediation.decode.written_number import cleaned, is_separated, separated
 from mediation.identity import record_id_of, row_record_id
 from schemas import raw
 from schemas.refusal import RefusalReason, Refused
@@ -250,7 +250,7 @@ class _RowReader:
         self._formats = mapping.time_formats
         learn = mapping.learn_zone
         texts = [
-            (at(rule.column), rule.strip) if rule else NO_TEXT
+            (at(rule.column), rule.remove, rule.strip) if rule else NO_TEXT
             for rule in (mapping.origin, mapping.destination, mapping.service_class)
         ]
         self._columns = Columns(
@@ -336,7 +336,10 @@ class _RowReader:
         if not identifiers:
             names = " and ".join(self._mapping.identifiers)
             return Refused(RefusalReason.MISSING_FIELD, f"{names} are empty: whose usage is it?")
-        origin, destination, service_class = columns.texts
+        origin, destination, service_class = (_text(row, text) for text in columns.texts)
+        for at, text in ((columns.texts[0][0], origin), (columns.texts[1][0], destination)):
+            if text is not None and is_separated(text):
+                return separated(text, self._name(at))
         return DecodedItem(
             record_id=record_id,
             identifiers=identifiers,
@@ -345,9 +348,9 @@ class _RowReader:
             product=product,
             usage_kind=self._mapping.usage_kind,
             quantities=quantities,
-            origin=_text(row, origin),
-            destination=_text(row, destination),
-            service_class=_text(row, service_class),
+            origin=origin,
+            destination=destination,
+            service_class=service_class,
             attributes={name: row[at] for name, at in columns.attributes if row[at]},
             content=_pack([row[at] for at in columns.content]),
             content_version=self._content_version,
@@ -467,8 +470,8 @@ def _quantity(rule: QuantityRule, text: str) -> Decimal | Refused | None:
 
 
 def _text(row: Row, rule: TextAt) -> str | None:
-    at, strip = rule
-    return without_prefix(row[at], strip) or None
+    at, remove, strip = rule
+    return cleaned(row[at], remove, strip) or None
 
 
 def _checked(item: DecodedItem) -> Outcome:

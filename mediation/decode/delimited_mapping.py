@@ -15,6 +15,7 @@ from mediation.decode.local_time import (
     pattern_time,
     wall_clock,
 )
+from mediation.decode.written_number import remove_and_strip
 from schemas.decimals import parse_decimal
 
 ROW = "row"
@@ -64,9 +65,10 @@ class QuantityRule:
 
 @dataclass(frozen=True, slots=True)
 class TextRule:
-    """A text of a column, without the first of ``strip`` that it begins with."""
+    """A text of a column, without ``remove``, then the first of ``strip`` that it begins with."""
 
     column: str
+    remove: tuple[str, ...] = ()  # characters, wherever they stand
     strip: tuple[str, ...] = ()
 
 
@@ -317,10 +319,10 @@ class _Reading:
         part = self._fields[key]
         if part.is_text:
             return TextRule(self._column(part))
-        fields = part.known(required=["column"], optional=["strip"])
+        fields = part.known(required=["column"], optional=["remove", "strip"])
         return TextRule(
             self._column(fields["column"]) if "column" in fields else "",
-            tuple(fields["strip"].texts()) if "strip" in fields else (),
+            *remove_and_strip(fields),
         )
 
     def _attributes(self) -> tuple[tuple[str, str], ...]:

@@ -16,8 +16,8 @@ import msgspec
 from mediation.decode.cloudevents_mapping import Path, QuantityPath, TextPath, TypeRule
 from mediation.decode.item import MAX_TEXT, DecodedItem
 from mediation.decode.local_time import iso_time
-from mediation.decode.ordinary_row import without_prefix
 from mediation.decode.quantity import PLAIN_DIGITS
+from mediation.decode.written_number import is_separated, without, without_prefix
 from schemas.refusal import Refused
 
 Data = dict[str, object]
@@ -31,6 +31,7 @@ Canonical = Callable[[Decimal], str]
 _Deep = Callable[[object], object] | None  # None: a key of the data, which is most of them
 
 _LARGEST_PLAIN = 10**PLAIN_DIGITS
+_NUMBERS = 2  # of the texts: origin and destination
 _pack = msgspec.msgpack.Encoder().encode
 
 
@@ -50,8 +51,12 @@ def ordinary_event(
             return "", attrgetter(path[0])
         return (path[1], None) if len(path) == 2 else ("", lambda event: value_at(event, path))
 
-    def text_place(text: TextPath | None) -> tuple[str, _Deep, tuple[str, ...]]:
-        return ("", _nothing, ()) if text is None else (*place(text.path), text.strip)
+    def text_place(
+        text: TextPath | None,
+    ) -> tuple[str, _Deep, tuple[str, ...], tuple[str, ...]]:
+        if text is None:
+            return "", _nothing, (), ()
+        return *place(text.path), text.remove, text.strip
 
     quantity_paths = [
         (
@@ -89,13 +94,25 @@ def ordinary_event(
                 canonical_texts.append((unit, canonical(quantity)))
         texts: list[str | None] = [None, None, None]
         if has_texts:
-            for place, (key, deep, strip) in enumerate(text_paths):
+            for place, (key, deep, remove, strip) in enumerate(text_paths):
                 value = data.get(key) if deep is None else deep(event)
                 if value is None:
                     continue
                 if type(value) is not str or len(value) > MAX_TEXT or "\0" in value:
                     return None
-                texts[place] = without_prefix(value, strip) or None
+                if remove:
+                    value = without(value, remove)
+                value = without_prefix(value, strip)
+                # Most are digits, most others a name: neither is worth a call.
+                if (
+                    place < _NUMBERS
+                    and value
+                    and not value.isdigit()
+                    and value[0].isdigit()
+                    and is_separated(value)
+                ):
+                    return None
+                texts[place] = value or None
         identifiers: list[str] = []
         for key, deep in identifier_paths:
             value = data.get(key) if deep is None else deep(event)

@@ -22,6 +22,7 @@ from mediation.decode.local_time import (
     learnt_offset_ms,
 )
 from mediation.decode.quantity import PLAIN_DIGITS
+from mediation.decode.written_number import is_separated, without, without_prefix
 from schemas.refusal import Refused
 
 Row = list[str]
@@ -29,8 +30,8 @@ Quantity = Decimal | Refused | None
 OrdinaryRow = Callable[[Row, int, WallClock | None], DecodedItem | None]
 """Reads a padded row, given how many of its cells are its own; None: go the full way."""
 
-TextAt = tuple[int, tuple[str, ...]]
-NO_TEXT: TextAt = (-1, ())  # the last cell of a padded row is empty
+TextAt = tuple[int, tuple[str, ...], tuple[str, ...]]  # its column, remove, strip
+NO_TEXT: TextAt = (-1, (), ())  # the last cell of a padded row is empty
 
 _pack = msgspec.msgpack.Encoder().encode
 
@@ -77,9 +78,10 @@ def ordinary_row(
         (rule.unit, at, rule.column is not None and rule.factor is None, rule)
         for rule, at in columns.quantities
     ]
-    (origin_at, origin_strip), (destination_at, destination_strip), (class_at, class_strip) = (
-        columns.texts
-    )
+    origin_at, origin_remove, origin_strip = columns.texts[0]
+    destination_at, destination_remove, destination_strip = columns.texts[1]
+    class_at, class_remove, class_strip = columns.texts[2]
+    removes = bool(origin_remove or destination_remove or class_remove)
     allowed, ignore, product_at = columns.allowed, columns.ignore, columns.product
     attribute_columns = columns.attributes
     learn_at, against_at = columns.learn
@@ -161,11 +163,21 @@ def ordinary_row(
             if not identifiers:
                 return None
         origin, destination = row[origin_at], row[destination_at]
+        service_class = row[class_at]
+        if removes:
+            origin = without(origin, origin_remove)
+            destination = without(destination, destination_remove)
+            service_class = without(service_class, class_remove)
         if origin.startswith(origin_strip):
             origin = without_prefix(origin, origin_strip)
         if destination.startswith(destination_strip):
             destination = without_prefix(destination, destination_strip)
-        service_class = row[class_at]
+        # Most are digits, most others a name: neither is worth a call.
+        if origin and not origin.isdigit() and origin[0].isdigit() and is_separated(origin):
+            return None
+        text = destination
+        if text and not text.isdigit() and text[0].isdigit() and is_separated(text):
+            return None
         if service_class.startswith(class_strip):
             service_class = without_prefix(service_class, class_strip)
         attributes: dict[str, str] = {}
@@ -189,14 +201,6 @@ def ordinary_row(
         )
 
     return read
-
-
-def without_prefix(text: str, prefixes: tuple[str, ...]) -> str:
-    """Return a text without the first of the prefixes that it begins with."""
-    for prefix in prefixes:
-        if text.startswith(prefix):
-            return text[len(prefix) :]
-    return text
 
 
 def cells_of(columns: tuple[int, ...]) -> Callable[[Row], tuple[str, ...]]:
