@@ -13,6 +13,8 @@ from schemas.refusal import RefusalReason, Refused
 from sources.generate import tlv
 from sources.generate.tlv import integer
 from tests.charging_records import at, record
+from tests.mediation_world import MAPPINGS, TEXTS, MemoryStage
+from tests.recycling_world import sent_back
 
 ROWS = """\
 kind: delimited
@@ -220,3 +222,24 @@ def test_the_content_of_usage_is_what_it_was():
     assert of_row("44 20", REMOVE).content_version == VERSIONS[0]
     assert of_event("44 20", REMOVE).content_version != VERSIONS[1]
     assert of_record("44 20", REMOVE).content_version != VERSIONS[2]
+
+
+def test_what_waits_comes_back_once_the_mapping_takes_the_separators_out():
+    text = TEXTS["cloudevents-iot"]
+    mended = text.replace("{path: data.to, strip", '{path: data.to, remove: [" "], strip')
+    assert mended != text
+    event = {"specversion": "1.0", "id": "1", "source": "gate", "type": "device.message"}
+    event |= {"subject": "dev-1", "time": "2026-03-01T12:00:00Z", "data": {"to": "0044 20 7946"}}
+    value = json.dumps(event).encode()
+    stage = MemoryStage()
+    assert stage.send(value) == {"suspended": 1}
+    (waiting,) = stage.suspense()
+    assert waiting.reason == "mediation.invalid_field"
+    decoder = load_decoder(mended, "cloudevents-iot.yaml")
+    begun_anew = MemoryStage(mappings=MAPPINGS | {"cloudevents-iot": decoder})
+    stage.step = begun_anew.step
+    proof = stage.batch(sent_back(stage, waiting)).proof
+    assert proof.recycled == {"normalised": 1}
+    (charged,) = stage.events()
+    assert charged.destination == "44207946"
+    assert stage.send(value) == {"duplicate": 1}
