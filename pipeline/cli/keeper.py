@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from pipeline.cli.live import StageView, show_until_cancelled
 from pipeline.cli.output import tell
 from pipeline.cli.stack import Stack, log_folder, running_stack
 from pipeline.embedded import Endpoints, Services, stop_services
+from pipeline.embedded.layout import layout_of
 from pipeline.embedded.processes import ProcessId, alive, end, identify
 from pipeline.errors import RatemillError
 from pipeline.settings import Settings
@@ -262,6 +264,23 @@ def running_installations(data: Path) -> list[Running]:
     """Return every installation of the folder that runs."""
     found = (_read(path) for path in sorted((data / "run").glob("*/keeper.json")))
     return [one for one in found if one is not None]
+
+
+def nothing_of(installation: str, data: Path, others: tuple[str, ...]) -> str:
+    """Return that nothing of an installation runs in the folder, and what does."""
+    if others:
+        services = ", with services of this folder" if layout_of(data).run_file.living() else ""
+        return (
+            f"Nothing of {installation} runs in {data}. {runs_there(others)}{services}: `ratemill "
+            f"--data {shlex.quote(str(data))} --installation {others[0]} down` stops it."
+        )
+    return f"Nothing runs in {data}."
+
+
+def runs_there(names: tuple[str, ...]) -> str:
+    """Return ``eu runs there``, or ``eu and us run there``."""
+    *most, last = names
+    return f"{', '.join(most)} and {last} run there" if most else f"{last} runs there"
 
 
 def described(running: Running) -> str:

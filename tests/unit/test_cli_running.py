@@ -10,7 +10,9 @@ import pytest
 
 from pipeline.app import run_folder
 from pipeline.cli.keeper import AlreadyRuns, claimed, running_installation, running_installations
+from pipeline.cli.program import run
 from pipeline.cli.running import Stopped, run_to_end
+from pipeline.cli.session import _no_topic
 from pipeline.embedded import Endpoints
 from pipeline.settings import Settings
 
@@ -93,3 +95,23 @@ def test_installations_of_one_folder_are_told_apart(tmp_path):
     one, two = (Settings(data=tmp_path, installation=name) for name in ("one", "two"))
     with claimed(one), claimed(two):
         assert [each.installation for each in running_installations(tmp_path)] == ["one", "two"]
+
+
+def test_down_says_what_runs_where_nothing_of_the_installation_does(tmp_path, capsys):
+    code = run(["--data", str(tmp_path), "down"])
+    assert (code, capsys.readouterr().err.split()) == (0, f"Nothing runs in {tmp_path}.".split())
+    with claimed(Settings(data=tmp_path, installation="demo"), ends_by_itself=True):
+        assert run(["--data", str(tmp_path), "down"]) == 0
+        said = " ".join(capsys.readouterr().err.split())
+    assert f"Nothing of ratemill runs in {tmp_path}. demo runs there" in said
+    assert "--installation demo down" in said
+
+
+def test_a_topic_that_is_missing_is_told_with_the_installations_that_run(tmp_path):
+    settings = Settings(data=tmp_path)
+    assert "check --installation if" in _no_topic(settings, "t")
+    with claimed(Settings(data=tmp_path, installation="eu")):
+        assert "eu runs there. Operator" in _no_topic(settings, "t")
+        with claimed(Settings(data=tmp_path, installation="us")):
+            assert "eu and us run there" in _no_topic(settings, "t")
+            assert "name it with --installation eu" in _no_topic(settings, "t")
