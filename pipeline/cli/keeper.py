@@ -18,10 +18,11 @@ from urllib.parse import urlsplit
 import msgspec
 import typer
 
-from pipeline.app import run_folder
+from pipeline.app import STAGES, run_folder
 from pipeline.cli.live import StageView, show_until_cancelled
 from pipeline.cli.output import tell
 from pipeline.cli.stack import Stack, log_folder, running_stack
+from pipeline.cli.workers import until_announced
 from pipeline.embedded import Endpoints, Services, stop_services
 from pipeline.embedded.layout import layout_of
 from pipeline.embedded.processes import ProcessId, alive, end, identify
@@ -30,6 +31,7 @@ from pipeline.settings import Settings
 
 _POLL_S = 0.1
 _REVIVE_EVERY_S = 2.0
+_ANNOUNCED_WITHIN_S = 60.0  # a worker needs some seconds to import what it runs
 _STOP_GRACE_S = 60.0  # its workers get 15 s, then Kafka and PostgreSQL 20 s each
 
 
@@ -122,6 +124,7 @@ async def keep_in_foreground(settings: Settings) -> None:
     try:
         with claimed(settings) as claim:
             async with running_stack(settings, tell=tell) as stack:
+                await _all_announced(settings)
                 tell(described(claim.write(stack.endpoints)))
                 tell("Ctrl-C stops it; `ratemill up --detach` leaves it running.")
                 await _watch(stack, settings)
@@ -134,8 +137,22 @@ async def keep_detached(settings: Settings) -> None:
     """Start the installation and keep it running, until cancelled."""
     with claimed(settings) as claim:
         async with running_stack(settings, tell=tell) as stack:
+            await _all_announced(settings)
             claim.write(stack.endpoints)
             await keep_alive(stack.services)
+
+
+async def _all_announced(settings: Settings) -> None:
+    """Return when each stage has a worker that answers; one that does not come is told, and tried on."""
+    if settings.metrics_port < 0:
+        return  # then workers have nothing to announce
+    missing = await until_announced(run_folder(settings), STAGES, wait_s=_ANNOUNCED_WITHIN_S)
+    if missing:
+        tell(
+            f"No worker of {', '.join(missing)} runs after {_ANNOUNCED_WITHIN_S:.0f} s; it is started "
+            f"again and again. Operator action: read the end of {log_folder(settings)}/"
+            f"{missing[0]}.log."
+        )
 
 
 async def _watch(stack: Stack, settings: Settings) -> None:

@@ -89,11 +89,24 @@ def status(
                 ],
             )
         )
+    said = _without_workers(found, session_of(context).settings)
+    if said:
+        tell(said)
+
+
+def _without_workers(found: Status, settings: Settings) -> str:
+    """Return which stages have no worker here and should, else whether all is through; or nothing."""
+    missing = [one.stage for one in found.stages if not one.workers]
+    if missing and found.kept_by and settings.metrics_port >= 0:
+        return (
+            f"No worker of {', '.join(missing)} answers, though process {found.kept_by} keeps "
+            f"{found.installation} running here: it may just start; if it stays so, read the end of "
+            f"{settings.data}/logs/{found.installation}/{missing[0]}.log."
+        )
     idle = [one.stage for one in found.stages if not one.workers and one.behind]
     if idle:
-        tell(f"No worker of {', '.join(idle)} runs on this machine: `ratemill up --detach`.")
-    elif found.through:
-        tell("Everything that was received is through.")
+        return f"No worker of {', '.join(idle)} runs on this machine: `ratemill up --detach`."
+    return "Everything that was received is through." if found.through else ""
 
 
 def _counts(counts: dict[str, int]) -> str:
