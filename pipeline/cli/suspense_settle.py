@@ -13,6 +13,15 @@ from pipeline.cli.help_text import examples
 from pipeline.cli.output import money, results, table, tell, write_json
 from pipeline.cli.running import run_to_end
 from pipeline.cli.session import session_of
+from pipeline.cli.suspense_filters import (
+    OfAccount,
+    OfReason,
+    OfSource,
+    Since,
+    Until,
+    in_utc,
+    known_reason,
+)
 from schemas.outcome import Settled
 
 if TYPE_CHECKING:
@@ -25,24 +34,6 @@ _SUSPENSE_ID = re.compile(r"[0-9a-f]{32}")
 Ids = Annotated[
     list[str] | None,
     typer.Argument(metavar="ID...", help="Ids of records, as `suspense list` shows them."),
-]
-OfReason = Annotated[str | None, typer.Option(help="Of this reason only.")]
-OfSource = Annotated[str | None, typer.Option(help="Of this source only.")]
-OfAccount = Annotated[
-    list[str] | None,
-    typer.Option(help="Of this account only, as far as it is known; may be given again."),
-]
-Since = Annotated[
-    dt.datetime | None,
-    typer.Option(
-        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Arrived at this instant or later, UTC."
-    ),
-]
-Until = Annotated[
-    dt.datetime | None,
-    typer.Option(
-        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Arrived before this instant, UTC."
-    ),
 ]
 All = Annotated[bool, typer.Option("--all", help="Every record that waits.")]
 Apply = Annotated[
@@ -185,17 +176,13 @@ def _asked(
     return Asked(
         settled,
         ids,
-        Wanted(reason, source, _utc(since), _utc(until)),
+        Wanted(known_reason(reason), source, in_utc(since), in_utc(until)),
         frozenset(accounts or ()),
         anyway,
         apply,
         by or _user(),
         because,
     )
-
-
-def _utc(at: dt.datetime | None) -> dt.datetime | None:
-    return None if at is None else at.replace(tzinfo=dt.UTC)
 
 
 def _user() -> str:
@@ -241,7 +228,7 @@ def _show(came: Came, asked: Asked) -> None:
     if came.decided_before:
         tell(f"{came.decided_before:,} were {done} before: nothing changes.")
     if not came.selected:
-        tell("There is nothing to do.")
+        tell(f"There is nothing to do. {came.none_such}".rstrip())
     elif asked.apply:
         tell(
             f"{came.queued:,} of {came.selected:,} records are on their way; `ratemill suspense show ID` "

@@ -88,6 +88,13 @@ async def _use(ran: Run, here: LiveInstallation) -> None:
             name = "off" if b"dev-8" in row["raw"] else row["reason"]
             ran.ids[name] = row["suspense_id"].hex
         await tell("list", "list")
+        await tell("list of none", "list", "--source", "metres")
+        await tell("list of nobody", "list", "--account", "nobody")
+        await tell("list of an account", "list", "--account", "lab", "--json")
+        await tell("list since", "list", "--source", "meters", "--since", "2020-01-01", "--json")
+        await tell("list until", "list", "--until", "2020-01-01", "--json")
+        await tell("recycle none", "recycle", "--source", "metres", "--apply")
+        ran.told["charges of nobody"] = await here.command("charges", "nobody")
         await tell("stats", "stats", "--json")
         await tell("shown", "show", ran.ids["rating.unknown_plan"], "--json")
         await tell("shown in words", "show", ran.ids["mediation.unknown_subscriber"])
@@ -154,6 +161,24 @@ def test_a_record_is_shown_with_all_that_is_known(ran):
     assert "dev-9" in words
     stats = ran.told["stats"].json
     assert (stats["refused"], stats["waiting"], stats["recycled"]) == (4, 4, 0)
+
+
+def test_a_list_takes_what_recycle_takes(ran):
+    of_lab = ran.told["list of an account"].json
+    assert [each["suspense_id"] for each in of_lab["records"]] == [ran.ids["rating.unknown_plan"]]
+    assert of_lab["counts"] == [{"reason": "rating.unknown_plan", "source": "meters", "records": 1}]
+    since, until = ran.told["list since"].json, ran.told["list until"].json
+    assert sum(each["records"] for each in since["counts"]) == len(since["records"]) == 4
+    assert until == {"counts": [], "records": []}
+
+
+def test_where_nothing_is_such_it_is_said_what_there_is(ran):
+    for name in ("list of none", "recycle none"):
+        words = " ".join(ran.told[name].err.split())
+        assert "Nothing of source metres waits in suspense." in words, name
+        assert "meters 4" in words, name
+    assert "There is no account nobody." in ran.told["list of nobody"].err
+    assert "There is no account nobody" in ran.told["charges of nobody"].err
 
 
 def test_what_would_be_refused_again_is_left_where_it_is(ran):
