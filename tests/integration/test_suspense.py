@@ -97,6 +97,7 @@ async def _use(ran: Run, here: LiveInstallation) -> None:
         ran.told["charges of nobody"] = await here.command("charges", "nobody")
         await tell("stats", "stats", "--json")
         await tell("shown", "show", ran.ids["rating.unknown_plan"], "--json")
+        await tell("shown as it was", "show", ran.ids["rating.unknown_plan"])
         await tell("shown in words", "show", ran.ids["mediation.unknown_subscriber"])
         await tell("too early", "recycle", "--all", "--apply", "--json")
         more = here.file("later.jsonl", LATER.lstrip().encode())
@@ -156,6 +157,7 @@ def test_a_record_is_shown_with_all_that_is_known(ran):
     assert shown["place"].endswith("usage.jsonl:3")
     assert shown["reads_as"]["account_id"] == "lab"
     assert "publish a catalogue that has it" in shown["to_do"]
+    assert f"line            {LINES[2].decode()}" in ran.told["shown as it was"].out
     words = ran.told["shown in words"].out
     assert "usage.jsonl:2" in words
     assert "dev-9" in words
