@@ -13,12 +13,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
-from urllib.parse import urlsplit
 
 import msgspec
 import typer
 
 from pipeline.app import STAGES, run_folder
+from pipeline.cli.database_place import DatabasePlace, database_place
 from pipeline.cli.live import StageView, show_until_cancelled
 from pipeline.cli.output import tell
 from pipeline.cli.stack import Stack, log_folder, running_stack
@@ -51,6 +51,8 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     kafka_bootstrap: str = ""
     postgres: str = ""  # host:port/database, without the password
     ends_by_itself: bool = False  # a demo
+    postgres_user: str = ""
+    postgres_password_file: str = ""  # of the embedded one
 
 
 class Stopped(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +76,7 @@ class Claim:
         """Write down who we are, and where the services are once everything runs."""
         me = identify(os.getpid())
         assert me is not None
+        place = database_place(self._settings, endpoints.postgres_dsn) if endpoints else None
         running = Running(
             installation=self._settings.installation,
             pid=me.pid,
@@ -82,8 +85,10 @@ class Claim:
             data=str(self._settings.data),
             logs=str(log_folder(self._settings)),
             kafka_bootstrap=endpoints.kafka_bootstrap if endpoints else "",
-            postgres=_without_password(endpoints.postgres_dsn) if endpoints else "",
+            postgres=place.address if place else "",
             ends_by_itself=self._ends_by_itself,
+            postgres_user=place.user if place else "",
+            postgres_password_file=place.password_file if place else "",
         )
         unfinished = self._path.with_suffix(".new")
         unfinished.write_bytes(msgspec.json.encode(running))
@@ -302,11 +307,13 @@ def runs_there(names: tuple[str, ...]) -> str:
 
 def described(running: Running) -> str:
     """Return where everything of a running installation is, in lines."""
+    place = DatabasePlace(running.postgres, running.postgres_user, running.postgres_password_file)
     return "\n".join(
         (
             f"{running.installation} runs (process {running.pid}).",
             f"  Kafka     {running.kafka_bootstrap}",
-            f"  Postgres  {running.postgres}, schema {running.installation}",
+            f"  Postgres  {place}",
+            f"  Schema    {running.installation}",
             f"  Data      {running.data}",
             f"  Logs      {running.logs}",
         )
@@ -323,8 +330,3 @@ def _read(path: Path) -> Running | None:
     except (FileNotFoundError, msgspec.DecodeError):
         return None
     return running if alive(ProcessId(running.pid, running.started)) else None
-
-
-def _without_password(dsn: str) -> str:
-    parts = urlsplit(dsn)
-    return f"{parts.hostname}:{parts.port or 5432}{parts.path}"

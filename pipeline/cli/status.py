@@ -47,6 +47,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     embedded: bool
     through: bool  # every stage has read all there is
     stages: tuple[StageLine, ...]
+    postgres: str = ""  # host:port/database
+    postgres_user: str = ""
+    postgres_password_file: str = ""  # of the embedded one
 
 
 def add_to(app: typer.Typer) -> None:
@@ -65,11 +68,15 @@ def status(
 ) -> None:
     """Show what runs and how far each stage is behind, from its last committed position."""
     found = run_to_end(_status(session_of(context).settings))
+    from pipeline.cli.database_place import DatabasePlace
+
     if as_json:
         write_json(found)
         return
     kept = f"kept running by process {found.kept_by}" if found.kept_by else "not kept running here"
     tell(f"{found.installation}: {kept}; Kafka at {found.kafka_bootstrap}.")
+    place = DatabasePlace(found.postgres, found.postgres_user, found.postgres_password_file)
+    tell(f"PostgreSQL at {place}; schema {found.installation}.")
     results().print(
         table(
             None,
@@ -115,6 +122,7 @@ def _counts(counts: dict[str, int]) -> str:
 
 async def _status(settings: Settings) -> Status:
     from pipeline.app import STAGES, run_folder
+    from pipeline.cli.database_place import database_place
     from pipeline.cli.keeper import running_installation
     from pipeline.cli.workers import StageNumbers, announced_workers, numbers_of
 
@@ -124,6 +132,7 @@ async def _status(settings: Settings) -> Status:
     )
     numbers = await numbers_of(announced_workers(run_folder(settings)))
     keeper = running_installation(settings)
+    place = database_place(settings, endpoints.postgres_dsn)
     stages = []
     for stage in STAGES:
         of_stage = numbers.get(stage, StageNumbers())
@@ -154,6 +163,9 @@ async def _status(settings: Settings) -> Status:
         embedded=endpoints.embedded,
         through=positions.through,
         stages=tuple(stages),
+        postgres=place.address,
+        postgres_user=place.user,
+        postgres_password_file=place.password_file,
     )
 
 

@@ -9,7 +9,14 @@ import signal
 import pytest
 
 from pipeline.app import run_folder
-from pipeline.cli.keeper import AlreadyRuns, claimed, running_installation, running_installations
+from pipeline.cli.database_place import database_place
+from pipeline.cli.keeper import (
+    AlreadyRuns,
+    claimed,
+    described,
+    running_installation,
+    running_installations,
+)
 from pipeline.cli.program import run
 from pipeline.cli.running import Stopped, run_to_end
 from pipeline.cli.session import _no_topic
@@ -73,6 +80,10 @@ def test_an_installation_is_kept_by_one_process(tmp_path):
         assert running is not None
         assert (running.pid, running.ready) == (os.getpid(), True)
         assert "secret" not in (run_folder(settings) / "keeper.json").read_text()
+        assert f"u@127.0.0.1:5432/db, its password in {tmp_path}/postgres/password" in described(
+            running
+        )
+        assert "secret" not in described(running)
     assert running_installation(settings) is None
     with claimed(settings):
         pass
@@ -89,6 +100,18 @@ def test_what_a_killed_keeper_left_behind_is_not_taken_for_a_running_one(tmp_pat
     assert running_installation(settings) is None
     path.write_bytes(b"{half")
     assert running_installations(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("dsn", "shown"),
+    [
+        ("postgresql://u:secret@db:6000/x", "u@db:6000/x"),
+        ("postgresql://u%40corp:s%2Fecret@db/x?sslpassword=secret", "u@corp@db:5432/x"),
+        ("postgresql://db/x", "db:5432/x"),
+    ],
+)
+def test_a_database_of_yours_is_named_without_its_password(dsn, shown, tmp_path):
+    assert str(database_place(Settings(data=tmp_path, postgres_dsn=dsn), dsn)) == shown
 
 
 def test_installations_of_one_folder_are_told_apart(tmp_path):
