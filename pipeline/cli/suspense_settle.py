@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.help_text import examples
-from pipeline.cli.output import money, results, table, tell, write_json
+from pipeline.cli.output import counted, money, results, table, tell, write_json
 from pipeline.cli.running import run_to_end
 from pipeline.cli.session import session_of
 from pipeline.cli.suspense_filters import (
@@ -218,7 +218,9 @@ def _show(came: Came, asked: Asked) -> None:
     done = asked.settled.value.replace("_", " ")
     if came.selected:
         rows = [[outcome, count] for outcome, count in came.outcomes.most_common()]
-        results().print(table("Would come to", ["Outcome", ">Items"], rows))
+        results().print(
+            table("Comes to" if asked.apply else "Would come to", ["Outcome", ">Items"], rows)
+        )
         if came.amounts:
             amounts = [[money(came.amounts[each], each, places=2)] for each in sorted(came.amounts)]
             results().print(table("In all", [">Amount"], amounts))
@@ -226,16 +228,19 @@ def _show(came: Came, asked: Asked) -> None:
         rows = [[why, count] for why, count in came.stays.most_common()]
         results().print(table("Left as they are", ["Why", ">Records"], rows))
     if came.decided_before:
-        tell(f"{came.decided_before:,} were {done} before: nothing changes.")
+        were = "record was" if came.decided_before == 1 else "records were"
+        tell(f"{came.decided_before:,} {were} {done} before: nothing changes.")
     if not came.selected:
         tell(f"There is nothing to do. {came.none_such}".rstrip())
     elif asked.apply:
         tell(
-            f"{came.queued:,} of {came.selected:,} records are on their way; `ratemill suspense show ID` "
+            f"{came.queued:,} of {counted(came.selected, 'record')} on their way; `ratemill suspense show ID` "
             "says what became of one, and `ratemill suspense stats` of all."
         )
     else:
-        tell(f"Nothing was changed: {came.selected:,} records would be {done}; --apply does it.")
+        tell(
+            f"Nothing was changed: {counted(came.selected, 'record')} would be {done}; --apply does it."
+        )
 
 
 async def _settle(settings: Settings, asked: Asked) -> Came:

@@ -105,6 +105,7 @@ async def _use(ran: Run, here: LiveInstallation) -> None:
         lab = here.file("lab/plans.yaml", WITH_LAB.encode())
         assert (await here.command("catalogue", "publish", lab.parent)).code == Exit.OK
         await tell("preview", "recycle", "--all", "--json")
+        await tell("preview in words", "recycle", "--all")
         await tell("preview of an account", "recycle", "--account", "farm", "--json")
         ran.rows["before"] = await here.rows(_CHARGES)
     # Nobody works: what is decided now waits in the outbox.
@@ -124,7 +125,8 @@ async def _use(ran: Run, here: LiveInstallation) -> None:
         await _relayed(here)
         ran.rows["after"] = await here.rows(_CHARGES)
         broken = ran.ids["mediation.not_json"]
-        await tell("broken", "recycle", broken, "--anyway", "--apply", "--json")
+        await tell("recycled in words", "recycle", broken, "--anyway", "--apply")
+        await tell("recycled in words again", "recycle", broken, "--anyway", "--apply")
         await _relayed(here)
         ran.rows["open"] = await here.rows(_OPEN)
     # A relay that died before it could note what it had published publishes all of it again.
@@ -206,6 +208,13 @@ def test_what_is_recycled_is_charged_once(ran):
     assert charges(ran.rows["after"]) == expected
     recycled = {row["recycles"].hex for row in ran.rows["after"] if row["recycles"]}
     assert recycled == {ran.ids["rating.unknown_plan"], ran.ids["mediation.unknown_subscriber"]}
+
+
+def test_what_is_done_is_not_told_as_what_would_be(ran):
+    assert "Comes to" in ran.told["recycled in words"].out
+    assert "Would come to" not in ran.told["recycled in words"].out
+    assert "Would come to" in ran.told["preview in words"].out
+    assert "1 record was recycled before" in ran.told["recycled in words again"].err
 
 
 def test_twice_changes_nothing(ran):

@@ -18,7 +18,7 @@ from rich.console import Console
 from billing.document import InvoiceDocument
 from pipeline.cli.invoices import _print as print_invoice
 from pipeline.cli.live import StageView, outcomes_text
-from pipeline.cli.output import instant, money, seconds, shown, table
+from pipeline.cli.output import counted, instant, money, seconds, shown, table
 from pipeline.cli.status import StageLine, Status, _without_workers
 from pipeline.cli.workers import StageNumbers, add_metrics, announced_workers, until_announced
 from pipeline.metrics import StageMetrics
@@ -263,3 +263,8 @@ def test_the_points_of_amounts_stand_below_each_other():
     assert len({line.index(".") for line in lines}) == 1
     assert len({line.index("EUR") for line in lines}) == 1
     assert "859.52 " in lines[1]  # nothing is made up behind the last digit
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 files"), (1, "1 file"), (2000, "2,000 files")])
+def test_what_is_counted_is_one_or_many(count, text):
+    assert counted(count, "file") == text
