@@ -53,8 +53,8 @@ def show(
     if found is None:
         tell(f"There is no record {suspense_id} in suspense.")
         raise typer.Exit(Exit.REFUSED)
-    record, place, line = found
-    fields = _fields(record, place, _reads_as(record, settings), line)
+    record, place, line, first = found
+    fields = _fields(record, place, _reads_as(record, settings), line, first)
     if as_json:
         write_json(fields)
         return
@@ -141,7 +141,11 @@ def stats(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 def _fields(
-    record: SuspendedRecord, place: Place, reads_as: dict[str, str], line: str
+    record: SuspendedRecord,
+    place: Place,
+    reads_as: dict[str, str],
+    line: str,
+    first_copy: dict[str, str],
 ) -> dict[str, object]:
     """Return what is shown, in its order. ``line``: the item as its source wrote it, if it is known."""
     from pipeline.cli.suspense_bytes import remedy_of
@@ -173,6 +177,7 @@ def _fields(
         "because": record.because,
         "reads_as": reads_as,
         "line": line,
+        "first_copy": first_copy,
         "bytes": text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}... ({len(text):,})",
     }
 
@@ -197,9 +202,13 @@ def _reads_as(record: SuspendedRecord, settings: Settings) -> dict[str, str]:
     return reads_as(record, settings)
 
 
-async def _find(settings: Settings, suspense_id: str) -> tuple[SuspendedRecord, Place, str] | None:
-    """Return the record, where it came from, and its own text where only raw usage still has it."""
+async def _find(
+    settings: Settings, suspense_id: str
+) -> tuple[SuspendedRecord, Place, str, dict[str, str]] | None:
+    """Return the record, where it came from, and its own text where only raw usage still has it;
+    of a conflict its first copy."""
     from pipeline.cli.places import places_of
+    from pipeline.cli.suspense_conflict import first_copy
     from pipeline.topics import topics_of
     from sinks.connection import open_pool
     from sinks.suspended import find_suspended, row_of
@@ -221,7 +230,13 @@ async def _find(settings: Settings, suspense_id: str) -> tuple[SuspendedRecord, 
             "The broker does not answer: where raw usage must be asked, there is no file and line."
         )
     line = await _line_of(found[0], settings, endpoints.kafka_bootstrap) if asked else ""
-    return found[0], places[0], line
+    first = {}
+    if asked:
+        async with open_pool(
+            endpoints.postgres_dsn, installation=settings.installation, max_size=1
+        ) as pool:
+            first = await first_copy(found[0], pool, settings, endpoints)
+    return found[0], places[0], line, first
 
 
 async def _line_of(record: SuspendedRecord, settings: Settings, bootstrap: str) -> str:

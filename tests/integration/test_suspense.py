@@ -144,6 +144,14 @@ async def _use(ran: Run, here: LiveInstallation) -> None:
     await tell("shown after", "show", ran.ids["rating.unknown_plan"], "--json")
     await tell("shown off", "show", ran.ids["off"], "--json")
     ran.told["verify"] = await here.command("verify", "--json")
+    async with here.working():
+        path = here.file("conflict.jsonl", event_json("r-1", size=6) + b"\n")
+        said = await here.ingest(path, source="meters", format_name="cloudevents-iot")
+        assert said.code == Exit.OK, said
+        await here.through()
+    [row] = await here.rows("SELECT suspense_id FROM suspense WHERE reason = 'mediation.conflict'")
+    await tell("shown conflict", "show", row["suspense_id"].hex)
+    await tell("shown conflict as JSON", "show", row["suspense_id"].hex, "--json")
     await here.execute("UPDATE suspense_outcomes SET outcome = 'written_off'")
     ran.told["doctored"] = await here.command("verify", "--json")
 
@@ -165,6 +173,14 @@ def test_a_record_is_shown_with_all_that_is_known(ran):
     assert "dev-9" in words
     stats = ran.told["stats"].json
     assert (stats["refused"], stats["waiting"], stats["recycled"]) == (4, 4, 0)
+
+
+def test_a_conflict_is_shown_with_its_first_copy(ran):
+    first = ran.told["shown conflict as JSON"].json["first_copy"]
+    assert first["place"].endswith("usage.jsonl:1")
+    assert first["line"] == LINES[0].decode()
+    assert first["account"] == "fleet"
+    assert "usage.jsonl:1" in ran.told["shown conflict"].out
 
 
 def test_a_list_takes_what_recycle_takes(ran):

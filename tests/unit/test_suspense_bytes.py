@@ -95,7 +95,7 @@ def test_an_event_is_told_by_its_fields_with_instants_in_utc(tmp_path):
     said = reads_as(record, Settings(data=tmp_path))
     assert said["account_id"] == event.account_id
     assert said["started_at"] == instant(from_ms(event.started_at_ms))
-    fields = _fields(record, Place("calls.csv", 4), said, "a,b,1")
+    fields = _fields(record, Place("calls.csv", 4), said, "a,b,1", {})
     shown = "\n".join(_in_lines(fields))
     assert "started at: 20" in shown
     assert " UTC" in shown
