@@ -67,10 +67,7 @@ def charges(
         write_json([each._asdict() for each in found])
         return
     if not found and not is_known:
-        tell(
-            f"There is no account {account}: the reference data has none of that id, and nothing was "
-            "charged to it."
-        )
+        tell(f"There is no account {account}: no version of the reference data has one of that id.")
         return
     if not found:
         tell(
