@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import NamedTuple
 
 import msgspec
@@ -101,13 +102,31 @@ class SuspenseCount(NamedTuple):
     records: int
 
 
-async def suspense_counts(pool: Pool) -> list[SuspenseCount]:
-    """Return the open suspense, the most frequent first; closed records are not counted."""
+_WAITS_AND_IS_SUCH = """
+    NOT EXISTS (SELECT FROM suspense_outcomes o WHERE o.suspense_id = s.suspense_id)
+    AND ($1::text IS NULL OR reason = $1) AND ($2::text IS NULL OR source = $2)
+    AND ($3::timestamptz IS NULL OR appended_at >= $3)
+    AND ($4::timestamptz IS NULL OR appended_at < $4)
+"""
+
+
+async def suspense_counts(
+    pool: Pool,
+    *,
+    reason: str | None = None,
+    source: str | None = None,
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+) -> list[SuspenseCount]:
+    """Return the open suspense, the most frequent first; closed records are not counted.
+
+    All that is said must hold; ``since`` (inclusive) and ``until`` (exclusive) are of the broker.
+    """
     with classified():
         rows = await pool.fetch(
-            "SELECT reason, source, count(*) FROM suspense s WHERE NOT EXISTS (SELECT FROM "
-            "suspense_outcomes o WHERE o.suspense_id = s.suspense_id) "
-            "GROUP BY reason, source ORDER BY count(*) DESC, reason, source"
+            f"SELECT reason, source, count(*) FROM suspense s WHERE {_WAITS_AND_IS_SUCH} "
+            "GROUP BY reason, source ORDER BY count(*) DESC, reason, source",
+            *(reason, source, since, until),
         )
     return [SuspenseCount(*row) for row in rows]
 
@@ -129,17 +148,23 @@ class SuspendedRow(NamedTuple):
     raw_headers: tuple[tuple[str, bytes], ...]  # of that record
 
 
-async def suspended(pool: Pool, *, reason: str | None = None, most: int = 20) -> list[SuspendedRow]:
-    """Return open suspense in order of its position, of one reason or of all."""
+async def suspended(
+    pool: Pool,
+    *,
+    reason: str | None = None,
+    source: str | None = None,
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+    most: int = 20,
+) -> list[SuspendedRow]:
+    """Return open suspense in order of its position; all that is said must hold."""
     with classified():
         rows = await pool.fetch(
             "SELECT suspense_id, stage, reason, detail, source, format, source_topic, "
             "source_partition, source_offset, source_index, raw, raw_headers::text FROM suspense s "
-            "WHERE ($1::text IS NULL OR reason = $1) AND NOT EXISTS (SELECT FROM "
-            "suspense_outcomes o WHERE o.suspense_id = s.suspense_id) "
-            "ORDER BY source_topic, source_partition, source_offset, source_index LIMIT $2",
-            reason,
-            most,
+            f"WHERE {_WAITS_AND_IS_SUCH} "
+            "ORDER BY source_topic, source_partition, source_offset, source_index LIMIT $5",
+            *(reason, source, since, until, most),
         )
     return [
         SuspendedRow(*(row[0].hex, *tuple(row)[1:-1], headers_from_json(row[-1]))) for row in rows

@@ -69,13 +69,17 @@ async def find_suspended(pool: Pool, suspense_ids: Sequence[str]) -> list[Suspen
     return [_record(row) for row in rows]
 
 
-async def undecided(pool: Pool, wanted: Wanted) -> AsyncIterator[list[SuspendedRecord]]:
-    """Yield the records that wait and about which nothing was decided, in the order of their positions."""
+async def undecided(
+    pool: Pool, wanted: Wanted, *, or_decided: bool = False
+) -> AsyncIterator[list[SuspendedRecord]]:
+    """Yield the records that wait and about which nothing was decided, in the order of their positions;
+    with ``or_decided`` also those that are on their way."""
+    is_open = "o.suspense_id IS NULL" if or_decided else _OPEN
     after: tuple[str, int, int, int] = ("", -1, -1, -1)
     while True:
         with classified():
             rows = await pool.fetch(
-                f"{_RECORD} WHERE {_OPEN} AND ($1::text IS NULL OR s.reason = $1) "
+                f"{_RECORD} WHERE {is_open} AND ($1::text IS NULL OR s.reason = $1) "
                 "AND ($2::text IS NULL OR s.source = $2) "
                 "AND ($3::timestamptz IS NULL OR s.appended_at >= $3) "
                 "AND ($4::timestamptz IS NULL OR s.appended_at < $4) "

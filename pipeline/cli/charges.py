@@ -62,9 +62,12 @@ def charges(
     from sinks.charge_queries import Asked
 
     asked = Asked(account, subscription, product, kind, month, uninvoiced)
-    found = run_to_end(_list(session_of(context).settings, asked, limit))
+    found, is_known = run_to_end(_list(session_of(context).settings, asked, limit))
     if as_json:
         write_json([each._asdict() for each in found])
+        return
+    if not found and not is_known:
+        tell(f"There is no account {account}: no version of the reference data has one of that id.")
         return
     if not found:
         tell(
@@ -114,10 +117,13 @@ def _others(charge: ListedCharge) -> tuple[str, str, str]:
     )
 
 
-async def _list(settings: Settings, asked: Asked, limit: int) -> list[ListedCharge]:
+async def _list(settings: Settings, asked: Asked, limit: int) -> tuple[list[ListedCharge], bool]:
+    """Return the charges; and whether there is such an account, where there are none."""
+    from sinks.account_queries import unknown_accounts
     from sinks.charge_queries import list_charges
     from sinks.connection import open_pool
 
     dsn = (await connect(settings)).postgres_dsn
     async with open_pool(dsn, installation=settings.installation, max_size=1) as pool:
-        return await list_charges(pool, asked, most=limit)
+        found = await list_charges(pool, asked, most=limit)
+        return found, bool(found) or not await unknown_accounts(pool, [asked.account_id])

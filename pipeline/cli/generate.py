@@ -40,7 +40,11 @@ def generate(
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
     scenario: Annotated[
         Literal["mixed", "operator", "telco", "iot", "video"],
-        typer.Option(help="Which network elements."),
+        typer.Option(
+            help="Which network elements write: iot: gateways of devices and meters, and an API; "
+            "telco: two FreeSWITCH and an Asterisk with calls; video: a video gateway; mixed: all of "
+            "these; operator: mixed, and a mobile switching centre with charging records in BER."
+        ),
     ] = "mixed",
     start: Annotated[
         str | None,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.cli.output import messages, tell
+from pipeline.cli.output import counted, messages, tell
 from pipeline.cli.session import connect
 from pipeline.clock import Clock, SystemClock
 from pipeline.embedded import Endpoints
@@ -89,7 +89,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         ingested = self._in("ingested")
         items = sum(one.items for one in ingested)
         size = sum(one.bytes for one in ingested)
-        parts = [f"{len(ingested):,} files ingested: {items:,} items, {size:,} bytes"]
+        parts = [
+            f"{counted(len(ingested), 'file')} ingested: {counted(items, 'item')}, {counted(size, 'byte')}"
+        ]
         for state, words in (
             ("already_ingested", "ingested before and passed over (--again reads them)"),
             ("empty", "empty"),

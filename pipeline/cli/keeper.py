@@ -6,28 +6,32 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
-from urllib.parse import urlsplit
 
 import msgspec
 import typer
 
-from pipeline.app import run_folder
+from pipeline.app import STAGES, run_folder
+from pipeline.cli.database_place import DatabasePlace, database_place
 from pipeline.cli.live import StageView, show_until_cancelled
 from pipeline.cli.output import tell
 from pipeline.cli.stack import Stack, log_folder, running_stack
+from pipeline.cli.workers import until_announced
 from pipeline.embedded import Endpoints, Services, stop_services
+from pipeline.embedded.layout import layout_of
 from pipeline.embedded.processes import ProcessId, alive, end, identify
 from pipeline.errors import RatemillError
 from pipeline.settings import Settings
 
 _POLL_S = 0.1
 _REVIVE_EVERY_S = 2.0
+_ANNOUNCED_WITHIN_S = 60.0  # a worker needs some seconds to import what it runs
 _STOP_GRACE_S = 60.0  # its workers get 15 s, then Kafka and PostgreSQL 20 s each
 
 
@@ -47,6 +51,8 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     kafka_bootstrap: str = ""
     postgres: str = ""  # host:port/database, without the password
     ends_by_itself: bool = False  # a demo
+    postgres_user: str = ""
+    postgres_password_file: str = ""  # of the embedded one
 
 
 class Stopped(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +76,7 @@ class Claim:
         """Write down who we are, and where the services are once everything runs."""
         me = identify(os.getpid())
         assert me is not None
+        place = database_place(self._settings, endpoints.postgres_dsn) if endpoints else None
         running = Running(
             installation=self._settings.installation,
             pid=me.pid,
@@ -78,8 +85,10 @@ class Claim:
             data=str(self._settings.data),
             logs=str(log_folder(self._settings)),
             kafka_bootstrap=endpoints.kafka_bootstrap if endpoints else "",
-            postgres=_without_password(endpoints.postgres_dsn) if endpoints else "",
+            postgres=place.address if place else "",
             ends_by_itself=self._ends_by_itself,
+            postgres_user=place.user if place else "",
+            postgres_password_file=place.password_file if place else "",
         )
         unfinished = self._path.with_suffix(".new")
         unfinished.write_bytes(msgspec.json.encode(running))
@@ -120,6 +129,7 @@ async def keep_in_foreground(settings: Settings) -> None:
     try:
         with claimed(settings) as claim:
             async with running_stack(settings, tell=tell, watch=settings.watch) as stack:
+                await _all_announced(settings)
                 tell(described(claim.write(stack.endpoints)))
                 tell("Ctrl-C stops it; `ratemill up --detach` leaves it running.")
                 await _watch(stack, settings)
@@ -132,8 +142,22 @@ async def keep_detached(settings: Settings) -> None:
     """Start the installation and keep it running, until cancelled."""
     with claimed(settings) as claim:
         async with running_stack(settings, tell=tell, watch=settings.watch) as stack:
+            await _all_announced(settings)
             claim.write(stack.endpoints)
             await keep_alive(stack.services)
+
+
+async def _all_announced(settings: Settings) -> None:
+    """Return when each stage has a worker that answers; one that does not come is told, and tried on."""
+    if settings.metrics_port < 0:
+        return  # then workers have nothing to announce
+    missing = await until_announced(run_folder(settings), STAGES, wait_s=_ANNOUNCED_WITHIN_S)
+    if missing:
+        tell(
+            f"No worker of {', '.join(missing)} runs after {_ANNOUNCED_WITHIN_S:.0f} s; it is started "
+            f"again and again. Operator action: read the end of {log_folder(settings)}/"
+            f"{missing[0]}.log."
+        )
 
 
 async def _watch(stack: Stack, settings: Settings) -> None:
@@ -264,13 +288,32 @@ def running_installations(data: Path) -> list[Running]:
     return [one for one in found if one is not None]
 
 
+def nothing_of(installation: str, data: Path, others: tuple[str, ...]) -> str:
+    """Return that nothing of an installation runs in the folder, and what does."""
+    if others:
+        services = ", with services of this folder" if layout_of(data).run_file.living() else ""
+        return (
+            f"Nothing of {installation} runs in {data}. {runs_there(others)}{services}: `ratemill "
+            f"--data {shlex.quote(str(data))} --installation {others[0]} down` stops it."
+        )
+    return f"Nothing runs in {data}."
+
+
+def runs_there(names: tuple[str, ...]) -> str:
+    """Return ``eu runs there``, or ``eu and us run there``."""
+    *most, last = names
+    return f"{', '.join(most)} and {last} run there" if most else f"{last} runs there"
+
+
 def described(running: Running) -> str:
     """Return where everything of a running installation is, in lines."""
+    place = DatabasePlace(running.postgres, running.postgres_user, running.postgres_password_file)
     return "\n".join(
         (
             f"{running.installation} runs (process {running.pid}).",
             f"  Kafka     {running.kafka_bootstrap}",
-            f"  Postgres  {running.postgres}, schema {running.installation}",
+            f"  Postgres  {place}",
+            f"  Schema    {running.installation}",
             f"  Data      {running.data}",
             f"  Logs      {running.logs}",
         )
@@ -287,8 +330,3 @@ def _read(path: Path) -> Running | None:
     except (FileNotFoundError, msgspec.DecodeError):
         return None
     return running if alive(ProcessId(running.pid, running.started)) else None
-
-
-def _without_password(dsn: str) -> str:
-    parts = urlsplit(dsn)
-    return f"{parts.hostname}:{parts.port or 5432}{parts.path}"

@@ -143,6 +143,11 @@ def instant(at: dt.datetime) -> str:
     return at.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def counted(count: int, one: str) -> str:
+    """Return ``1 file``, ``2 files``: a number with what it counts."""
+    return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
+
+
 def seconds(duration_s: float) -> str:
     """Return a duration as somebody would say it."""
     if duration_s < 60:

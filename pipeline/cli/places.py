@@ -58,7 +58,7 @@ async def places_of(rows: Sequence[SuspendedRow], *, raw_topic: str, bootstrap: 
     Those that normalise refused say it themselves; of those that rate refused the raw record says
     it, as long as its topic holds it, and the broker answers.
     """
-    positions = [_raw_position(row) for row in rows]
+    positions = [raw_position(row) for row in rows]
     wanted = {(at.partition, at.offset): None for at in positions if at is not None}
     asked = True
     found: dict[tuple[int, int], Headers] = {}
@@ -97,7 +97,7 @@ async def places_at(
     return Places(places, asked)
 
 
-def _raw_position(row: SuspendedRow) -> usage.Provenance | None:
+def raw_position(row: SuspendedRow) -> usage.Provenance | None:
     """Return where the raw record of an event lies; None where the row has the headers itself."""
     if row.stage != RATE:
         return None

@@ -66,8 +66,8 @@ async def provenance_of(
 
 
 def _item(decoder: Decoder | None, value: bytes, headers: Mapping[str, bytes], index: int) -> str:
-    if decoder is None:
-        return ""
+    if decoder is None or headers.get(raw.RECYCLED_AS) == raw.AS_EVENT:
+        return ""  # what came back as the event that it was has no text of its source
     items = {number: item for number, item, _ in decoder.decode(value, headers)}
     item = items.get(index, b"")
     return item.hex() if decoder.reads_cdr_files else _text(item).rstrip("\r\n")

@@ -9,7 +9,7 @@ import typer
 
 from pipeline.cli.exits import Exit
 from pipeline.cli.help_text import examples
-from pipeline.cli.output import results, tell, write_json
+from pipeline.cli.output import counted, results, tell, write_json
 from pipeline.cli.running import run_to_end
 from pipeline.cli.session import connect, session_of
 
@@ -74,7 +74,10 @@ def load(
     if dry_run:
         if as_json:
             write_json({"accounts": len(read.accounts), "subscriptions": subscriptions})
-        tell(f"{len(read.accounts):,} accounts, {subscriptions:,} subscriptions; nothing is wrong.")
+        tell(
+            f"{counted(len(read.accounts), 'account')}, {counted(subscriptions, 'subscription')}; "
+            "nothing is wrong."
+        )
         return
     loaded = run_to_end(
         _load(session_of(context).settings, list(read.accounts), may_move=move_zones)
@@ -83,11 +86,14 @@ def load(
         write_json(loaded._asdict())
     elif loaded.changed:
         tell(
-            f"Loaded {loaded.changed:,} accounts as version {loaded.version}; "
+            f"Loaded {counted(loaded.changed, 'account')} as version {loaded.version}; "
             f"{loaded.unchanged:,} did not change."
         )
     else:
-        tell(f"All {loaded.unchanged:,} accounts are so in version {loaded.version} already.")
+        are = (
+            "The account is" if loaded.unchanged == 1 else f"All {loaded.unchanged:,} accounts are"
+        )
+        tell(f"{are} so in version {loaded.version} already.")
 
 
 async def _load(

@@ -81,7 +81,7 @@ def down(
     if as_json:
         write_json(stopped)
     elif not stopped.workers and not stopped.services:
-        tell(f"Nothing runs in {settings.data}.")
+        tell(keeper.nothing_of(settings.installation, settings.data, stopped.still_used_by))
     else:
         if stopped.workers:
             tell(f"Stopped {settings.installation}.")

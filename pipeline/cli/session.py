@@ -117,10 +117,23 @@ async def require_topics(settings: Settings, *, bootstrap: str) -> None:
         there = set(await admin.list_topics())
     missing = [topic.name for topic in topics_of(settings).all() if topic.name not in there]
     if missing:
-        raise MissingGenesis(
-            f"The broker has no topic {missing[0]}. Operator action: run `ratemill topics apply` if "
-            f"{settings.installation} is new; check --installation if it is not."
-        )
+        raise MissingGenesis(_no_topic(settings, missing[0]))
+
+
+def _no_topic(settings: Settings, topic: str) -> str:
+    from pipeline.cli.keeper import running_installations, runs_there
+
+    others = tuple(
+        one.installation
+        for one in running_installations(settings.data)
+        if one.installation != settings.installation
+    )
+    found = f" In {settings.data}: {runs_there(others)}." if others else ""
+    check = f"name it with --installation {others[0]}" if others else "check --installation"
+    return (
+        f"The broker has no topic {topic}.{found} Operator action: run `ratemill topics apply` if "
+        f"{settings.installation} is new; {check} if it is not."
+    )
 
 
 def endpoint_settings(settings: Settings, endpoints: Endpoints) -> Settings:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from mediation.normalise import NormaliseStep
 from mediation.recycling import Back, Stays, Waiting, back, settling_key
 from pipeline.cli.session import connect
+from pipeline.cli.suspense_filters import none_such
 from pipeline.cli.versions import published_accounts, published_catalogue
 from pipeline.clock import SystemClock
 from pipeline.errors import CannotSettle
@@ -24,6 +25,7 @@ from schemas.decimals import EXACT
 from schemas.outcome import Settled
 from schemas.period import to_ms
 from sinks.connection import Pool, open_pool
+from sinks.queries import suspense_counts
 from sinks.suspended import SuspendedRecord, Wanted, find_suspended, give_up, send_back, undecided
 
 _TOLD_EVERY = 5_000  # records
@@ -62,6 +64,7 @@ class Came:
         self.amounts: dict[str, Decimal] = {}
         self.stays: Counter[str] = Counter()  # by why
         self.shown: list[Told] = []
+        self.none_such = ""  # what there is, where nothing is as it was asked for
 
     def stay(self, waiting: Waiting, why: str) -> None:
         """Count a record that is left as it is."""
@@ -138,6 +141,13 @@ class Settling:
                 sent.update(one.waiting.suspense_id for one in chosen)
             if came.looked_at // _TOLD_EVERY != (came.looked_at - len(records)) // _TOLD_EVERY:
                 on_progress(came.looked_at)
+        if not (asked.suspense_ids or came.selected or came.stays):
+            came.none_such = await none_such(
+                self._pool,
+                await suspense_counts(self._pool),
+                source=asked.wanted.source,
+                accounts=asked.accounts,
+            )
         return came
 
     async def _records(self, asked: Asked, came: Came) -> AsyncIterator[list[SuspendedRecord]]:
@@ -166,10 +176,7 @@ class Settling:
     def _is_meant(self, record: SuspendedRecord, asked: Asked, came: Came) -> bool:
         waiting = record.waiting
         raw = back(waiting, raw_partition_of=self._raw_partition_of)
-        tried = None
-        if isinstance(raw, Back):
-            partition = self._raw_partition_of(raw.key.encode())
-            tried = self._preview.tried(waiting, raw, partition=partition)
+        tried = self._tried(waiting, raw)
         if asked.accounts and not (tried and tried.accounts & asked.accounts):
             return False
         if asked.settled is Settled.RECYCLED:
@@ -182,6 +189,18 @@ class Settling:
                 return False
         came.select(tried)
         return True
+
+    def is_of(self, record: SuspendedRecord, accounts: frozenset[str]) -> bool:
+        """Return whether usage in a record is of one of the accounts, as far as it is known."""
+        raw = back(record.waiting, raw_partition_of=self._raw_partition_of)
+        tried = self._tried(record.waiting, raw)
+        return tried is not None and bool(tried.accounts & accounts)
+
+    def _tried(self, waiting: Waiting, raw: Back | Stays) -> Tried | None:
+        if isinstance(raw, Stays):
+            return None
+        partition = self._raw_partition_of(raw.key.encode())
+        return self._preview.tried(waiting, raw, partition=partition)
 
     async def _send(self, records: Sequence[SuspendedRecord], asked: Asked) -> int:
         said = {"decided_by": asked.by, "because": asked.because}

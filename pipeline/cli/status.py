@@ -55,6 +55,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     through: bool  # every stage has read all there is
     stages: tuple[StageLine, ...]
     sources: tuple[SourceLine, ...] | None = None  # None: no watch worker runs here
+    postgres: str = ""  # host:port/database
+    postgres_user: str = ""
+    postgres_password_file: str = ""  # of the embedded one
 
 
 _WATCH_EVERY_S = 2.0
@@ -89,11 +92,15 @@ def status(
         run_to_end(_watch(settings))
         return
     found = run_to_end(_status(settings))
+    from pipeline.cli.database_place import DatabasePlace
+
     if as_json:
         write_json(found)
         return
     kept = f"kept running by process {found.kept_by}" if found.kept_by else "not kept running here"
     tell(f"{found.installation}: {kept}; Kafka at {found.kafka_bootstrap}.")
+    place = DatabasePlace(found.postgres, found.postgres_user, found.postgres_password_file)
+    tell(f"PostgreSQL at {place}; schema {found.installation}.")
     results().print(_stages_table(found))
     if found.sources:
         results().print(sources_table(found.sources))
@@ -109,11 +116,24 @@ def status(
                 ],
             )
         )
+    said = _without_workers(found, session_of(context).settings)
+    if said:
+        tell(said)
+
+
+def _without_workers(found: Status, settings: Settings) -> str:
+    """Return which stages have no worker here and should, else whether all is through; or nothing."""
+    missing = [one.stage for one in found.stages if not one.workers]
+    if missing and found.kept_by and settings.metrics_port >= 0:
+        return (
+            f"No worker of {', '.join(missing)} answers, though process {found.kept_by} keeps "
+            f"{found.installation} running here: it may just start; if it stays so, read the end of "
+            f"{settings.data}/logs/{found.installation}/{missing[0]}.log."
+        )
     idle = [one.stage for one in found.stages if not one.workers and one.behind]
     if idle:
-        tell(f"No worker of {', '.join(idle)} runs on this machine: `ratemill up --detach`.")
-    elif found.through:
-        tell("Everything that was received is through.")
+        return f"No worker of {', '.join(idle)} runs on this machine: `ratemill up --detach`."
+    return "Everything that was received is through." if found.through else ""
 
 
 def _stages_table(found: Status) -> RenderableType:
@@ -175,6 +195,7 @@ async def _looking(settings: Settings) -> AsyncIterator[Callable[[], Awaitable[S
 
 async def _status_at(settings: Settings, endpoints: Endpoints, positions: Positions) -> Status:
     from pipeline.app import STAGES, run_folder
+    from pipeline.cli.database_place import database_place
     from pipeline.cli.keeper import running_installation
     from pipeline.cli.workers import StageNumbers, announced_workers, numbers_of
     from pipeline.clock import SystemClock
@@ -182,6 +203,7 @@ async def _status_at(settings: Settings, endpoints: Endpoints, positions: Positi
     workers = announced_workers(run_folder(settings))
     numbers = await numbers_of(workers)
     keeper = running_installation(settings)
+    place = database_place(settings, endpoints.postgres_dsn)
     stages = []
     for stage in STAGES:
         of_stage = numbers.get(stage, StageNumbers())
@@ -212,6 +234,9 @@ async def _status_at(settings: Settings, endpoints: Endpoints, positions: Positi
         embedded=endpoints.embedded,
         through=positions.through,
         stages=tuple(stages),
+        postgres=place.address,
+        postgres_user=place.user,
+        postgres_password_file=place.password_file,
         sources=await watched_sources(workers, now_s=SystemClock().now().timestamp()),
     )
 

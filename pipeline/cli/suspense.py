@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,11 +13,25 @@ from pipeline.cli.help_text import examples
 from pipeline.cli.output import results, table, tell, write_json
 from pipeline.cli.running import run_to_end
 from pipeline.cli.session import connect, session_of
+from pipeline.cli.suspense_filters import (
+    OfAccount,
+    OfReason,
+    OfSource,
+    Since,
+    Until,
+    in_utc,
+    known_reason,
+    none_such,
+)
 
 if TYPE_CHECKING:
     from pipeline.cli.places import Place, Places
     from pipeline.settings import Settings
+    from sinks.connection import Pool
     from sinks.queries import SuspendedRow, SuspenseCount
+    from sinks.suspended import Wanted
+
+    Such = tuple[str | None, str | None, dt.datetime | None, dt.datetime | None]
 
 suspense = typer.Typer(
     no_args_is_help=True, help="Refused records: list, show, stats, recycle, write off."
@@ -35,23 +51,35 @@ def group() -> None:
 @suspense.command(
     "list",
     epilog=examples(
-        "ratemill suspense list", "ratemill suspense list --reason rating.unknown_destination"
+        "ratemill suspense list",
+        "ratemill suspense list --reason rating.unknown_destination",
+        "ratemill suspense list --source gateway-1 --since 2026-10-01",
     ),
 )
 def list_suspense(
     context: typer.Context,
-    reason: Annotated[str | None, typer.Option(help="Of this reason only.")] = None,
+    reason: OfReason = None,
+    source: OfSource = None,
+    account: OfAccount = None,
+    since: Since = None,
+    until: Until = None,
     limit: Annotated[int, typer.Option(min=1, help="Show so many of them.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
 ) -> None:
     """Show how many records wait by reason and source, and the first of them.
+
+    All options that are given must hold, as with `recycle`. Whose usage it is, is known where rate
+    refused it, and of other records where today's reference data says it.
 
     Each with the file and line that it came from. Where its source named none, or raw usage is
     trimmed, it is known by its position in a topic.
 
     Raw bytes may hold subscriber numbers: they are in the table `suspense`, not here.
     """
-    counts, rows, (places, asked) = run_to_end(_read(session_of(context).settings, reason, limit))
+    wanted = (known_reason(reason), source, in_utc(since), in_utc(until))
+    counts, rows, (places, asked), none = run_to_end(
+        _read(session_of(context).settings, wanted, frozenset(account or ()), limit)
+    )
     if not asked:
         tell(
             "The broker does not answer: where raw usage must be asked, there is no file and line."
@@ -61,7 +89,7 @@ def list_suspense(
         write_json({"counts": [c._asdict() for c in counts], "records": records})
         return
     if not counts:
-        tell("Nothing waits in suspense.")
+        tell(none)
         return
     results().print(
         table(
@@ -97,22 +125,50 @@ def _fields(row: SuspendedRow, place: Place) -> dict[str, object]:
 
 
 async def _read(
-    settings: Settings, reason: str | None, limit: int
-) -> tuple[list[SuspenseCount], list[SuspendedRow], Places]:
+    settings: Settings, such: Such, accounts: frozenset[str], limit: int
+) -> tuple[list[SuspenseCount], list[SuspendedRow], Places, str]:
+    """Return the counts, the first rows and their places; and what there is where none is such."""
     from pipeline.cli.places import places_of
     from pipeline.topics import topics_of
     from sinks.connection import open_pool
     from sinks.queries import suspended, suspense_counts
+    from sinks.suspended import Wanted
 
+    wanted, none = Wanted(*such), ""
     endpoints = await connect(settings)
     async with open_pool(
         endpoints.postgres_dsn, installation=settings.installation, max_size=1
     ) as pool:
-        counts = await suspense_counts(pool)
-        rows = await suspended(pool, reason=reason, most=limit)
+        if accounts:
+            counts, rows = await _of_accounts(settings, pool, wanted, accounts, limit)
+        else:
+            counts = await suspense_counts(pool, **wanted._asdict())
+            rows = await suspended(pool, **wanted._asdict(), most=limit)
+        if not counts:
+            there = await suspense_counts(pool)
+            none = await none_such(pool, there, source=wanted.source, accounts=accounts)
     places = await places_of(
         rows,
         raw_topic=topics_of(settings).raw.name,
         bootstrap=endpoints.kafka_bootstrap,
     )
-    return [one for one in counts if reason in (None, one.reason)], rows, places
+    return counts, rows, places, none
+
+
+async def _of_accounts(
+    settings: Settings, pool: Pool, wanted: Wanted, accounts: frozenset[str], limit: int
+) -> tuple[list[SuspenseCount], list[SuspendedRow]]:
+    """Return what waits of these accounts: each record is tried, as before it is recycled."""
+    from pipeline.cli.settling import Settling
+    from sinks.queries import SuspenseCount
+    from sinks.suspended import row_of, undecided
+
+    found: Counter[tuple[str, str]] = Counter()
+    rows: list[SuspendedRow] = []
+    async with Settling.opened(settings) as settling:
+        async for records in undecided(pool, wanted, or_decided=True):
+            of_them = [one for one in records if settling.is_of(one, accounts)]
+            found.update((one.waiting.reason, one.waiting.source) for one in of_them)
+            rows += [row_of(one) for one in of_them[: limit - len(rows)]]
+    by_count = sorted(found.items(), key=lambda each: (-each[1], each[0]))
+    return [SuspenseCount(*names, count) for names, count in by_count], rows

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from mediation.preview import preview
+from mediation.preview import PreviewRow, preview
 from mediation.recycling import Back, back
+from pipeline.cli.output import instant
 from pipeline.mappings import load_mappings
 from pipeline.settings import Settings
 from schemas import raw, usage
+from schemas.decimals import to_text
+from schemas.period import from_ms
 from schemas.proof import NORMALISE
 from schemas.refusal import RefusalReason
 from schemas.remedy import REMEDIES
-from schemas.usage import UsageEvent
+from schemas.usage import PeriodClose, UsageEvent
 from sinks.suspended import SuspendedRecord
 
 _MOST_ITEMS = 5
+OF_EVENTS = ("command", "account_id")
+"""Names of which one is among the fields of every event and command of ours."""
 
 
 def remedy_of(reason: str) -> str:
@@ -42,14 +47,24 @@ def reads_as(record: SuspendedRecord, settings: Settings) -> dict[str, str]:
         rows = preview(decoder, waiting.raw, headers)
     except Exception as error:  # what broke a worker is shown all the same
         return {"item 0": f"{RefusalReason.INTERNAL_ERROR.value}: {type(error).__name__}"}
-    return {
-        f"item {row.index}": ", ".join(
-            f"{name}={getattr(row, name)}"
-            for name in ("outcome", "detail", "record_id", "identifiers", "started_at", "product")
-            if getattr(row, name)
-        )
-        for row in rows[:_MOST_ITEMS]
+    return {f"item {row.index}": _in_words(row) for row in rows[:_MOST_ITEMS]}
+
+
+def _in_words(row: PreviewRow) -> str:
+    if row.outcome == "ignored":
+        return f"left out, {row.detail}"
+    if row.outcome != "event":
+        return f"{row.outcome}: {row.detail}"
+    said = {
+        "record": row.record_id,
+        "of": " or ".join(row.identifiers),
+        "started": row.started_at,
+        "product": row.product,
+        "used": ", ".join(f"{amount} {unit}" for unit, amount in row.quantities.items()),
+        "from": row.origin,
+        "to": row.destination,
     }
+    return "usage: " + ", ".join(f"{name} {value}" for name, value in said.items() if value)
 
 
 def _of_event(value: bytes) -> dict[str, str]:
@@ -57,15 +72,31 @@ def _of_event(value: bytes) -> dict[str, str]:
         event = usage.from_wire(value)
     except ValueError:
         return {}
+    if isinstance(event, PeriodClose):
+        return {
+            "command": "close of a period",
+            "account_id": event.account_id,
+            "period": f"{_instant(event.period_start_ms)} to {_instant(event.period_end_ms)}",
+        }
     if not isinstance(event, UsageEvent):
-        return {"command": type(event).__name__}
+        return {"command": "correction of a month", "account_id": event.account_id}
     fields: dict[str, object] = {
         name: getattr(event, name)
         for name in (
-            *("account_id", "subscription_id", "product", "started_at_ms", "origin"),
-            *("destination", "service_class", "record_id"),
+            *("account_id", "subscription_id", "product", "origin", "destination"),
+            *("service_class", "record_id", "source"),
         )
     }
-    fields |= event.quantities
+    fields["started_at"] = _instant(event.started_at_ms)
+    if event.ended_at_ms is not None:
+        fields["ended_at"] = _instant(event.ended_at_ms)
+    fields |= {unit: to_text(amount) for unit, amount in event.quantities.items()}
     fields |= event.attributes
     return {name: str(value) for name, value in fields.items() if value is not None}
+
+
+def _instant(at_ms: int) -> str:
+    try:
+        return instant(from_ms(at_ms))
+    except OverflowError:  # a broken record may say any year
+        return f"{at_ms} ms since 1970"

@@ -53,17 +53,37 @@ def show(
     if found is None:
         tell(f"There is no record {suspense_id} in suspense.")
         raise typer.Exit(Exit.REFUSED)
-    record, place = found
-    fields = _fields(record, place, _reads_as(record, settings))
+    record, place, line, first = found
+    fields = _fields(record, place, _reads_as(record, settings), line, first)
     if as_json:
         write_json(fields)
         return
+    for text in _in_lines(fields):
+        results().print(text, markup=False)
+
+
+def _in_lines(fields: Mapping[str, object]) -> list[str]:
+    """Return what is known, for a reader: bytes that are no text are for programs, where they are read."""
+    lines = []
     for name, value in fields.items():
-        if isinstance(value, Mapping):
-            value = ", ".join(f"{each} {text}" for each, text in value.items())
-        if value not in (None, ""):
-            label = name.replace("_", " ")
-            results().print(f"{label:<14}  {_harmless(str(value))}", markup=False)
+        if value in (None, "", {}) or (name == "bytes" and _is_event(fields)):
+            continue
+        label = name.replace("_", " ")
+        if not isinstance(value, Mapping):
+            lines.append(f"{label:<14}  {_harmless(str(value))}")
+            continue
+        for each, said in value.items():
+            lines.append(f"{label:<14}  {_harmless(each.replace('_', ' '))}: {_harmless(said)}")
+            label = ""
+    return lines
+
+
+def _is_event(fields: Mapping[str, object]) -> bool:
+    """Return whether the bytes are an event or a command of ours, whose fields are shown instead."""
+    from pipeline.cli.suspense_bytes import OF_EVENTS
+
+    reads_as = fields["reads_as"]
+    return isinstance(reads_as, Mapping) and not reads_as.keys().isdisjoint(OF_EVENTS)
 
 
 def stats(context: typer.Context, as_json: AsJson = False) -> None:
@@ -120,8 +140,14 @@ def stats(context: typer.Context, as_json: AsJson = False) -> None:
     )
 
 
-def _fields(record: SuspendedRecord, place: Place, reads_as: dict[str, str]) -> dict[str, object]:
-    """Return what is shown, in its order."""
+def _fields(
+    record: SuspendedRecord,
+    place: Place,
+    reads_as: dict[str, str],
+    line: str,
+    first_copy: dict[str, str],
+) -> dict[str, object]:
+    """Return what is shown, in its order. ``line``: the item as its source wrote it, if it is known."""
     from pipeline.cli.suspense_bytes import remedy_of
     from schemas.period import from_ms
 
@@ -150,6 +176,8 @@ def _fields(record: SuspendedRecord, place: Place, reads_as: dict[str, str]) -> 
         "decided_at": record.decided_at and instant(record.decided_at),
         "because": record.because,
         "reads_as": reads_as,
+        "line": line,
+        "first_copy": first_copy,
         "bytes": text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}... ({len(text):,})",
     }
 
@@ -174,8 +202,13 @@ def _reads_as(record: SuspendedRecord, settings: Settings) -> dict[str, str]:
     return reads_as(record, settings)
 
 
-async def _find(settings: Settings, suspense_id: str) -> tuple[SuspendedRecord, Place] | None:
+async def _find(
+    settings: Settings, suspense_id: str
+) -> tuple[SuspendedRecord, Place, str, dict[str, str]] | None:
+    """Return the record, where it came from, and its own text where only raw usage still has it;
+    of a conflict its first copy."""
     from pipeline.cli.places import places_of
+    from pipeline.cli.suspense_conflict import first_copy
     from pipeline.topics import topics_of
     from sinks.connection import open_pool
     from sinks.suspended import find_suspended, row_of
@@ -196,7 +229,34 @@ async def _find(settings: Settings, suspense_id: str) -> tuple[SuspendedRecord, 
         tell(
             "The broker does not answer: where raw usage must be asked, there is no file and line."
         )
-    return found[0], places[0]
+    line = await _line_of(found[0], settings, endpoints.kafka_bootstrap) if asked else ""
+    first = {}
+    if asked:
+        async with open_pool(
+            endpoints.postgres_dsn, installation=settings.installation, max_size=1
+        ) as pool:
+            first = await first_copy(found[0], pool, settings, endpoints)
+    return found[0], places[0], line, first
+
+
+async def _line_of(record: SuspendedRecord, settings: Settings, bootstrap: str) -> str:
+    """Return the item that an event was made of; empty where raw usage is trimmed."""
+    from pipeline.cli.places import raw_position
+    from pipeline.cli.provenance import provenance_of
+    from pipeline.mappings import load_mappings
+    from pipeline.topics import topics_of
+    from sinks.suspended import row_of
+
+    at = raw_position(row_of(record))
+    if at is None:
+        return ""
+    found = await provenance_of(
+        (at.partition, at.offset, at.index),
+        topic=topics_of(settings).raw.name,
+        bootstrap=bootstrap,
+        mappings=load_mappings(settings),
+    )
+    return "" if found is None else found.text
 
 
 async def _ages(settings: Settings) -> tuple[list[SuspenseAge], dict[str, int]]:

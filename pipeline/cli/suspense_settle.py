@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.help_text import examples
-from pipeline.cli.output import money, results, table, tell, write_json
+from pipeline.cli.output import counted, money, results, table, tell, write_json
 from pipeline.cli.running import run_to_end
 from pipeline.cli.session import session_of
+from pipeline.cli.suspense_filters import (
+    OfAccount,
+    OfReason,
+    OfSource,
+    Since,
+    Until,
+    in_utc,
+    known_reason,
+)
 from schemas.outcome import Settled
 
 if TYPE_CHECKING:
@@ -25,24 +34,6 @@ _SUSPENSE_ID = re.compile(r"[0-9a-f]{32}")
 Ids = Annotated[
     list[str] | None,
     typer.Argument(metavar="ID...", help="Ids of records, as `suspense list` shows them."),
-]
-OfReason = Annotated[str | None, typer.Option(help="Of this reason only.")]
-OfSource = Annotated[str | None, typer.Option(help="Of this source only.")]
-OfAccount = Annotated[
-    list[str] | None,
-    typer.Option(help="Of this account only, as far as it is known; may be given again."),
-]
-Since = Annotated[
-    dt.datetime | None,
-    typer.Option(
-        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Arrived at this instant or later, UTC."
-    ),
-]
-Until = Annotated[
-    dt.datetime | None,
-    typer.Option(
-        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Arrived before this instant, UTC."
-    ),
 ]
 All = Annotated[bool, typer.Option("--all", help="Every record that waits.")]
 Apply = Annotated[
@@ -185,17 +176,13 @@ def _asked(
     return Asked(
         settled,
         ids,
-        Wanted(reason, source, _utc(since), _utc(until)),
+        Wanted(known_reason(reason), source, in_utc(since), in_utc(until)),
         frozenset(accounts or ()),
         anyway,
         apply,
         by or _user(),
         because,
     )
-
-
-def _utc(at: dt.datetime | None) -> dt.datetime | None:
-    return None if at is None else at.replace(tzinfo=dt.UTC)
 
 
 def _user() -> str:
@@ -231,7 +218,9 @@ def _show(came: Came, asked: Asked) -> None:
     done = asked.settled.value.replace("_", " ")
     if came.selected:
         rows = [[outcome, count] for outcome, count in came.outcomes.most_common()]
-        results().print(table("Would come to", ["Outcome", ">Items"], rows))
+        results().print(
+            table("Comes to" if asked.apply else "Would come to", ["Outcome", ">Items"], rows)
+        )
         if came.amounts:
             amounts = [[money(came.amounts[each], each, places=2)] for each in sorted(came.amounts)]
             results().print(table("In all", [">Amount"], amounts))
@@ -239,16 +228,19 @@ def _show(came: Came, asked: Asked) -> None:
         rows = [[why, count] for why, count in came.stays.most_common()]
         results().print(table("Left as they are", ["Why", ">Records"], rows))
     if came.decided_before:
-        tell(f"{came.decided_before:,} were {done} before: nothing changes.")
+        were = "record was" if came.decided_before == 1 else "records were"
+        tell(f"{came.decided_before:,} {were} {done} before: nothing changes.")
     if not came.selected:
-        tell("There is nothing to do.")
+        tell(f"There is nothing to do. {came.none_such}".rstrip())
     elif asked.apply:
         tell(
-            f"{came.queued:,} of {came.selected:,} records are on their way; `ratemill suspense show ID` "
+            f"{came.queued:,} of {counted(came.selected, 'record')} on their way; `ratemill suspense show ID` "
             "says what became of one, and `ratemill suspense stats` of all."
         )
     else:
-        tell(f"Nothing was changed: {came.selected:,} records would be {done}; --apply does it.")
+        tell(
+            f"Nothing was changed: {counted(came.selected, 'record')} would be {done}; --apply does it."
+        )
 
 
 async def _settle(settings: Settings, asked: Asked) -> Came:

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pipeline.embedded.processes import identify
 
 _TIMEOUT_S = 1.0
+_POLL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,20 @@ def announced_workers(folder: Path) -> list[Announced]:
             else:
                 found.append(worker)
     return found
+
+
+async def until_announced(folder: Path, stages: Iterable[str], *, wait_s: float) -> tuple[str, ...]:
+    """Return once a worker of each stage has said where its metrics are, or after ``wait_s``; which
+    stages have none then."""
+    wanted = tuple(stages)
+    clock = asyncio.get_running_loop().time
+    until = clock() + wait_s
+    while True:
+        there = {each.stage for each in announced_workers(folder)}
+        missing = tuple(stage for stage in wanted if stage not in there)
+        if not missing or clock() >= until:
+            return missing
+        await asyncio.sleep(_POLL_S)
 
 
 async def numbers_of(workers: Iterable[Announced]) -> dict[str, StageNumbers]:

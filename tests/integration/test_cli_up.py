@@ -83,11 +83,16 @@ def processes(data):
 
 def test_up_runs_until_down_and_a_second_one_finds_it(data):
     first, _ = up(data)
+    workers = {json.loads(path.read_text())["stage"] for path in data.glob("run/ratemill/*-*.json")}
+    assert workers == {"normalise", "rate", "load"}, (
+        "up returned before a worker had announced itself"
+    )
     second, told = up(data)
     assert "runs already" in told
     assert second == first
     status = json.loads(call(data, "status", "--json").stdout)
     assert (status["kept_by"], status["through"]) == (first["pid"], True)
+    assert [stage["workers"] for stage in status["stages"]] == [1, 1, 1]
     pids = processes(data)
 
     assert json.loads(call(data, "down", "--json").stdout) == {

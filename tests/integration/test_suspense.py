@@ -88,8 +88,16 @@ async def _use(ran: Run, here: LiveInstallation) -> None:
             name = "off" if b"dev-8" in row["raw"] else row["reason"]
             ran.ids[name] = row["suspense_id"].hex
         await tell("list", "list")
+        await tell("list of none", "list", "--source", "metres")
+        await tell("list of nobody", "list", "--account", "nobody")
+        await tell("list of an account", "list", "--account", "lab", "--json")
+        await tell("list since", "list", "--source", "meters", "--since", "2020-01-01", "--json")
+        await tell("list until", "list", "--until", "2020-01-01", "--json")
+        await tell("recycle none", "recycle", "--source", "metres", "--apply")
+        ran.told["charges of nobody"] = await here.command("charges", "nobody")
         await tell("stats", "stats", "--json")
         await tell("shown", "show", ran.ids["rating.unknown_plan"], "--json")
+        await tell("shown as it was", "show", ran.ids["rating.unknown_plan"])
         await tell("shown in words", "show", ran.ids["mediation.unknown_subscriber"])
         await tell("too early", "recycle", "--all", "--apply", "--json")
         more = here.file("later.jsonl", LATER.lstrip().encode())
@@ -97,6 +105,7 @@ async def _use(ran: Run, here: LiveInstallation) -> None:
         lab = here.file("lab/plans.yaml", WITH_LAB.encode())
         assert (await here.command("catalogue", "publish", lab.parent)).code == Exit.OK
         await tell("preview", "recycle", "--all", "--json")
+        await tell("preview in words", "recycle", "--all")
         await tell("preview of an account", "recycle", "--account", "farm", "--json")
         ran.rows["before"] = await here.rows(_CHARGES)
     # Nobody works: what is decided now waits in the outbox.
@@ -116,7 +125,8 @@ async def _use(ran: Run, here: LiveInstallation) -> None:
         await _relayed(here)
         ran.rows["after"] = await here.rows(_CHARGES)
         broken = ran.ids["mediation.not_json"]
-        await tell("broken", "recycle", broken, "--anyway", "--apply", "--json")
+        await tell("recycled in words", "recycle", broken, "--anyway", "--apply")
+        await tell("recycled in words again", "recycle", broken, "--anyway", "--apply")
         await _relayed(here)
         ran.rows["open"] = await here.rows(_OPEN)
     # A relay that died before it could note what it had published publishes all of it again.
@@ -134,6 +144,14 @@ async def _use(ran: Run, here: LiveInstallation) -> None:
     await tell("shown after", "show", ran.ids["rating.unknown_plan"], "--json")
     await tell("shown off", "show", ran.ids["off"], "--json")
     ran.told["verify"] = await here.command("verify", "--json")
+    async with here.working():
+        path = here.file("conflict.jsonl", event_json("r-1", size=6) + b"\n")
+        said = await here.ingest(path, source="meters", format_name="cloudevents-iot")
+        assert said.code == Exit.OK, said
+        await here.through()
+    [row] = await here.rows("SELECT suspense_id FROM suspense WHERE reason = 'mediation.conflict'")
+    await tell("shown conflict", "show", row["suspense_id"].hex)
+    await tell("shown conflict as JSON", "show", row["suspense_id"].hex, "--json")
     await here.execute("UPDATE suspense_outcomes SET outcome = 'written_off'")
     ran.told["doctored"] = await here.command("verify", "--json")
 
@@ -149,11 +167,38 @@ def test_a_record_is_shown_with_all_that_is_known(ran):
     assert shown["place"].endswith("usage.jsonl:3")
     assert shown["reads_as"]["account_id"] == "lab"
     assert "publish a catalogue that has it" in shown["to_do"]
+    assert f"line            {LINES[2].decode()}" in ran.told["shown as it was"].out
     words = ran.told["shown in words"].out
     assert "usage.jsonl:2" in words
     assert "dev-9" in words
     stats = ran.told["stats"].json
     assert (stats["refused"], stats["waiting"], stats["recycled"]) == (4, 4, 0)
+
+
+def test_a_conflict_is_shown_with_its_first_copy(ran):
+    first = ran.told["shown conflict as JSON"].json["first_copy"]
+    assert first["place"].endswith("usage.jsonl:1")
+    assert first["line"] == LINES[0].decode()
+    assert first["account"] == "fleet"
+    assert "usage.jsonl:1" in ran.told["shown conflict"].out
+
+
+def test_a_list_takes_what_recycle_takes(ran):
+    of_lab = ran.told["list of an account"].json
+    assert [each["suspense_id"] for each in of_lab["records"]] == [ran.ids["rating.unknown_plan"]]
+    assert of_lab["counts"] == [{"reason": "rating.unknown_plan", "source": "meters", "records": 1}]
+    since, until = ran.told["list since"].json, ran.told["list until"].json
+    assert sum(each["records"] for each in since["counts"]) == len(since["records"]) == 4
+    assert until == {"counts": [], "records": []}
+
+
+def test_where_nothing_is_such_it_is_said_what_there_is(ran):
+    for name in ("list of none", "recycle none"):
+        words = " ".join(ran.told[name].err.split())
+        assert "Nothing of source metres waits in suspense." in words, name
+        assert "meters 4" in words, name
+    assert "There is no account nobody." in ran.told["list of nobody"].err
+    assert "There is no account nobody" in ran.told["charges of nobody"].err
 
 
 def test_what_would_be_refused_again_is_left_where_it_is(ran):
@@ -179,6 +224,13 @@ def test_what_is_recycled_is_charged_once(ran):
     assert charges(ran.rows["after"]) == expected
     recycled = {row["recycles"].hex for row in ran.rows["after"] if row["recycles"]}
     assert recycled == {ran.ids["rating.unknown_plan"], ran.ids["mediation.unknown_subscriber"]}
+
+
+def test_what_is_done_is_not_told_as_what_would_be(ran):
+    assert "Comes to" in ran.told["recycled in words"].out
+    assert "Would come to" not in ran.told["recycled in words"].out
+    assert "Would come to" in ran.told["preview in words"].out
+    assert "1 record was recycled before" in ran.told["recycled in words again"].err
 
 
 def test_twice_changes_nothing(ran):

@@ -9,8 +9,17 @@ import signal
 import pytest
 
 from pipeline.app import run_folder
-from pipeline.cli.keeper import AlreadyRuns, claimed, running_installation, running_installations
+from pipeline.cli.database_place import database_place
+from pipeline.cli.keeper import (
+    AlreadyRuns,
+    claimed,
+    described,
+    running_installation,
+    running_installations,
+)
+from pipeline.cli.program import run
 from pipeline.cli.running import Stopped, run_to_end
+from pipeline.cli.session import _no_topic
 from pipeline.embedded import Endpoints
 from pipeline.settings import Settings
 
@@ -71,6 +80,10 @@ def test_an_installation_is_kept_by_one_process(tmp_path):
         assert running is not None
         assert (running.pid, running.ready) == (os.getpid(), True)
         assert "secret" not in (run_folder(settings) / "keeper.json").read_text()
+        assert f"u@127.0.0.1:5432/db, its password in {tmp_path}/postgres/password" in described(
+            running
+        )
+        assert "secret" not in described(running)
     assert running_installation(settings) is None
     with claimed(settings):
         pass
@@ -89,7 +102,39 @@ def test_what_a_killed_keeper_left_behind_is_not_taken_for_a_running_one(tmp_pat
     assert running_installations(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("dsn", "shown"),
+    [
+        ("postgresql://u:secret@db:6000/x", "u@db:6000/x"),
+        ("postgresql://u%40corp:s%2Fecret@db/x?sslpassword=secret", "u@corp@db:5432/x"),
+        ("postgresql://db/x", "db:5432/x"),
+    ],
+)
+def test_a_database_of_yours_is_named_without_its_password(dsn, shown, tmp_path):
+    assert str(database_place(Settings(data=tmp_path, postgres_dsn=dsn), dsn)) == shown
+
+
 def test_installations_of_one_folder_are_told_apart(tmp_path):
     one, two = (Settings(data=tmp_path, installation=name) for name in ("one", "two"))
     with claimed(one), claimed(two):
         assert [each.installation for each in running_installations(tmp_path)] == ["one", "two"]
+
+
+def test_down_says_what_runs_where_nothing_of_the_installation_does(tmp_path, capsys):
+    code = run(["--data", str(tmp_path), "down"])
+    assert (code, capsys.readouterr().err.split()) == (0, f"Nothing runs in {tmp_path}.".split())
+    with claimed(Settings(data=tmp_path, installation="demo"), ends_by_itself=True):
+        assert run(["--data", str(tmp_path), "down"]) == 0
+        said = " ".join(capsys.readouterr().err.split())
+    assert f"Nothing of ratemill runs in {tmp_path}. demo runs there" in said
+    assert "--installation demo down" in said
+
+
+def test_a_topic_that_is_missing_is_told_with_the_installations_that_run(tmp_path):
+    settings = Settings(data=tmp_path)
+    assert "check --installation if" in _no_topic(settings, "t")
+    with claimed(Settings(data=tmp_path, installation="eu")):
+        assert "eu runs there. Operator" in _no_topic(settings, "t")
+        with claimed(Settings(data=tmp_path, installation="us")):
+            assert "eu and us run there" in _no_topic(settings, "t")
+            assert "name it with --installation eu" in _no_topic(settings, "t")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import io
 import json
@@ -17,8 +18,9 @@ from rich.console import Console
 from billing.document import InvoiceDocument
 from pipeline.cli.invoices import _print as print_invoice
 from pipeline.cli.live import StageView, outcomes_text
-from pipeline.cli.output import instant, money, seconds, shown, table
-from pipeline.cli.workers import StageNumbers, add_metrics, announced_workers
+from pipeline.cli.output import counted, instant, money, seconds, shown, table
+from pipeline.cli.status import StageLine, Status, _without_workers
+from pipeline.cli.workers import StageNumbers, add_metrics, announced_workers, until_announced
 from pipeline.metrics import StageMetrics
 from pipeline.settings import Settings
 from pipeline.status import LastRecord, Seen, positions_of
@@ -77,6 +79,55 @@ def test_a_worker_that_is_gone_is_forgotten_and_one_that_runs_is_found(tmp_path)
     (tmp_path / "load-9.json").write_text("{half")
     assert [worker.pid for worker in announced_workers(tmp_path)] == [os.getpid()]
     assert not (tmp_path / f"rate-{2**22 + 1}.json").exists()
+
+
+def test_a_start_waits_until_each_stage_has_a_worker_and_names_those_that_have_none(tmp_path):
+    def announce(stage):
+        words = {"stage": stage, "pid": os.getpid(), "metrics_port": 1}
+        (tmp_path / f"{stage}-{os.getpid()}.json").write_text(json.dumps(words))
+
+    async def wait(wait_s):
+        announce("rate")
+        if wait_s:
+            asyncio.get_running_loop().call_soon(announce, "load")
+        return await until_announced(tmp_path, ("rate", "load"), wait_s=wait_s)
+
+    assert asyncio.run(wait(0)) == ("load",)
+    assert asyncio.run(wait(30)) == ()
+
+
+def stages_of(workers, behind):
+    return tuple(
+        StageLine(
+            stage=stage, workers=count, behind=behind, outcomes={}, refusals={}, partitions=()
+        )
+        for stage, count in workers.items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("workers", "behind", "kept_by", "said"),
+    [
+        ({"rate": 1, "load": 1}, 0, 7, "Everything that was received is through."),
+        ({"rate": 0, "load": 1}, 0, 7, "No worker of rate answers, though process 7 keeps"),
+        ({"rate": 0, "load": 0}, 0, None, "Everything that was received is through."),
+        ({"rate": 0, "load": 1}, 3, None, "No worker of rate runs on this machine"),
+        ({"rate": 1, "load": 1}, 3, 7, ""),
+    ],
+)
+def test_a_stage_without_a_worker_is_told_where_it_should_have_one(
+    workers, behind, kept_by, said, tmp_path
+):
+    found = Status(
+        installation="eu",
+        kept_by=kept_by,
+        kafka_bootstrap="k:1",
+        embedded=True,
+        through=not behind,
+        stages=stages_of(workers, behind),
+    )
+    assert _without_workers(found, Settings(data=tmp_path)).startswith(said)
+    assert bool(_without_workers(found, Settings(data=tmp_path))) == bool(said)
 
 
 def test_the_rate_is_of_what_was_done_between_the_looks(tmp_path):
@@ -245,3 +296,8 @@ def test_words_alone_are_wrapped_in_their_column():
     text = printed(rows, width=60)
     assert text.count("Subscription") == 1
     assert "─" in text
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 files"), (1, "1 file"), (2000, "2,000 files")])
+def test_what_is_counted_is_one_or_many(count, text):
+    assert counted(count, "file") == text

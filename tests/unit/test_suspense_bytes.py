@@ -2,9 +2,14 @@
 
 import pytest
 
+from mediation.recycling import Waiting
+from pipeline.cli.output import instant
+from pipeline.cli.places import Place
 from pipeline.cli.suspense_bytes import reads_as, remedy_of
-from pipeline.cli.suspense_look import _text_of
+from pipeline.cli.suspense_look import _fields, _in_lines, _text_of
 from pipeline.settings import Settings
+from schemas import usage
+from schemas.period import from_ms
 from schemas.refusal import RefusalReason
 from sinks.suspended import SuspendedRecord
 from tests.mediation_world import MemoryStage, event_json
@@ -65,3 +70,36 @@ def test_what_breaks_the_program_is_shown(tmp_path, monkeypatch):
     monkeypatch.setattr("pipeline.cli.suspense_bytes.preview", broken)
     said = reads_as(record_of(waiting), Settings(data=tmp_path))
     assert said == {"item 0": "pipeline.internal_error: ZeroDivisionError"}
+
+
+def test_an_item_is_told_in_words(tmp_path):
+    stage = MemoryStage()
+    stage.send(event_json(subject="dev-9"))
+    waiting = waiting_of(stage.suspense()[0])
+    said = reads_as(record_of(waiting), Settings(data=tmp_path))["item 0"]
+    assert said.startswith("usage: record ")
+    assert "of dev-9, started 20" in said
+    assert not {"=", "(", "'"} & set(said)
+
+
+def test_an_event_is_told_by_its_fields_with_instants_in_utc(tmp_path):
+    stage = MemoryStage()
+    stage.send(event_json())
+    [event] = stage.events()
+    waiting = Waiting(
+        suspense_id="a" * 32, stage="rate", tenant="", source="", reason="rating.unknown_plan",
+        raw=usage.to_wire(event), raw_headers=(), partition=0, offset=0, item=0, appended_at_ms=0,
+        identity=None, attempts=1,
+    )  # fmt: skip
+    record = record_of(waiting)
+    said = reads_as(record, Settings(data=tmp_path))
+    assert said["account_id"] == event.account_id
+    assert said["started_at"] == instant(from_ms(event.started_at_ms))
+    fields = _fields(record, Place("calls.csv", 4), said, "a,b,1", {})
+    shown = "\n".join(_in_lines(fields))
+    assert "started at: 20" in shown
+    assert " UTC" in shown
+    assert "line            a,b,1" in shown
+    assert waiting.raw.hex() not in shown
+    assert "_ms" not in shown
+    assert fields["bytes"], "programs find them in the document"
