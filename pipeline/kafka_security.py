@@ -131,6 +131,8 @@ def client_arguments() -> dict[str, Any]:
 
 @functools.cache
 def _arguments(security: KafkaSecurity) -> dict[str, Any]:
+    if security.security_protocol == "PLAINTEXT":
+        return {}
     arguments: dict[str, Any] = {"security_protocol": security.security_protocol}
     if security.uses_tls:
         arguments["ssl_context"] = security.context()

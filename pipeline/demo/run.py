@@ -154,6 +154,7 @@ class _Run:
                     format=source.format,
                     zone=source.zone,
                     reads_cdr_files=mappings[source.format].reads_cdr_files,
+                    again=True,  # a file of one record that is a copy is a copy of a file
                     settle_s=0,
                 )
                 await ingest_files(self.settings, wanted, endpoints=endpoints, bars=False)

@@ -22,7 +22,7 @@ def given(monkeypatch, **variables):
 
 
 def test_nothing_set_is_plain(monkeypatch):
-    assert client_arguments() == {"security_protocol": "PLAINTEXT"}
+    assert client_arguments() == {}
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"])
