@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import faust
 import structlog
-from faust.app.base import BootStrategy
+from faust.app.base import BootStrategy as Boot
 from mode import Service
 
 from pipeline.broker_watch import watch_broker
@@ -34,7 +34,7 @@ Run = Callable[[Clock], Awaitable[None]]
 class _App(faust.App):
     """Has no client of Kafka of its own: a stage makes its own, with their own security."""
 
-    class BootStrategy(BootStrategy):
+    class BootStrategy(Boot):
         enable_kafka = False
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import faust
 import msgspec
 import structlog
-from faust.app.base import BootStrategy
+from faust.app.base import BootStrategy as Boot
 from faust.types import TP
 
 from pipeline.app import announce
@@ -51,7 +51,7 @@ def build_watch_app(
     class App(faust.App):
         """Reads committed proofs by our own client, and has no producer: it writes to no topic."""
 
-        class BootStrategy(BootStrategy):
+        class BootStrategy(Boot):
             enable_kafka_producer = False
 
         def _new_transport(self) -> Any:  # noqa: ANN401  (the framework's own type)
