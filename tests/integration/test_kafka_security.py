@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import os
+import warnings
 from unittest import mock
 
 import pytest
