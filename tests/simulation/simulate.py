@@ -49,6 +49,15 @@ _WITHIN_S = 200.0  # of made-up time: more than any stop, session and back-off t
 _WORKERS = ({"normalise": 1, "rate": 1, "load": 1}, {"normalise": 2, "rate": 2, "load": 1},
             {"normalise": 2, "rate": 3, "load": 2})  # fmt: skip
 
+_FOUND = (NotExact, TimeoutError, AssertionError, loop.Stuck)
+
+
+def _first_of(error: BaseException) -> BaseException:
+    """Return what one of several tasks ended with; an error of no group is itself."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -107,8 +116,11 @@ class _Run:
             # A context of its own: what the processes set is not seen here, nor the other way.
             try:
                 limits = await self._all()
-            except (NotExact, TimeoutError, AssertionError, loop.Stuck) as error:
-                wrong = f"{type(error).__name__}: {error}"
+            except (*_FOUND, ExceptionGroup) as error:
+                found = _first_of(error)
+                if not isinstance(found, _FOUND):
+                    raise
+                wrong = f"{type(found).__name__}: {found}"
                 world.say(f"WRONG: {wrong}")
             if wrong is None and world.surprises:
                 wrong = world.surprises[0]
