@@ -146,6 +146,8 @@ def expect_sent_back(
             expected.duplicates.add(place)
             continue
         settled[each.suspense_id] = each.what
+        if each.suspense_id not in places:
+            raise NotExact(f"sent back, and not in suspense: {each.suspense_id}")
         stage, was = places[each.suspense_id]
         first = first_of.get(was, was)
         if each.what == WRITTEN_OFF:
@@ -157,6 +159,8 @@ def expect_sent_back(
             first_of[place] = first
             tries.setdefault(first, []).append(place)
     for first, tried in tries.items():
+        if first not in truth:
+            raise NotExact(f"sent back, and never sent: {first}")
         item = truth[first]
         if item.what != "broken" and first not in given_up:
             tried.pop()
