@@ -242,8 +242,8 @@ BUGS = (
         ),
         (
             "pipeline/load_partition.py",
-            "        self.position = progress.next_position\n        gathering",
-            "        self.position = progress.next_position\n"
+            "        self._metrics.working(self._label)\n        gathering",
+            "        self._metrics.working(self._label)\n"
             "        self._kept = progress\n"
             "        gathering",
         ),
