@@ -67,7 +67,8 @@ def decode(
         tell(f"There is no item in {file}.")
         return
     if shown:
-        results().print(table(None, _COLUMNS, [_cells(item) for item in shown]))
+        first = ">Item" if decoder.reads_cdr_files else ">Line"  # a charging file has no lines
+        results().print(table(None, (first, *_COLUMNS), [_cells(item) for item in shown]))
     if total > len(shown):
         tell(f"{len(shown):,} of {total:,} items shown (--limit, --json).")
     tell("; ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items())) + ".")
@@ -80,7 +81,6 @@ _FIELDS = (
     *("usage_kind", "quantities", "origin", "destination", "service_class", "attributes"),
 )
 _COLUMNS = (
-    ">Line",
     "Outcome",
     "Started",
     "Identifier",

@@ -65,7 +65,7 @@ def _provenance_lines(raw: Provenance | None) -> list[str]:
     if raw is None:
         return ["The record it came from is no longer in the raw topic."]
     where = f"{raw.topic}/{raw.partition}, offset {raw.offset}, item {raw.index}"
-    of_file = f"line {raw.line} of {raw.file}, " if raw.file else ""
+    of_file = f"{raw.counts} {raw.line} of {raw.file}, " if raw.file else ""
     return [
         f"From {of_file}source {raw.source}, format {raw.format}",
         f"  received {raw.appended_at}, {where}:",

@@ -30,6 +30,9 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     appended_at: str  # ISO 8601, UTC: when the broker took it
     file: str = ""
     line: int | None = None
+    counts: str = (
+        "line"  # what ``line`` is the number of: of a charging file, which has no lines, an item
+    )
     text: str = ""  # the item itself; bytes that are no UTF-8 are escaped, a charging record is hex
 
 
@@ -51,6 +54,7 @@ async def provenance_of(
     headers = dict(record.headers)
     place = stated_place(headers, index)
     format_name = _text(headers.get(raw.FORMAT, b""))
+    decoder = mappings.get(format_name.partition("@")[0])
     return Provenance(
         topic=topic,
         partition=partition,
@@ -61,7 +65,8 @@ async def provenance_of(
         appended_at=from_ms(record.timestamp).isoformat().replace("+00:00", "Z"),
         file=place.file,
         line=place.line,
-        text=_item(mappings.get(format_name.partition("@")[0]), record.value, headers, index),
+        counts="item" if decoder is not None and decoder.reads_cdr_files else "line",
+        text=_item(decoder, record.value, headers, index),
     )
 
 

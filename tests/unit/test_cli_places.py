@@ -2,7 +2,9 @@
 
 import pytest
 
+from pipeline.cli.explaining import _provenance_lines
 from pipeline.cli.places import Place, places_of, stated_place
+from pipeline.cli.provenance import Provenance
 from schemas import usage
 from sinks.queries import SuspendedRow
 from tests.rating_builders import event
@@ -61,3 +63,22 @@ async def test_without_a_broker_the_list_is_there_and_says_so():
 async def test_bytes_that_are_no_event_have_no_place():
     places = await places_of([row(stage="rate", raw=b"\xc1")], raw_topic="raw", bootstrap=NOBODY)
     assert places == ([Place()], True)
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"), [("line", "line 7 of a.csv"), ("item", "item 7 of a.csv")]
+)
+def test_a_file_without_lines_has_items(counts, said):
+    raw = Provenance(
+        topic="t",
+        partition=0,
+        offset=1,
+        index=6,
+        source="s",
+        format="f",
+        appended_at="2026-11-26T00:00:00Z",
+        file="a.csv",
+        line=7,
+        counts=counts,
+    )
+    assert _provenance_lines(raw)[0] == f"From {said}, source s, format f"
