@@ -199,7 +199,8 @@ def _of_moved(moved: Sequence[Account], known: ReferenceData) -> str:
     return (
         f"Nothing was loaded; {len(moved):,} accounts move to another zone: {shown}. Months begin at another "
         "instant there: tiers, caps and allowances of the running month begin anew, and allowances that roll "
-        "over give months again that were used up. Operator action: move accounts after the month is closed, to "
+        "over give months again that were used up; samples of a percentile that no close has priced wait until "
+        "the account is closed in its old zone again. Operator action: move accounts after the month is closed, to "
         "plans whose rolls_over has since: that month; then load with --move-zones."
     )
 

@@ -2,7 +2,7 @@
 
     python -m tests.reference_rating --pairs 100000 --seed 0
 
-A pair on which they differ is printed whole; `--pairs 1 --seed` with its seed plays it again.
+It says how many charges each model and step had. A pair on which they differ is printed whole; `--pairs 1 --seed` with its seed plays it again.
 """
 
 import argparse
@@ -10,9 +10,12 @@ import sys
 
 from tests.reference_rating.run import run
 
+MUST_HAVE_ALL = 10_000
+"""So many pairs have each model and step, or the command fails."""
+
 
 def main(arguments=None):
-    """Return 0 where the two agree on every pair, else 1."""
+    """Return 0 where the two agree on every pair, and a long run has all models; else 1."""
     parser = argparse.ArgumentParser(prog="python -m tests.reference_rating", description=__doc__)
     parser.add_argument("--pairs", type=int, default=1000, help="how many (1000)")
     parser.add_argument(
@@ -25,7 +28,10 @@ def main(arguments=None):
     _show(str(result))
     for report in result.failures:
         sys.stdout.write(report)
-    return 1 if result.failures else 0
+    missing = result.never_drawn if result.pairs >= MUST_HAVE_ALL else []
+    if missing:
+        _show(f"never drawn: {', '.join(missing)}")
+    return 1 if result.failures or missing else 0
 
 
 def _show(text):

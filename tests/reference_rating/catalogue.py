@@ -4,6 +4,7 @@ from ruamel.yaml import YAML
 
 from tests.reference_rating import rows
 from tests.reference_rating.clock import Clock
+from tests.reference_rating.extending import written_out
 
 
 class Catalogue:
@@ -19,8 +20,8 @@ class Catalogue:
         return self.sections["products"][code]
 
     def plan(self, code):
-        """Return a plan, with an empty mapping where it has no allowances."""
-        return {"allowances": {}, **self.sections["plans"][code]}
+        """Return a plan with all that it inherits; sections that are not stated are empty."""
+        return written_out(self.sections["plans"], code)
 
     def prices(self, plan, product):
         """Return the prices that a plan has for a product, in its order, by code."""

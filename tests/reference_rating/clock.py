@@ -69,3 +69,31 @@ class Clock:
     def _of_minute(self, name, minute, zone):
         moment = local(minute * 60_000, zone)
         return band_at(self._bands[name], self._calendars, moment)
+
+
+def _ms(moment):
+    return (moment.astimezone(dt.UTC) - EPOCH) // dt.timedelta(milliseconds=1)
+
+
+def month_of(at_ms, zone):
+    """Return the first instant of a month, and that of the next one."""
+    start = local(at_ms, zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0, fold=0)
+    following = (start + dt.timedelta(days=31)).replace(day=1)
+    return _ms(start), _ms(following)
+
+
+def subscription_month(event, first_ms):
+    """Return which month of a subscription an event lies in: 1 is the calendar month that it began
+    in, or of one of which nobody says when, that of its earliest usage so far."""
+    name, at_ms = event["subscription"], event["started_ms"]
+    since = event["members"][name]
+    if since is None:
+        since = min(at_ms, first_ms.get(name, at_ms))
+    first, now = local(since, event["zone"]), local(at_ms, event["zone"])
+    return (now.year - first.year) * 12 + now.month - first.month + 1
+
+
+def day_of(at_ms, zone):
+    """Return the first instant of a day, and that of the next one."""
+    start = local(at_ms, zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    return _ms(start), _ms(start + dt.timedelta(days=1))

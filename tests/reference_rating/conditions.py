@@ -26,5 +26,6 @@ def holds(text, event):
         "origin": event.get("origin") or "",
         "service_class": event.get("service_class") or "",
         "quantity": Fraction(event["quantity"]),
+        "subscription_month": event.get("subscription_month"),
     }
     return bool(eval(text, {"__builtins__": SimpleNamespace()}, names))

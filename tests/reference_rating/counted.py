@@ -25,9 +25,15 @@ class Counted(defaultdict):
         return (what, event["subscription"], event["price"], day)
 
     @staticmethod
-    def of_allowance(event, name, allowance):
-        """Return the key of an allowance, of the subscription or of the account, by month or day."""
+    def of_allowance(event, name, allowance, month):
+        """Return the key of an allowance, of the subscription or of the account, of a month or of the
+        day of an event."""
         moment = local(event["started_ms"], event["zone"])
         whose = "" if allowance.get("shared_by") == "account" else event["subscription"]
-        period = f"{moment:%Y-%m-%d}" if allowance.get("every") == "day" else f"{moment:%Y-%m}"
+        period = f"{moment:%Y-%m-%d}" if allowance.get("every") == "day" else month
         return ("allowance", whose, name, period)
+
+    @staticmethod
+    def of_product(product, month):
+        """Return the key of what an account used of a product in a month."""
+        return ("product", product, month)

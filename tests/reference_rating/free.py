@@ -3,6 +3,7 @@
 import math
 from fractions import Fraction
 
+from tests.reference_rating import rolled
 from tests.reference_rating.numbers import in_increments, quantity
 
 
@@ -41,19 +42,18 @@ def of_record(price, event, units, unit, counted, plan):
 
 def take(name, allowance, event, wanted, unit, counted):
     """Return what an allowance gives of what is wanted, and count what it loses by that."""
-    key = counted.of_allowance(event, name, allowance)
-    if "amount" in allowance:
-        size = Fraction(allowance["amount"])
-    else:
-        size = quantity(allowance["units"], unit)
-    left = max(size - counted[key], Fraction(0))
-    if allowance.get("consume") != "steps":
-        given = taken = min(wanted, left)
-    else:
-        step = quantity(allowance["step"], unit)
-        taken = min(math.ceil(wanted / step), left // step) * step
-        given = min(wanted, taken)
-    counted[key] += taken
+    given = Fraction(0)
+    for month in allowance["months"]:
+        key = counted.of_allowance(event, name, allowance, month)
+        left = rolled.left_of(allowance, event, key, month, counted)
+        if allowance.get("consume") != "steps":
+            part = taken = min(wanted - given, left)
+        else:
+            step = quantity(allowance["step"], unit)
+            taken = min(math.ceil((wanted - given) / step), left // step) * step
+            part = min(wanted - given, taken)
+        rolled.count(event, key, month, taken, counted)
+        given += part
     return given
 
 

@@ -6,6 +6,7 @@ import random
 from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from rating.catalogue import check, compile
 from rating.conditions.names import Holder
@@ -15,13 +16,13 @@ from rating.trial import Member, Trial, local_instant_ms, usage_event
 from schemas.refusal import Refused
 from tests.reference_rating.catalogue import Catalogue
 from tests.reference_rating.close import close
+from tests.reference_rating.others import Other
 from tests.reference_rating.rate import Outcome, Reference
 from tests.reference_rating.tariffs import PRODUCTS, tariff_of
 from tests.reference_rating.usage import events_of
 
 CLOSED = "2026-10"
-MEMBERS = {"s-1": None, "s-2": "2026-10-12"}  # since when they are there
-USAGES_OF_A_TARIFF = 8  # compiling a catalogue takes longer than rating
+USAGES_OF_A_TARIFF = 12  # compiling a catalogue takes longer than rating
 MOST_TRIES = 200  # of tariffs that the check refuses, one after the other
 
 
@@ -67,7 +68,8 @@ def as_bytes(files):
 
 
 def first_difference(tariff, events):
-    """Return where the engine and the reference differ first, or None; and all that was compared."""
+    """Return where the engine and the reference differ first, or None; all that was compared; and what
+    charges there were, by the words of `MODELS`."""
     trial, reference = Trial(tariff.compiled), Reference(tariff.read)
     compared = []
     for place, event in enumerate(events):
@@ -76,12 +78,17 @@ def first_difference(tariff, events):
         compared.append(engine)
         if engine != expected:
             text = _both(text, reference.notes)
-            return Difference(place, event, engine, expected, text), compared
+            return Difference(place, event, engine, expected, text), compared, reference.met
     made, text = closed_by_engine(trial, events[0])
-    expected = close(reference, MEMBERS, events[0], CLOSED)
+    expected = close(reference, events[0], CLOSED)
     if made != expected:
-        return Difference(len(events), f"close of {CLOSED}", made, expected, text), compared
-    return None, [*compared, *made.values()]
+        text = _both(text, reference.notes)
+        return (
+            Difference(len(events), f"close of {CLOSED}", made, expected, text),
+            compared,
+            reference.met,
+        )
+    return None, [*compared, *made.values()], reference.met
 
 
 def _both(text, notes):
@@ -90,25 +97,36 @@ def _both(text, notes):
 
 def closed_by_engine(trial, event):
     """Return what the engine asks for at the close of a month: by subscription and price."""
-    members = [
-        Member(name, event["plan"], _start_of(since, event["zone"]), None, event["of all"][name])
-        for name, since in MEMBERS.items()
-    ]
     made = trial.close(
         "account",
         _start_of(f"{CLOSED}-15", event["zone"]),
-        members=members,
+        members=_members(event),
         currency="EUR",
         zone=event["zone"],
         attributes=event["account"],
     )
-    found = {(each.subscription_id, each.price_id): Fraction(each.amount) for each in made}
+    found = {
+        (each.subscription_id, each.price_id, _month_of(each, event)): Fraction(each.amount)
+        for each in made
+    }
     text = "\n".join(line for each in made for line in sentences(each))
     return {key: amount for key, amount in found.items() if amount}, text
 
 
+def _month_of(charge, event):
+    at = dt.datetime.fromtimestamp(charge.started_at_ms / 1000, ZoneInfo(event["zone"]))
+    return f"{at:%Y-%m}"
+
+
+def _members(event):
+    return [
+        Member(name, event["plan"], since, None, event["of all"][name])
+        for name, since in event["members"].items()
+    ]
+
+
 def _start_of(day, zone):
-    return day and local_instant_ms(dt.datetime.fromisoformat(day), zone=zone)
+    return local_instant_ms(dt.datetime.fromisoformat(day), zone=zone)
 
 
 def by_engine(trial, event, place):
@@ -131,7 +149,8 @@ def by_engine(trial, event, place):
         attributes=event["attributes"],
     )
     holder = Holder("account", event["subscription"], event["account"], event["of"])
-    made = trial.rate(usage, plan=event["plan"], currency="EUR", holder=holder)
+    members = _members(event)
+    made = trial.rate(usage, plan=event["plan"], currency="EUR", holder=holder, members=members)
     if isinstance(made, Filtered):
         return Outcome(reason="filtered"), made.detail
     if isinstance(made, Refused):
@@ -145,5 +164,9 @@ def by_engine(trial, event, place):
         free=Fraction(charge.free),
         amount=Fraction(charge.amount),
         restated=sum((Fraction(each.amount) for each in adjustments), Fraction(0)),
+        others=tuple(
+            Other(each.name, each.price_id, Fraction(each.billed), Fraction(each.amount))
+            for each in charge.other_ratings or ()
+        ),
     )
     return outcome, text

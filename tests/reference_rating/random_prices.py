@@ -1,6 +1,6 @@
 """Random prices of one product, each as the text of its keys."""
 
-from tests.reference_rating import random_rows
+from tests.reference_rating import random_over_time, random_rows
 
 MODELS = {
     "s": ("per_unit", "per_unit", "banded", "flat", "call", "call", "rate_card", "rate_card", "matrix",
@@ -8,24 +8,40 @@ MODELS = {
     "B": ("per_unit", "flat", "graduated", "graduated", "volume", "volume", "package"),
     "record": ("per_unit", "flat", "graduated", "volume", "package"),
     "EUR": ("percentage", "percentage", "graduated", "volume"),
+    "seat": ("per_unit",),
+    "Mbps": ("per_unit",),
 }  # fmt: skip
 PERS = {
     "s": ("1 min", "1 s", "7 s", "1 h"),
     "B": ("1 GB", "1 MiB", "1000 B", "7 B"),
     "record": ("1 record", "3 records"),
     "EUR": ("1 EUR", "7 EUR"),
+    "seat": ("1 seat", "2 seat"),
+    "Mbps": ("1 Mbps", "7 Mbps"),
 }
 ENDS = {
     "s": ("10 s", "1 min", "61 s", "10 min", "1 h"),
     "B": ("1000 B", "1 MB", "1 GB", "10 GB", "50 GB"),
     "record": ("1 record", "2 records", "3 records", "5 records", "10 records"),
     "EUR": ("1 EUR", "10 EUR", "100 EUR", "1000 EUR", "100000 EUR"),
+    "seat": ("1 seat", "2.5 seat", "5 seat", "10 seat", "20 seat"),
+    "Mbps": ("1 Mbps", "10 Mbps", "99.5 Mbps", "250 Mbps", "1000 Mbps"),
 }
 AMOUNTS = ("0.10", "0.07", "1.00", "0.0001", "3", "0.333", "12.345678", "0", "0.015")
 CONDITIONS = (
     *('account.vip == "gold"', "quantity > 60", 'event.zone in ["eu", "us"]'),
     *('not (subscription.zone == "A")', 'event.device == "" or quantity <= 1', 'origin != ""'),
+    *("subscription_month <= 2", 'subscription_month > 1 and account.vip != ""'),
 )
+OF_HOLDERS = ('account.vip == "gold"', 'not (subscription.zone == "A")', "subscription_month <= 2")
+LEVELS_OF_USAGE = {
+    "s": ("1 s", "60", "2 min", "1 h"),
+    "B": ("1 B", "1000", "1 MB", "10 GB"),
+    "record": ("1", "2", "3", "5"),
+    "EUR": ("0.01", "10", "100", "1000"),
+    "seat": ("1", "2.5", "5", "20"),
+    "Mbps": ("1", "10", "250", "1000"),
+}
 
 
 class Prices:
@@ -33,6 +49,7 @@ class Prices:
 
     def __init__(self, random):
         self.random = random
+        self.others = {}  # the products of the plan, with their units
         self.files = {}
         self.entries = {"cards": {}, "matrices": {}}
 
@@ -46,6 +63,8 @@ class Prices:
 
     def conditions(self, product):
         """Return what a price asks for before another of its product may have the usage."""
+        if product in ("seats", "transit"):
+            return f", when: '{self.random.choice(OF_HOLDERS)}'"
         if self.some(0.5):
             return ", destinations: " + self.random.choice(('["49"]', '["1", "44"]', '["4"]'))
         return f", when: '{self.random.choice(CONDITIONS)}'"
@@ -55,7 +74,10 @@ class Prices:
         first = self._price(product, unit, allowances)
         if not self.some(0.25):
             return f"price: {{{first}}}"
-        month_long = ("volume", "aggregate: latest")
+        month_long = (
+            *("volume", "aggregate: latest", "aggregate: time_weighted", "aggregate: daily"),
+            *("percentile", "discount_by_usage"),
+        )
         is_whole = any(word in first for word in month_long)
         day = "2026-11-01" if is_whole or self.some(0.5) else "2026-10-15"
         second = first.replace("amount: 0.10", "amount: 0.17")
@@ -68,6 +90,8 @@ class Prices:
         )
 
     def _price(self, product, unit, allowances):
+        if product in ("seats", "transit"):
+            return ", ".join(random_over_time.over_time(self, product, unit))
         model = self.random.choice(MODELS[unit])
         keys = getattr(self, f"_{model}")(unit)
         of_month = model in ("graduated", "volume", "package")
@@ -92,6 +116,8 @@ class Prices:
         keys += self._bounds(of_month)
         if self.some(0.25):
             keys.append(self._discount(of_month))
+        if len(self.others) > 1 and self.some(0.2):
+            keys.append(self._usage_discount(product))
         if not of_month and self.some(0.1):
             keys.append("exchange: usd")
         return ", ".join(keys)
@@ -141,12 +167,44 @@ class Prices:
             by = ", unique_by: device" if aggregate == "unique" else ""
             found.append(f"aggregate: {aggregate}{by}")
         if self.some(0.2):
-            what = f"units: {self.random.choice(ENDS[unit])}" if self.some(0.5) else "amount: 2.50"
-            tail = self.random.choice(
-                ("overage: 1.5", "true_up: yes", "overage: 0.8, true_up: yes")
-            )
-            found.append(f"commitment: {{{what}, {tail}}}")
+            found.append(self._commitment(unit))
         return found
+
+    def _commitment(self, unit):
+        what = f"units: {self.random.choice(ENDS[unit])}" if self.some(0.5) else "amount: 2.50"
+        tail = self.random.choice(("overage: 1.5", "true_up: yes", "overage: 0.8, true_up: yes"))
+        return f"commitment: {{{what}, {tail}}}"
+
+    def _usage_discount(self, product):
+        """Return a discount by usage of another product."""
+        product = self.random.choice([each for each in self.others if each != product])
+        levels = LEVELS_OF_USAGE[self.others[product]]
+        places = sorted(self.random.sample(range(len(levels)), self.random.randint(1, 3)))
+        reached = ", ".join(
+            f"{{from: {levels[place]}, percent: {self.random.choice(('10', '33.3', '100', '5'))}}}"
+            for place in places
+        )
+        then = "from_then: yes, " if self.some(0.4) else ""
+        return f"discount_by_usage: {{product: {product}, {then}reached: [{reached}]}}"
+
+    def line(self, code, product, unit, allowances):
+        """Return a price of a plan for all usage of a product."""
+        return f"      {code}: {{product: {product}, {self.stated(product, unit, allowances)}}}\n"
+
+    def alone(self, product, unit, *, is_foreign):
+        """Return a price that asks for nothing of the month, as those of other ratings."""
+        single = ("per_unit", "banded", "flat", "call", "rate_card", "matrix", "percentage")
+        usable = [each for each in MODELS[unit] if each in single]
+        if is_foreign:  # in a currency that no card, matrix or product is in
+            usable = [each for each in usable if each not in ("rate_card", "matrix", "percentage")]
+        model = self.random.choice(usable)
+        keys = getattr(self, f"_{model}")(unit)
+        keys += [key for key in self._plain(model, unit) if not (is_foreign and "times" in key)]
+        if self.some(0.2):
+            keys.append(self._discount(False))
+        if not is_foreign and self.some(0.2):
+            keys.append("exchange: usd")
+        return f"price: {{{', '.join(keys)}}}"
 
     def _bounds(self, of_month):
         keys = []

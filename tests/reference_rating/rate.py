@@ -3,19 +3,24 @@
 It shares no code with `rating/` and reads the same files by itself.
 """
 
+from collections import Counter
 from fractions import Fraction
 from typing import NamedTuple
 
 from tests.reference_rating import free as freely
-from tests.reference_rating import months
+from tests.reference_rating import levels, months, samples, usage_discount
+from tests.reference_rating import others as others_of
 from tests.reference_rating.call import charge as call_charge
 from tests.reference_rating.call import of_rates
 from tests.reference_rating.catalogue import version_on, versions_of
-from tests.reference_rating.clock import local
+from tests.reference_rating.clock import local, subscription_month
 from tests.reference_rating.conditions import holds
 from tests.reference_rating.counted import Counted
+from tests.reference_rating.fitting import fitted
 from tests.reference_rating.looked_up import Refused, instant_in, instant_of, row_of, split_cost
 from tests.reference_rating.numbers import last_rounding, quantity, rounded, roundings, to_multiple
+from tests.reference_rating.samples import Samples
+from tests.reference_rating.words import words_of
 
 NONE = Fraction(0)
 
@@ -30,6 +35,7 @@ class Outcome(NamedTuple):
     free: Fraction = NONE
     amount: Fraction = NONE
     restated: Fraction = NONE  # what earlier charges change by
+    others: tuple = ()  # what it comes to under other plans
 
 
 class Reference:
@@ -38,7 +44,10 @@ class Reference:
     def __init__(self, catalogue):
         self.catalogue = catalogue
         self.counted = Counted()
+        self.samples = Samples()
         self.seen = set()
+        self.first_ms = {}  # when the earliest usage of each subscription so far was
+        self.met = Counter()  # how often there was a charge of each model and step
         self.notes = []  # how it came to the last outcome, for people
 
     def rate(self, event):
@@ -62,6 +71,9 @@ class Reference:
         if not used and product.get("zero_usage") == "filter":
             return Outcome(reason="filtered")
         event["quantity"] = str(abs(used))
+        event["unit"] = unit
+        event["month"] = f"{local(event['started_ms'], event['zone']):%Y-%m}"
+        event["subscription_month"] = subscription_month(event, self.first_ms)
         code, price = self._choose(event)
         event["price"] = code
         # What any version asks of the month's money is counted from the month's first day on.
@@ -71,18 +83,43 @@ class Reference:
             raise Refused("rating.no_tariff_in_force")
         if "unique_by" in price and not event["attributes"].get(price["unique_by"]):
             raise Refused("rating.missing_attribute")
+        if "exchange" in event:  # of all that a plan in another currency has
+            price = {**price, "exchange": event["exchange"]}
         if "exchange" in price:
             self._rate_of_day(event, price["exchange"])
+        if samples.is_sampled(price):
+            samples.direction_of(event, price)
         by_band = bands = None
         if price["model"] in ("rate_card", "matrix"):
             by_band, bands = row_of(self.catalogue, price, event)
         name = f"{event['plan']}/{code}"
-        is_level = price.get("aggregate") == "latest"
+        is_level = price.get("aggregate") == "latest" or samples.is_sampled(price)
+        others = self._others(event, plan, used)
+        earliest = self.first_ms.get(event["subscription"], event["started_ms"])
+        self.first_ms[event["subscription"]] = min(event["started_ms"], earliest)
         if not used and product.get("zero_usage") != "price" and not is_level:
-            return Outcome(price=name)
+            return Outcome(price=name, others=others)
         event["sign"] = -1 if used < 0 else 1
+        names = freely.named(price)
+        plan = fitted(self.catalogue, plan, names, event, unit, self.first_ms)
         found = self._charged(event, plan, price, unit, abs(used), by_band, bands)
-        return found._replace(price=name, used=used)
+        self.counted[self.counted.of_product(event["product"], event["month"])] += used
+        self.met.update(words_of(price, plan, others))
+        return found._replace(price=name, used=used, others=others)
+
+    def _others(self, event, plan, used):
+        """Return what an event comes to under the plans that rate it too. Nothing of it is counted."""
+        found = []
+        for name, code in others_of.plans_for(plan, event["product"]).items():
+            of_plan = {**event, "plan": code, "quantity": str(used)}
+            table = others_of.exchange_of(self.catalogue, plan, self.catalogue.plan(code))
+            if table is not None:
+                of_plan["exchange"] = table
+            reference = Reference(self.catalogue)
+            reference.first_ms = dict(self.first_ms)
+            one = reference._rate(of_plan)
+            found.append(others_of.Other(name, one.price, one.billed, one.amount))
+        return tuple(found)
 
     def _choose(self, event):
         """Return the first price whose destinations and condition match."""
@@ -113,6 +150,9 @@ class Reference:
             price = {**price, "increments": f"{row['first_units']}/{row['following_units']}"}
         self.notes.append(f"price {event['price']}: {price}")
         self.notes.append(f"rows by band: {by_band}")
+        if samples.is_sampled(price):
+            self.samples.add(event, price, units)
+            return Outcome()
         free, billed, is_free = freely.of_record(price, event, units, unit, self.counted, plan)
         self.notes.append(f"{units} measured, {free} free, {billed} to bill")
         restated = NONE
@@ -123,6 +163,9 @@ class Reference:
                 amount = self._settled(event, price, self._fee(event, price, by_band, bands))
             if _goes_on(price, "graduated"):
                 self.counted[self.counted.month(event, "units")] += free
+        elif levels.is_level(price):
+            change = billed * event["sign"]
+            billed, amount, restated = levels.grown(self.counted, event, price, unit, change)
         elif _grows(price, plan):
             billed, amount, restated = self._grown(event, price, unit, free, billed, plan)
         else:
@@ -130,6 +173,13 @@ class Reference:
             amount = self._settled(event, price, cost) * event["sign"]
             billed *= event["sign"]
         self.notes.append(f"{billed} billed at {amount}, earlier charges {restated}")
+        if "discount_by_usage" in price:
+            left = usage_discount.off(self.catalogue, price, event["month"], self.counted)
+            key = (event["subscription"], event["price"], event["month"])
+            amount, restated = usage_discount.given(
+                price, left, key, amount, restated, self.counted
+            )
+            self.notes.append(f"{left} left by usage: {amount}, earlier charges {restated}")
         amount = self._capped(event, price, amount, restated, plan)
         if "free_records" in price:  # only who asks for a number counts it
             self.counted[self.counted.month(event, "records")] += 1

@@ -4,6 +4,7 @@ import datetime as dt
 from collections import Counter
 from typing import NamedTuple
 
+from tests.reference_rating import words
 from tests.reference_rating.pairs import first_difference, pair_of
 from tests.reference_rating.rate import Outcome
 
@@ -15,28 +16,37 @@ class Result(NamedTuple):
 
     pairs: int
     outcomes: Counter  # of events, by what became of them
+    met: Counter  # charges by the models and steps that they had
     failures: list  # the report of each pair
+
+    @property
+    def never_drawn(self):
+        """Return the models and steps that no charge had."""
+        return [word for word in words.MODELS if not self.met[word]]
 
     def __str__(self):
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.outcomes.most_common())
-        return f"{self.pairs:,} pairs, {len(self.failures)} with a difference; events: {kinds}"
+        found = f"{self.pairs:,} pairs, {len(self.failures)} with a difference; events: {kinds}"
+        drawn = ", ".join(f"{self.met[word]:,} {word}" for word in words.MODELS)
+        return f"{found}; charges: {drawn}"
 
 
 def run(seeds, *, most_failures=3, show=None):
     """Return what became of the pairs of these seeds; it stops after so many failures."""
-    outcomes, failures, pairs = Counter(), [], 0
+    outcomes, met, failures, pairs = Counter(), Counter(), [], 0
     for seed in seeds:
         tariff, events = pair_of(seed)
-        difference, compared = first_difference(tariff, events)
+        difference, compared, drawn = first_difference(tariff, events)
         pairs += 1
+        met.update(drawn)
         outcomes.update(_kind(outcome) for outcome in compared)
         if difference is not None:
             failures.append(report(seed, tariff, events, difference))
             if len(failures) >= most_failures:
                 break
         if show is not None and pairs % SHOWN_EVERY == 0:
-            show(str(Result(pairs, Counter(), failures)).partition(";")[0])
-    return Result(pairs, outcomes, failures)
+            show(str(Result(pairs, Counter(), Counter(), failures)).partition(";")[0])
+    return Result(pairs, outcomes, met, failures)
 
 
 def _kind(outcome):

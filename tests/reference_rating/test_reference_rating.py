@@ -6,11 +6,14 @@ from fractions import Fraction
 
 import pytest
 
-from tests.reference_rating import pairs
+from tests.reference_rating import __main__ as command
+from tests.reference_rating import pairs, words
 from tests.reference_rating.__main__ import main
+from tests.reference_rating.extending import written_out
 from tests.reference_rating.numbers import in_increments, rounded, to_multiple
 from tests.reference_rating.pairs import first_difference, pair_of
 from tests.reference_rating.run import report, run
+from tests.reference_rating.samples import percentile
 
 SHARE = 1000  # of the pairs, in about twenty seconds; the command rates a hundred thousand
 MODELS = (
@@ -25,6 +28,12 @@ STEPS = (
     *("most: {month", "exchange", "rounding: [", "times", "versions", "when", "destinations"),
     *("every: day", "shared_by: account", "consume: steps", "consume: increments", "amount: 5.00"),
     *("first_fee_without_usage", "whole: yes", "percent: "),
+    *("order: current_first", "since: 2026-10", "upto: 30 s", "times: subscription.seats"),
+    *("times: account.phones", "times: members", "only_in: {", "subscription_month"),
+    *("from_then: yes", "extends: base", "also_rated: {}", "r1: ", "currency: USD"),
+    *("aggregate: time_weighted", "aggregate: daily", "missing: zero", "bill: rest"),
+    *("within: largest", "directions: larger", "directions: max_per_sample"),
+    *("method: linear", "method: floor_rank", "method: round_rank", "interval: 60 min"),
 )
 
 
@@ -32,9 +41,13 @@ def test_the_engine_and_the_reference_agree_on_random_pairs():
     result = run(range(SHARE))
     assert not result.failures, "\n".join(result.failures)
     assert result.pairs == SHARE
+    assert not result.never_drawn, str(result)
     assert result.outcomes["charged"] > SHARE * 3, str(result)
     assert result.outcomes["closed"] > SHARE / 10, str(result)
-    for reason in ("unknown_destination", "no_matching_row", "no_tariff_in_force"):
+    for reason in (
+        *("unknown_destination", "no_matching_row", "no_tariff_in_force"),
+        "missing_attribute",
+    ):
         assert result.outcomes[f"rating.{reason}"], str(result)
 
 
@@ -83,7 +96,7 @@ def test_a_difference_is_reported_whole(monkeypatch, capsys):
 def test_a_difference_at_the_close_is_found(monkeypatch):
     monkeypatch.setattr(pairs, "closed_by_engine", lambda *_: ({("s-1", "p/x"): Fraction(1)}, ""))
     tariff, events = pair_of(0)
-    difference, _ = first_difference(tariff, events)
+    difference, _, _ = first_difference(tariff, events)
     assert "close of" in report(0, tariff, events, difference)
 
 
@@ -117,6 +130,42 @@ def test_a_multiple_by_hand(value, step, rule, expected):
 )
 def test_increments_by_hand(units, increments, expected):
     assert in_increments(Fraction(units), increments) == expected
+
+
+@pytest.mark.parametrize(
+    ("method", "percent", "bill", "expected"),
+    [
+        ("discard_floor", "50", "highest", "3"),  # two of five are dropped
+        ("ceil_rank", "50", "highest", "3"),
+        ("round_rank", "50", "highest", "3"),  # 2.5 is rounded up
+        ("floor_rank", "50", "highest", "2"),
+        ("linear", "60", "highest", "3.4"),
+        ("discard_floor", "50", "rest", "6"),
+        ("floor_rank", "1", "highest", "1"),
+        ("discard_floor", "100", "highest", "9"),
+    ],
+)
+def test_a_percentile_by_hand(method, percent, bill, expected):
+    rule = {"percentile": percent, "method": method, "bill": bill}
+    samples = {place: Fraction(units) for place, units in enumerate((9, 2, 1, 4, 3))}
+    assert percentile(rule, samples) == Fraction(expected)
+
+
+def test_an_inherited_price_keeps_its_place_when_it_is_stated_again():
+    plans = {
+        "base": {"currency": "EUR", "prices": {"a": {"of": "base"}, "b": {"of": "base"}}},
+        "p": {"extends": "base", "prices": {"b": {"of": "p"}, "c": {"of": "p"}}},
+    }
+    prices = written_out(plans, "p")["prices"]
+    assert list(prices) == ["c", "a", "b"]
+    assert prices["b"] == {"of": "p"}
+
+
+def test_what_is_never_drawn_fails_a_long_run(monkeypatch, capsys):
+    monkeypatch.setattr(words, "MODELS", (*words.MODELS, "barter"))
+    monkeypatch.setattr(command, "MUST_HAVE_ALL", 16)
+    assert main(["--pairs", "16", "--seed", "0"]) == 1
+    assert "barter" in capsys.readouterr().err
 
 
 def test_roundings_follow_each_other():
