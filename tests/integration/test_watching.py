@@ -65,6 +65,20 @@ async def sent(here: LiveInstallation, name: str, sequence: int) -> None:
     await here.publish([event_json(name)], headers=[*HEADERS, more], key=b"gateway")
 
 
+async def lag(here: LiveInstallation, *, pid: int) -> dict[str, float]:
+    """Return how far a watch worker is behind, by partition."""
+    (port,) = (
+        one.metrics_port for one in announced_workers(run_folder(here.settings)) if one.pid == pid
+    )
+    _, text = await page(port, "/metrics")
+    return {
+        sample.labels["partition"]: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "kafka_consumergroup_lag"
+    }
+
+
 async def topics(here: LiveInstallation) -> set[str]:
     async with admin_client(here.endpoints.kafka_bootstrap) as admin:
         names = await admin.list_topics()
@@ -107,3 +121,31 @@ async def test_sources_are_followed_through_a_kill_and_the_loss_of_the_folder(he
             await sent(here, "d", 7)
             await eventually(says(here, "sequence_gaps_total", 1), what="6 did not come")
     assert await topics(here) == before, "no topic is made beside those that are declared"
+
+
+async def test_nothing_lags_in_the_end_and_a_second_worker_stands_by_until_the_first_is_gone(here):
+    async with here.working(), watching(here) as first:
+        await sent(here, "a", 1)
+        await eventually(says(here, "sequence_gaps_total", 0), what="the first one follows")
+
+        def has(worker: asyncio.subprocess.Process, lags: dict[str, float]):
+            async def holds() -> bool:
+                with contextlib.suppress(ValueError):  # it has not announced itself
+                    return await lag(here, pid=worker.pid) == lags
+                return False
+
+            return holds
+
+        await eventually(has(first, {"0": 0, "1": 0}), what="nothing is behind the first one")
+        async with watching(here) as second:
+            await eventually(has(second, {}), what="the second one answers")
+            await sent(here, "b", 2)
+            await eventually(
+                has(first, {"0": 0, "1": 0}), what="the first one has everything still"
+            )
+            assert await lag(here, pid=second.pid) == {}
+            first.kill()
+            await first.wait()
+            await eventually(has(second, {"0": 0, "1": 0}), what="the second one has taken over")
+            await sent(here, "c", 4)
+            await eventually(says(here, "sequence_gaps_total", 1), what="3 did not come")
