@@ -32,7 +32,9 @@ async def behind(consumer: ConsumerT, partition: TP, *, counted: int | None) -> 
     """
     ours = cast(Consumer, consumer)
     thread = ours._thread
-    found: tuple[int, int] | None = await thread.call_thread(_position_and_end, thread._ensure_consumer(), partition)
+    found: tuple[int, int] | None = await thread.call_thread(
+        _position_and_end, thread._ensure_consumer(), partition
+    )
     if found is None:
         return None
     position, end = found
