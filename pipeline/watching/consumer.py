@@ -39,7 +39,9 @@ async def behind(consumer: ConsumerT, partition: TP, *, counted: int | None) -> 
         return None
     position, end = found
     handed_on = ours._read_offset.get(partition)
-    if counted is not None and handed_on is not None and handed_on > counted:
+    # Behind each proof is the marker of its transaction, and after a rebalance the framework says that
+    # it handed on what it begins with: the offset of that marker.
+    if counted is not None and handed_on is not None and handed_on > counted + 1:
         position = counted + 1
     # Else that of the client: past the markers of transactions, which nobody gets to see.
     return max(0, end - position)

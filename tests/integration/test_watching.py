@@ -65,12 +65,17 @@ async def sent(here: LiveInstallation, name: str, sequence: int) -> None:
     await here.publish([event_json(name)], headers=[*HEADERS, more], key=b"gateway")
 
 
-async def lag(here: LiveInstallation, *, pid: int) -> dict[str, float]:
-    """Return how far a watch worker is behind, by partition."""
+async def asked(here: LiveInstallation, path: str, *, pid: int) -> tuple[int, str]:
+    """Return status and body of a page of one worker."""
     (port,) = (
         one.metrics_port for one in announced_workers(run_folder(here.settings)) if one.pid == pid
     )
-    _, text = await page(port, "/metrics")
+    return await page(port, path)
+
+
+async def lag(here: LiveInstallation, *, pid: int) -> dict[str, float]:
+    """Return how far a watch worker is behind, by partition."""
+    _, text = await asked(here, "/metrics", pid=pid)
     return {
         sample.labels["partition"]: sample.value
         for family in text_string_to_metric_families(text)
@@ -139,6 +144,12 @@ async def test_nothing_lags_in_the_end_and_a_second_worker_stands_by_until_the_f
         await eventually(has(first, {"0": 0, "1": 0}), what="nothing is behind the first one")
         async with watching(here) as second:
             await eventually(has(second, {}), what="the second one answers")
+
+            async def is_ready() -> bool:
+                status, says = await asked(here, "/readyz", pid=second.pid)
+                return status == 200 and "0 owned" in says
+
+            await eventually(is_ready, what="it has joined, and owns nothing")
             await sent(here, "b", 2)
             await eventually(
                 has(first, {"0": 0, "1": 0}), what="the first one has everything still"
