@@ -247,6 +247,10 @@ class StageMetrics:
         """Say how far the end is."""
         self._tell_behind(partition, behind, committed=False)
 
+    def followed(self, partition: int | str, *, behind: int, moved: bool) -> None:
+        """Say how far the end is of one who commits nothing; ``moved``: that it has read since."""
+        self._tell_behind(partition, behind, committed=moved)
+
     def doubt(self, partition: int | str, error: str) -> None:
         """Count a session that ended in doubt."""
         number = str(partition)

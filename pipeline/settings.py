@@ -67,6 +67,12 @@ class Settings(BaseSettings):
         ge=0,
         description="How late a number of a source may come before it counts as missing.",
     )
+    watch_forget_days: int = Field(
+        default=90,
+        ge=1,
+        description="Silence after which the watch worker forgets a source; its next record is "
+        "that of a new one.",
+    )
 
     session_timeout_ms: int = Field(
         default=10_000,

@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 from hypothesis import Phase, settings
-from xdist.scheduler import LoadScopeScheduling
 
 from pipeline.embedded import Endpoints, ensure_services
+from tests.scheduling import OneProcessForServices
 
 # The same source gives the same result, also where tests run slowly.
 settings.register_profile("check", derandomize=True, deadline=None)
@@ -47,18 +47,6 @@ trap_inexact_decimals()
 def _decimal_traps():
     """Set them again: a test that changed the context must not make the next one blind."""
     trap_inexact_decimals()
-
-
-_OF_SERVICES = ("integration", "chaos", "contract", "planted")  # folders; processes, clocks, ports
-
-
-class OneProcessForServices(LoadScopeScheduling):
-    """All that starts processes or talks to services runs in one process, one test after the other, so
-    that none waits for another's; of everything else a file."""
-
-    def _split_scope(self, nodeid):
-        path = pathlib.PurePath(nodeid.partition("::")[0])
-        return "services" if set(path.parts).intersection(_OF_SERVICES) else str(path)
 
 
 @pytest.hookimpl(optionalhook=True)

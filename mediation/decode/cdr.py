@@ -285,9 +285,11 @@ class _Rule:
         if isinstance(product, Refused):
             return product
         texts = [_first_text(values, *text) for text in self._texts]
-        for of_number, text in ((rule.origin, texts[0]), (rule.destination, texts[1])):
-            if of_number is not None and text is not None and is_separated(text):
-                return separated(text, " or ".join(of_number.fields))
+        for of_text, text in ((rule.origin, texts[0]), (rule.destination, texts[1])):
+            if of_text is None or text is None or not of_text.number:
+                continue
+            if is_separated(text):
+                return separated(text, " or ".join(of_text.fields))
         attributes = {
             name: str(values[at]) for name, at in self._attributes if values[at] is not None
         }

@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import ClassVar
 
 from mediation.decode.cdr_values import INTEGER, KINDS, TIME
 from mediation.decode.delimited_mapping import read_decimal
 from mediation.decode.document import CODE, Part, refuse_unknown
-from mediation.decode.written_number import remove_and_strip
+from mediation.decode.written_number import is_number, remove_and_strip, text_keys
 
 KEYS = ("records", "ignore")
 _REQUIRED = ("tag", "fields", "started_at", "identity", "identifiers", "product", "quantities")
@@ -63,6 +64,7 @@ class Text:
 
     fields: tuple[str, ...]
     strip: tuple[str, ...] = ()
+    number: ClassVar[bool] = True  # no field: those decide what makes two records the same
 
     @property
     def remove(self) -> tuple[str, ...]:
@@ -80,6 +82,12 @@ class RemovingText(Text):
     def remove(self) -> tuple[str, ...]:
         """Return the characters that are taken out before, wherever they stand."""
         return self.removed
+
+
+class AddressText(Text):
+    """A text that is no number, as for CloudEvents."""
+
+    number: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,10 +274,12 @@ class _Record:
         part = self._keys[key]
         if part.is_text or part.is_list:
             return Text(self._names(key))
-        keys = part.known(required=["field"], optional=["remove", "strip"])
+        keys = part.known(required=["field"], optional=text_keys(key))
         parts = keys["field"].parts("a list of fields") if "field" in keys else []
         fields = tuple(self._field(each) for each in parts)
         remove, strip = remove_and_strip(keys)
+        if not is_number(keys):
+            return AddressText(fields, strip)
         return RemovingText(fields, strip, remove) if remove else Text(fields, strip)
 
     def _product(self, part: Part) -> Product:

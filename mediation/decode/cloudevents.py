@@ -226,9 +226,11 @@ class _Rule:
             if isinstance(text, Refused):
                 return text
             texts.append(text)
-        for text_path, number in ((rule.origin, texts[0]), (rule.destination, texts[1])):
-            if text_path is not None and number is not None and is_separated(number):
-                return separated(number, ".".join(text_path.path))
+        for text_path, text in ((rule.origin, texts[0]), (rule.destination, texts[1])):
+            if text_path is None or text is None or not text_path.number:
+                continue
+            if is_separated(text):
+                return separated(text, ".".join(text_path.path))
         identifiers: list[str] = []
         for each in rule.identifiers:
             text = _text(event, each)

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from mediation.decode.delimited_mapping import read_decimal
 from mediation.decode.document import CODE, Part, refuse_unknown
-from mediation.decode.written_number import remove_and_strip
+from mediation.decode.written_number import is_number, remove_and_strip, text_keys
 
 KEYS = ("types", "identifiers", "missing_time")
 TYPE_KEYS = (
@@ -58,6 +58,7 @@ class TextPath:
 
     path: Path
     strip: tuple[str, ...] = ()
+    number: ClassVar[bool] = True  # no field, as `QuantityPath.signed`
 
     @property
     def remove(self) -> tuple[str, ...]:
@@ -79,6 +80,12 @@ class RemovingPath(TextPath):
     def remove(self) -> tuple[str, ...]:
         """Return the characters that are taken out before, wherever they stand."""
         return self.removed
+
+
+class AddressPath(TextPath):
+    """A text that is no number: separators among its digits are part of it."""
+
+    number: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +197,9 @@ def _text(fields: dict[str, Part], key: str) -> TextPath | None:
     part = fields[key]
     if part.is_text:
         return TextPath(_path(part))
-    keys = part.known(required=["path"], optional=["remove", "strip"])
+    keys = part.known(required=["path"], optional=text_keys(key))
     path = _path(keys["path"]) if "path" in keys else ()
     remove, strip = remove_and_strip(keys)
+    if not is_number(keys):
+        return AddressPath(path, strip)
     return RemovingPath(path, strip, remove) if remove else TextPath(path, strip)

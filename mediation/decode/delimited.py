@@ -29,7 +29,7 @@ from mediation.decode.ordinary_row import (
     ordinary_row,
 )
 from mediation.decode.quantity import quantity_of, scaled
-from mediation.decode.written_number import cleaned, is_separated, separated
+from mediation.decode.written_number import cleaned, separated, separation
 from mediation.identity import record_id_of, row_record_id
 from schemas import raw
 from schemas.refusal import RefusalReason, Refused
@@ -250,7 +250,9 @@ class _RowReader:
         self._formats = mapping.time_formats
         learn = mapping.learn_zone
         texts = [
-            (at(rule.column), rule.remove, rule.strip) if rule else NO_TEXT
+            (at(rule.column), rule.remove, rule.strip, separation(number=rule.number))
+            if rule
+            else NO_TEXT
             for rule in (mapping.origin, mapping.destination, mapping.service_class)
         ]
         self._columns = Columns(
@@ -337,7 +339,7 @@ class _RowReader:
             names = " and ".join(self._mapping.identifiers)
             return Refused(RefusalReason.MISSING_FIELD, f"{names} are empty: whose usage is it?")
         origin, destination, service_class = (_text(row, text) for text in columns.texts)
-        for at, text in ((columns.texts[0][0], origin), (columns.texts[1][0], destination)):
+        for (at, *_, is_separated), text in zip(columns.texts, (origin, destination), strict=False):
             if text is not None and is_separated(text):
                 return separated(text, self._name(at))
         return DecodedItem(
@@ -470,7 +472,7 @@ def _quantity(rule: QuantityRule, text: str) -> Decimal | Refused | None:
 
 
 def _text(row: Row, rule: TextAt) -> str | None:
-    at, remove, strip = rule
+    at, remove, strip, _ = rule
     return cleaned(row[at], remove, strip) or None
 
 

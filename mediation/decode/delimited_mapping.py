@@ -15,7 +15,7 @@ from mediation.decode.local_time import (
     pattern_time,
     wall_clock,
 )
-from mediation.decode.written_number import remove_and_strip
+from mediation.decode.written_number import is_number, remove_and_strip, text_keys
 from schemas.decimals import parse_decimal
 
 ROW = "row"
@@ -70,6 +70,7 @@ class TextRule:
     column: str
     remove: tuple[str, ...] = ()  # characters, wherever they stand
     strip: tuple[str, ...] = ()
+    number: bool = True  # else an address: separators among its digits are part of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,10 +320,11 @@ class _Reading:
         part = self._fields[key]
         if part.is_text:
             return TextRule(self._column(part))
-        fields = part.known(required=["column"], optional=["remove", "strip"])
+        fields = part.known(required=["column"], optional=text_keys(key))
         return TextRule(
             self._column(fields["column"]) if "column" in fields else "",
             *remove_and_strip(fields),
+            number=is_number(fields),
         )
 
     def _attributes(self) -> tuple[tuple[str, str], ...]:

@@ -17,7 +17,7 @@ from mediation.decode.cloudevents_mapping import Path, QuantityPath, TextPath, T
 from mediation.decode.item import MAX_TEXT, DecodedItem
 from mediation.decode.local_time import iso_time
 from mediation.decode.quantity import PLAIN_DIGITS
-from mediation.decode.written_number import is_separated, without, without_prefix
+from mediation.decode.written_number import separation, without, without_prefix
 from schemas.refusal import Refused
 
 Data = dict[str, object]
@@ -68,6 +68,9 @@ def ordinary_event(
         for path in rule.quantities
     ]
     text_paths = [text_place(each) for each in (rule.origin, rule.destination, rule.service_class)]
+    separates = tuple(
+        separation(number=each is None or each.number) for each in (rule.origin, rule.destination)
+    )
     has_texts = any((rule.origin, rule.destination, rule.service_class))
     identifier_paths = [place(path) for path in rule.identifiers]
     attribute_paths = [(name, *place(path)) for name, path in rule.attributes]
@@ -109,7 +112,7 @@ def ordinary_event(
                     and value
                     and not value.isdigit()
                     and value[0].isdigit()
-                    and is_separated(value)
+                    and separates[place](value)
                 ):
                     return None
                 texts[place] = value or None

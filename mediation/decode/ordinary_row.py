@@ -30,8 +30,9 @@ Quantity = Decimal | Refused | None
 OrdinaryRow = Callable[[Row, int, WallClock | None], DecodedItem | None]
 """Reads a padded row, given how many of its cells are its own; None: go the full way."""
 
-TextAt = tuple[int, tuple[str, ...], tuple[str, ...]]  # its column, remove, strip
-NO_TEXT: TextAt = (-1, (), ())  # the last cell of a padded row is empty
+# Its column, remove, strip, what says whether it is a number with separators.
+TextAt = tuple[int, tuple[str, ...], tuple[str, ...], Callable[[str], bool]]
+NO_TEXT: TextAt = (-1, (), (), is_separated)  # the last cell of a padded row is empty
 
 _pack = msgspec.msgpack.Encoder().encode
 
@@ -78,9 +79,9 @@ def ordinary_row(
         (rule.unit, at, rule.column is not None and rule.factor is None, rule)
         for rule, at in columns.quantities
     ]
-    origin_at, origin_remove, origin_strip = columns.texts[0]
-    destination_at, destination_remove, destination_strip = columns.texts[1]
-    class_at, class_remove, class_strip = columns.texts[2]
+    origin_at, origin_remove, origin_strip, origin_separated = columns.texts[0]
+    destination_at, destination_remove, destination_strip, separated = columns.texts[1]
+    class_at, class_remove, class_strip, _ = columns.texts[2]
     removes = bool(origin_remove or destination_remove or class_remove)
     allowed, ignore, product_at = columns.allowed, columns.ignore, columns.product
     attribute_columns = columns.attributes
@@ -173,10 +174,10 @@ def ordinary_row(
         if destination.startswith(destination_strip):
             destination = without_prefix(destination, destination_strip)
         # Most are digits, most others a name: neither is worth a call.
-        if origin and not origin.isdigit() and origin[0].isdigit() and is_separated(origin):
+        if origin and not origin.isdigit() and origin[0].isdigit() and origin_separated(origin):
             return None
         text = destination
-        if text and not text.isdigit() and text[0].isdigit() and is_separated(text):
+        if text and not text.isdigit() and text[0].isdigit() and separated(text):
             return None
         if service_class.startswith(class_strip):
             service_class = without_prefix(service_class, class_strip)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 
 from mediation.decode.document import Part
 from schemas.refusal import RefusalReason, Refused
@@ -55,6 +56,15 @@ def is_separated(text: str) -> bool:
     return not text.isdigit() and _SEPARATED.fullmatch(text) is not None
 
 
+def separation(*, number: bool) -> Callable[[str], bool]:
+    """Return what says of a text whether it is a number with separators: of an address nothing is."""
+    return is_separated if number else _never
+
+
+def _never(_: str) -> bool:
+    return False
+
+
 def separated(text: str, field: str) -> Refused:
     """Return the refusal of a number with separators: it tells them, and nothing of the number."""
     found = [each for each in dict.fromkeys(text) if each in _NAMES]
@@ -63,8 +73,22 @@ def separated(text: str, field: str) -> Refused:
     return Refused(
         RefusalReason.INVALID_FIELD,
         f"{field} is a number with {names} in it, and prices go by the digits it begins with; "
-        f"remove: [{listed}] in the mapping takes out all but digits",
+        f"remove: [{listed}] in the mapping takes out all but digits, "
+        "number: no says that it is an address",
     )
+
+
+def text_keys(key: str) -> list[str]:
+    """Return what a mapping may say of origin, destination or service class, beside where it is."""
+    return ["remove", "strip"] if key == "service_class" else ["remove", "strip", "number"]
+
+
+def is_number(keys: dict[str, Part]) -> bool:
+    """Return whether a mapping takes a text for a number; what is wrong is noted."""
+    number = "number" not in keys or keys["number"].choice(("yes", "no")) == "yes"
+    if not number and "remove" in keys:
+        keys["remove"].problem("no remove beside number: no, since separators mean something there")
+    return number
 
 
 def remove_and_strip(keys: dict[str, Part]) -> tuple[tuple[str, ...], tuple[str, ...]]:

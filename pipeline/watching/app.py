@@ -23,7 +23,7 @@ from pipeline.monitor import Monitor
 from pipeline.settings import Settings
 from pipeline.topics import topics_of
 from pipeline.watching import WATCH
-from pipeline.watching.consumer import committed_transport
+from pipeline.watching.consumer import behind, committed_transport
 from pipeline.watching.metrics import SourceMetrics
 from pipeline.watching.sources import MINUTE_MS, Kept, Place, Watch, Window
 from pipeline.watching.tables import LocalTables, local_table
@@ -32,6 +32,7 @@ from schemas.proof import proof_from_msgpack
 _log = structlog.get_logger(__name__)
 _KEEP_S = 3600.0  # windows; a restart needs a quarter of an hour of them
 _LOOK_EVERY_S = 1.0
+_DAY_MS = 86_400_000
 _SMALL = {
     # Little is kept: the framework's own sizes are for gigabytes.
     "write_buffer_size": 1 << 20,
@@ -46,6 +47,8 @@ def build_watch_app(
 ) -> faust.App:
     """Return the Faust app of the watch worker; nothing is started yet."""
     folder = settings.data / "faust" / settings.installation / WATCH
+    clock = clock or SystemClock()
+    started_ms = int(clock.now().timestamp() * 1000)
     folder.mkdir(parents=True, exist_ok=True)  # the framework makes the last part only
 
     class App(faust.App):
@@ -55,7 +58,7 @@ def build_watch_app(
             enable_kafka_producer = False
 
         def _new_transport(self) -> Any:  # noqa: ANN401  (the framework's own type)
-            return committed_transport(self, settings, bootstrap=bootstrap)
+            return committed_transport(self, settings, bootstrap=bootstrap, started_ms=started_ms)
 
         async def _on_agent_error(self, agent: object, error: BaseException) -> None:
             # The framework would pass over the proof in silence.
@@ -72,7 +75,7 @@ def build_watch_app(
         topic_allow_declare=False,  # topics are declared in topics.py alone
         TableManager=LocalTables,
     )
-    follow(app, settings, monitor=monitor, clock=clock or SystemClock())
+    follow(app, settings, monitor=monitor, clock=clock)
     announce(settings, WATCH, monitor)
     return app
 
@@ -91,10 +94,18 @@ def follow(app: faust.App, settings: Settings, *, monitor: Monitor, clock: Clock
     options = {**_SMALL, "ttl": int(2 * _KEEP_S)}  # of a past run the framework forgets no window
     minutes = local_table(app, "minutes", source=proofs, options=options)
     windows = minutes.tumbling(MINUTE_MS / 1000, expires=_KEEP_S).relative_to_stream()
-    watch = Watch(late_ms=settings.watch_late_ms)
+    forget_ms = settings.watch_forget_days * _DAY_MS
+    watch = Watch(late_ms=settings.watch_late_ms, forget_ms=forget_ms)
     followed: set[int] = set()
+    counted: dict[int, int] = {}  # offsets of the last proofs
+    told: dict[int, int | None] = {}
     stage = StageMetrics(
-        WATCH, monitor.registry, health=monitor.health, clock=clock, source_topic=topic.name
+        WATCH,
+        monitor.registry,
+        health=monitor.health,
+        clock=clock,
+        group=str(app.conf.id),
+        source_topic=topic.name,
     )
     shown = SourceMetrics(monitor.registry)
 
@@ -122,6 +133,7 @@ def follow(app: faust.App, settings: Settings, *, monitor: Monitor, clock: Clock
         for partition in followed - numbers:
             watch.release(partition)
             stage.released(partition)
+            counted.pop(partition, None)
         followed.intersection_update(numbers)
         for partition in sorted(numbers):
             take_up(partition)
@@ -138,11 +150,31 @@ def follow(app: faust.App, settings: Settings, *, monitor: Monitor, clock: Clock
                 windows[change.source] = list(change.window)
                 sources[change.source] = msgspec.to_builtins(change.kept)
             sources[""] = msgspec.to_builtins(watch.place(message.partition))
+            for source, last_ms in watch.forget(message.partition, at_ms=at_ms).items():
+                sources.forget(source, partition=message.partition)
+                _log.info(
+                    "source_forgotten",
+                    source=source,
+                    partition=message.partition,
+                    silent_days=(at_ms - last_ms) // _DAY_MS,
+                )
+            counted[message.partition] = message.offset
 
     @app.task  # type: ignore[untyped-decorator]
     async def _look() -> None:
         while not app.should_stop:
             shown.tell(watch.view(at_ms=int(clock.now().timestamp() * 1000)))
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def _lag() -> None:
+        while not app.should_stop:
+            for partition in sorted(followed):
+                at = counted.get(partition)
+                waiting = await behind(app.consumer, TP(topic.name, partition), counted=at)
+                if waiting is not None and partition in followed:
+                    stage.followed(partition, behind=waiting, moved=told.get(partition) != at)
+                    told[partition] = at
             await asyncio.sleep(_LOOK_EVERY_S)
 
     @app.task  # type: ignore[untyped-decorator]

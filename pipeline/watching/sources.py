@@ -19,6 +19,8 @@ from schemas.proof import Proof, SourceTally
 MINUTE_MS = 60_000
 SHARE_OVER = 15  # minutes: of fewer, the share of a source with little usage says nothing
 MOST_SOURCES = 100  # that are shown by name
+FORGET_MS = 90 * 86_400_000  # silence after which a source is forgotten: the usual setting
+_LOOK_EVERY_MS = 60 * MINUTE_MS  # for such ones
 REST = "other"  # the name that the others have together
 
 
@@ -74,14 +76,20 @@ class _Partition:
     place: Place | None = None
     last_at_ms: dict[str, int] = field(default_factory=dict)
     windows: dict[str, dict[int, Window]] = field(default_factory=dict)  # by minute since 1970
+    looked_at_ms: int = 0  # for sources that are silent for too long
 
 
 class Watch:
     """The sources of the partitions that are followed here."""
 
-    def __init__(self, *, late_ms: int = LATE_WITHIN_MS) -> None:
-        """``late_ms``: how late a number may come before it counts as missing."""
+    def __init__(self, *, late_ms: int = LATE_WITHIN_MS, forget_ms: int = FORGET_MS) -> None:
+        """Watch nothing yet.
+
+        ``late_ms``: how late a number may come before it counts as missing. ``forget_ms``: how long a
+        source may be silent before it is forgotten.
+        """
         self._late_ms = late_ms
+        self._forget_ms = forget_ms
         self._partitions: dict[int, _Partition] = {}
         self._numbers: dict[str, Numbers] = {}
         self._changes: dict[str, int] = {}
@@ -106,10 +114,7 @@ class Watch:
     def release(self, partition: int) -> None:
         """Forget a partition that is another's now."""
         gone = self._partitions.pop(partition, _Partition())
-        known = {source for one in self._partitions.values() for source in one.last_at_ms}
-        for source in gone.last_at_ms.keys() - known:
-            self._numbers.pop(source, None)
-            self._changes.pop(source, None)
+        self._forget_numbers(gone.last_at_ms)
 
     def fold(self, proof: Proof, *, partition: int, at_ms: int) -> list[Change]:
         """Return what a proof changes; nothing where it was counted before."""
@@ -130,6 +135,36 @@ class Watch:
             for source, tally in proof.sources.items()
             if source
         ]
+
+    def forget(self, partition: int, *, at_ms: int) -> dict[str, int]:
+        """Return the sources that a partition forgets at a proof, and when each was there last.
+
+        Those that are silent for too long, in all partitions; looked for once an hour of proofs.
+        """
+        here = self._partitions.setdefault(partition, _Partition())
+        if at_ms < here.looked_at_ms + _LOOK_EVERY_MS:
+            return {}
+        here.looked_at_ms = at_ms
+        silent = {
+            source: last_ms
+            for source in here.last_at_ms
+            if (last_ms := self._last_at_ms(source)) < at_ms - self._forget_ms
+        }
+        for source in silent:
+            del here.last_at_ms[source]
+            here.windows.pop(source, None)
+        self._forget_numbers(silent)
+        return silent
+
+    def _last_at_ms(self, source: str) -> int:
+        return max(one.last_at_ms.get(source, 0) for one in self._partitions.values())
+
+    def _forget_numbers(self, sources: Iterable[str]) -> None:
+        """Forget the numbers of those that no partition knows."""
+        known = {source for one in self._partitions.values() for source in one.last_at_ms}
+        for source in set(sources) - known:
+            self._numbers.pop(source, None)
+            self._changes.pop(source, None)
 
     def place(self, partition: int) -> Place | None:
         """Return the newest proof that was counted in a partition."""
@@ -180,13 +215,12 @@ class Watch:
                     refusals += window.refusals
                 if at == minute - 1:
                     per_minute += window.records
-        known = [one.last_at_ms.get(source, 0) for one in self._partitions.values()]
         return SourceView(
             source=source,
             records_per_minute=per_minute,
             records=records,
             refusals=refusals,
-            last_at_ms=max(known),
+            last_at_ms=self._last_at_ms(source),
             missed=self._numbers.get(source, Numbers()).missed,
         )
 

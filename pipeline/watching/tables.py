@@ -47,6 +47,11 @@ class LocalTable(faust.Table):  # type: ignore[type-arg]
         assert event is not None, "a table is written while a proof is handled"
         self._maybe_del_key_ttl(key, event.message.partition)
 
+    def forget(self, key: Any, *, partition: int) -> None:  # noqa: ANN401
+        """Remove a key of one partition: others may hold the same one, of a source that is alive."""
+        store = cast(Store, self.data)
+        store._db_for_partition(partition).delete(store._encode_key(key))
+
     def rows(self, partition: int) -> Iterator[tuple[Any, Any]]:
         """Yield keys and values of one partition, as they are on the disk."""
         store = cast(Store, self.data)

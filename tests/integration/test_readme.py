@@ -1,6 +1,7 @@
 """The README's commands print what it shows, and its first steps can be taken."""
 
 import asyncio
+import contextlib
 import json
 import os
 import pathlib
@@ -15,6 +16,7 @@ import tempfile
 import pytest
 
 from sinks.installation import drop_installation
+from tests.scraping import scraping
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -189,18 +191,74 @@ def drop(environment, installation):
     asyncio.run(drop_installation(environment["RATEMILL_POSTGRES_DSN"], installation=installation))
 
 
-def test_an_installation_of_yours_is_up_in_the_steps_that_are_shown(call):
+def test_an_installation_of_yours_is_up_in_the_steps_that_are_shown(call, data, prefix, tmp_path):
+    """On the demo's usage; and a Prometheus, as `deploy/prometheus` has it, finds all in order."""
     shown = blocks(section("An installation of yours"))
     steps, decode, (rate, test) = (block.splitlines() for block in shown)
     printed = {}
-    for line in steps:
-        if line == "ratemill status":  # here somebody looks until nothing is behind
-            wait_until_nothing_is_behind(call)
-        printed[line] = call(line)
+    with contextlib.ExitStack() as beside:
+        for line in steps:
+            if line.startswith("ratemill ingest "):
+                targets = data / "run" / prefix / "targets"
+                watched = beside.enter_context(scraping(tmp_path, targets=targets))
+            if line == "ratemill status":  # here somebody looks until nothing is behind
+                wait_until_nothing_is_behind(call)
+            if line == "ratemill down":
+                all_is_well(watched, targets, verified=json.loads(call("ratemill verify --json")))
+            printed[line] = call(line)
     assert "Reconciled: no record lost, doubled or changed." in printed["ratemill verify"]
     assert "2026-10-14T08:30:04Z" in call(*decode)
     assert "Charge: 0.13641 EUR." in call(rate)
     assert call(test) == ""  # nothing is otherwise
+
+
+def all_is_well(watched, targets, *, verified):
+    """Check that Prometheus reaches every process, counts each record as `verify` does, and is calm."""
+    stages = [json.loads(path.read_text())["stage"] for path in targets.parent.glob("*-*.json")]
+    assert sorted(stages) == ["load", "normalise", "rate", "watch"]
+    totals = verified["totals"]
+    outcomes = {("normalise", each): n for each, n in totals["item_outcomes"].items()}
+    outcomes |= {("rate", each): n for each, n in totals["event_outcomes"].items()}
+
+    def everything_is_counted():
+        return conserved(watched) == {
+            "items": {("normalise",): totals["items"], ("rate",): totals["events"]},
+            "outcomes": outcomes,
+            "refusals": {(reason,): n for reason, n in totals["refusals"].items()},
+            "handed on": {(): totals["events"]},
+            "read": {(): totals["events"]},
+            "unaccounted": {(): 0},
+            "rated usage": {(): totals["rated_rows"]},
+            "lag": {(): 0},
+        }
+
+    watched.until(everything_is_counted, what=f"each record is counted as in {totals}")
+    assert list(watched.asked('up{job="ratemill"}', "instance").values()) == [1] * len(stages)
+    (group,) = watched.data("rules")["groups"]
+    assert {rule["health"] for rule in group["rules"]} == {"ok"}
+    assert watched.asked('ALERTS{alertstate="firing"}', "alertname") == {}
+    # Nor does one wait for the time that it must last.
+    assert watched.asked('ALERTS{severity="critical"}', "alertname") == {}
+
+
+def conserved(watched):
+    """Return what Prometheus counts of records, where none may be missing or be there twice."""
+    return {
+        "items": positive(watched, "sum by (stage) (ratemill_items_total)", "stage"),
+        "outcomes": positive(
+            watched, "sum by (stage, outcome) (ratemill_outcomes_total)", "stage", "outcome"
+        ),
+        "refusals": positive(watched, "sum by (reason) (ratemill_refusals_total)", "reason"),
+        "handed on": watched.asked("sum(ratemill_events_handed_on)"),
+        "read": watched.asked("sum(ratemill_events_read)"),
+        "unaccounted": watched.asked("sum(ratemill_unaccounted_total)"),
+        "rated usage": watched.asked('sum(ratemill_loaded_rows_total{table="rated_usage"})'),
+        "lag": watched.asked("sum(kafka_consumergroup_lag)"),
+    }
+
+
+def positive(watched, query, *labels):
+    return {key: value for key, value in watched.asked(query, *labels).items() if value}
 
 
 def wait_until_nothing_is_behind(call):

@@ -65,6 +65,25 @@ async def sent(here: LiveInstallation, name: str, sequence: int) -> None:
     await here.publish([event_json(name)], headers=[*HEADERS, more], key=b"gateway")
 
 
+async def asked(here: LiveInstallation, path: str, *, pid: int) -> tuple[int, str]:
+    """Return status and body of a page of one worker."""
+    (port,) = (
+        one.metrics_port for one in announced_workers(run_folder(here.settings)) if one.pid == pid
+    )
+    return await page(port, path)
+
+
+async def lag(here: LiveInstallation, *, pid: int) -> dict[str, float]:
+    """Return how far a watch worker is behind, by partition."""
+    _, text = await asked(here, "/metrics", pid=pid)
+    return {
+        sample.labels["partition"]: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "kafka_consumergroup_lag"
+    }
+
+
 async def topics(here: LiveInstallation) -> set[str]:
     async with admin_client(here.endpoints.kafka_bootstrap) as admin:
         names = await admin.list_topics()
@@ -107,3 +126,37 @@ async def test_sources_are_followed_through_a_kill_and_the_loss_of_the_folder(he
             await sent(here, "d", 7)
             await eventually(says(here, "sequence_gaps_total", 1), what="6 did not come")
     assert await topics(here) == before, "no topic is made beside those that are declared"
+
+
+async def test_nothing_lags_in_the_end_and_a_second_worker_stands_by_until_the_first_is_gone(here):
+    async with here.working(), watching(here) as first:
+        await sent(here, "a", 1)
+        await eventually(says(here, "sequence_gaps_total", 0), what="the first one follows")
+
+        def has(worker: asyncio.subprocess.Process, lags: dict[str, float]):
+            async def holds() -> bool:
+                with contextlib.suppress(ValueError):  # it has not announced itself
+                    return await lag(here, pid=worker.pid) == lags
+                return False
+
+            return holds
+
+        await eventually(has(first, {"0": 0, "1": 0}), what="nothing is behind the first one")
+        async with watching(here) as second:
+            await eventually(has(second, {}), what="the second one answers")
+
+            async def is_ready() -> bool:
+                status, says = await asked(here, "/readyz", pid=second.pid)
+                return status == 200 and "0 owned" in says
+
+            await eventually(is_ready, what="it has joined, and owns nothing")
+            await sent(here, "b", 2)
+            await eventually(
+                has(first, {"0": 0, "1": 0}), what="the first one has everything still"
+            )
+            assert await lag(here, pid=second.pid) == {}
+            first.kill()
+            await first.wait()
+            await eventually(has(second, {"0": 0, "1": 0}), what="the second one has taken over")
+            await sent(here, "c", 4)
+            await eventually(says(here, "sequence_gaps_total", 1), what="3 did not come")

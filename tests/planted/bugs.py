@@ -26,11 +26,19 @@ class Bug(NamedTuple):
     name: str
     what: str
     edits: tuple[Edit, ...]
-    suites: tuple[str, ...]  # in this order, until one fails
+    suites: tuple[str, ...]  # in this order, until one fails: what fails first goes first
+    seed: int = 0  # the simulation begins with it: one that caught the bug goes first
 
 
-def _bug(name: str, what: str, *edits: tuple[str, str, str], suites: str = SIMULATION) -> Bug:
-    return Bug(name, what, tuple(Edit(*edit) for edit in edits), tuple(suites.split()))
+def needs_services(bug: Bug) -> bool:
+    """Return whether one of the bug's suites asks for a Kafka and a PostgreSQL."""
+    return any(suite.startswith("tests/integration") for suite in bug.suites)
+
+
+def _bug(
+    name: str, what: str, *edits: tuple[str, str, str], suites: str = SIMULATION, seed: int = 0
+) -> Bug:
+    return Bug(name, what, tuple(Edit(*edit) for edit in edits), tuple(suites.split()), seed)
 
 
 _MONTHS = "tests/property/test_rate_month_laws.py"
@@ -38,6 +46,10 @@ _ROLL_OVER = "tests/property/test_roll_over_laws.py"
 _CORRECTIONS = "tests/property/test_correction_laws.py"
 _OTHER_RATINGS = "tests/property/test_other_ratings_laws.py"
 _OTHERS_CORRECTED = "tests/property/test_other_ratings_corrected.py"
+_CLOSED = f"{_MONTHS}::test_a_closed_month_comes_to_what_it_was_closed_at_or_to_what_its_usage_costs {_MONTHS}"
+_LEAST = (
+    f"{_MONTHS}::test_a_closed_month_comes_to_its_least_and_no_more_before_usage_does {_MONTHS}"
+)
 _STAGE = "pipeline/stage.py"
 _TRANSACTION = "pipeline/transaction.py"
 
@@ -50,6 +62,7 @@ BUGS = (
             "within(_APPEND_S, _answers([future for future, _ in sent]))",
             "within(_APPEND_S, _answers([sent[-1][0]]))",
         ),
+        seed=14,
     ),
     _bug(
         "records_before_partitions",
@@ -65,6 +78,7 @@ BUGS = (
         "refusals_not_looked_at",
         "the answers are awaited, what they say is not looked at",
         (_TRANSACTION, "    for answer in answers:\n", "    for answer in answers[-1:]:\n"),
+        seed=5,
     ),
     _bug(
         "commit_before_append",
@@ -99,6 +113,7 @@ BUGS = (
             "        transaction = await Transaction.fence(  # 1\n",
         ),
         (_STAGE, "            last = await self._last_proof()  # 2\n", ""),
+        seed=24,
     ),
     _bug(
         "random_transactional_id",
@@ -108,6 +123,7 @@ BUGS = (
             "            transactional_id=self._name,\n",
             '            transactional_id=f"{self._name}.{id(self)}",\n',
         ),
+        seed=6,
     ),
     _bug(
         "fenced_owner_never_returns",
@@ -143,6 +159,7 @@ BUGS = (
             "        for record in fetched.get(partition, ()):\n"
             "            if record.offset < end:\n",
         ),
+        seed=23,
     ),
     _bug(
         "first_poll_is_all",
@@ -155,6 +172,7 @@ BUGS = (
             "        if loop.time() > deadline:\n            raise Halted(\n"
             '                f"{partition.topic}/{partition.partition}: no record',
         ),
+        seed=1,
     ),
     _bug(
         "producer_used_again",
@@ -180,6 +198,7 @@ BUGS = (
             "            with contextlib.suppress(Exception):\n"
             "                await within(_COMMIT_S, self._producer.commit_transaction())\n",
         ),
+        seed=1,
     ),
     _bug(
         "uncommitted_is_read",
@@ -292,6 +311,7 @@ BUGS = (
             "    if isinstance(record, _Proof):\n        return\n",
             "    if isinstance(record, (_Proof, _LimitReached)):\n        return\n",
         ),
+        seed=1,
     ),
     _bug(
         "close_not_folded",
@@ -321,6 +341,7 @@ BUGS = (
             "            elif item.key in state or item.key in changed:\n",
             "            elif item.key in state:\n",
         ),
+        seed=1,
     ),
     _bug(
         "mark_without_its_effect",
@@ -335,6 +356,7 @@ BUGS = (
             "        return Seen.CONFLICT\n    return Seen.DUPLICATE\n",
             "        return Seen.DUPLICATE\n    return Seen.DUPLICATE\n",
         ),
+        seed=1,
     ),
     _bug(
         "float_money",
@@ -344,7 +366,7 @@ BUGS = (
             "    quotient = _divide(amount, divide_by)\n",
             "    quotient = Decimal(str(float(str(amount)) / float(str(divide_by))))\n",
         ),
-        suites="tests/golden",
+        suites="tests/golden/test_rating_charges.py tests/golden",
     ),
     _bug(
         "ties_to_even",
@@ -378,7 +400,7 @@ BUGS = (
         "earlier_charges_stay",
         "a volume price restates nothing of what was charged before",
         ("pipeline/rate_step.py", "        if charged.restated:\n", "        if False:\n"),
-        suites=_MONTHS,
+        suites=f"{_MONTHS}::test_the_charges_of_a_month_are_its_volume_price {_MONTHS}",
     ),
     _bug(
         "adjustment_is_a_record",
@@ -394,7 +416,7 @@ BUGS = (
         "close_asks_for_nothing",
         "the least of a month is not charged at its close",
         ("rating/closing.py", "    if not missing:\n", "    if missing <= due:\n"),
-        suites=_MONTHS,
+        suites=_LEAST,
     ),
     _bug(
         "close_that_asks_for_nothing_is_forgotten",
@@ -404,7 +426,7 @@ BUGS = (
             "        if not (due and rule.keeps_closed):\n",
             "        if due or not rule.keeps_closed:\n",
         ),
-        suites=_MONTHS,
+        suites=_CLOSED,
     ),
     _bug(
         "discount_by_usage_looks_ahead_only",
@@ -414,13 +436,13 @@ BUGS = (
             "    was = left(discount, listed, percent_before)\n",
             "    was = left(discount, listed, percent)\n",
         ),
-        suites=_MONTHS,
+        suites=_CLOSED,
     ),
     _bug(
         "late_usage_is_charged_beside_its_close",
         "usage of a closed month is charged although the close asked for the month's least",
         ("rating/charging.py", "        if least:\n", "        if least is None:\n"),
-        suites=_MONTHS,
+        suites=_LEAST,
     ),
     _bug(
         "rolled_over_and_still_there",
@@ -440,7 +462,7 @@ BUGS = (
             "    if [_figures_of(state.bucket(key)) for key in asked.keys] != expected:\n",
             "    if len(asked.keys) != len(expected):\n",
         ),
-        suites=_CORRECTIONS,
+        suites=f"{_CORRECTIONS}::test_a_correction_of_a_month_that_has_changed_takes_no_effect {_CORRECTIONS}",
     ),
     _bug(
         "correction_leaves_tiers",
@@ -542,5 +564,6 @@ BUGS = (
             "        invoiced=tuple(taken),\n",
             "        invoiced=tuple(taken[:1]),\n",
         ),
+        seed=1,
     ),
 )

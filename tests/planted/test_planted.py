@@ -1,11 +1,16 @@
-"""Every planted bug is caught: the suites can fail, on each of these mistakes."""
+"""Every planted bug is caught: the suites can fail, on each of these mistakes.
+
+Those that only a Kafka or a PostgreSQL shows are in `test_planted_on_services.py`.
+"""
 
 import sys
 
 import pytest
 
-from tests.planted.bugs import BUGS
+from tests.planted.bugs import BUGS, needs_services
 from tests.planted.plant import ROOT, DoesNotFit, catch, plant
+
+IN_MEMORY = [bug for bug in BUGS if not needs_services(bug)]
 
 
 def test_there_are_enough_of_them_and_each_has_its_own_name():
@@ -22,13 +27,14 @@ def test_an_edit_that_does_not_fit_is_an_error_and_not_a_bug_that_was_caught(tmp
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
-def test_it_is_caught(bug, services, capsys):
-    found = {
-        "RATEMILL_KAFKA_BOOTSTRAP": services.kafka_bootstrap,
-        "RATEMILL_POSTGRES_DSN": services.postgres_dsn,
-    }
-    caught = catch(bug, found)
+@pytest.mark.parametrize("bug", IN_MEMORY, ids=lambda bug: bug.name)
+def test_it_is_caught(bug, capsys):
+    assert_caught(bug, {}, capsys)
+
+
+def assert_caught(bug, services, capsys):
+    """Plant a bug, and see that one of its suites fails."""
+    caught = catch(bug, services)
     assert caught.suite is not None, f"{bug.what}: none of {bug.suites} failed"
     with capsys.disabled():
         sys.stdout.write(f"\n  {bug.name}: caught by {caught.suite} ({caught.seconds:.0f} s)")

@@ -39,10 +39,11 @@ types:
 """
 SEPARATORS = " \t\u00a0\u2007\u202f-.()/"
 REMOVE = f"remove: {json.dumps(list(SEPARATORS))}, strip: ["
+ADDRESSES = "number: no, strip: ["
 DECODERS = {
-    (kind, removes): load_decoder(text.replace("strip: [", REMOVE) if removes else text, "m.yaml")
+    (kind, rule): load_decoder(text.replace("strip: [", begin), "m.yaml")
     for kind, text in (("rows", ROWS), ("events", EVENTS))
-    for removes in (False, True)
+    for rule, begin in ((False, "strip: ["), (True, REMOVE), ("addresses", ADDRESSES))
 }
 written = st.text(alphabet="0044123 \t\u00a0-.()/", max_size=12) | st.text(
     alphabet="04 -.+*#a:@\u0664", max_size=8
@@ -91,6 +92,16 @@ def test_without_separators_a_number_is_what_it_would_be_without_them_in_the_fil
     assert isinstance(outcome, DecodedItem)
     plain = read(kind, False, digits_of(who), digits_of(to))
     assert (outcome.origin, outcome.destination) == (plain.origin, plain.destination)
+
+
+@given(kinds, written, written)
+@example("rows", "10.1.2.3", "192.0.2.17")
+@example("events", "", "10.0.0.0/8")
+def test_of_an_address_nothing_is_refused_and_nothing_else_differs(kind, who, to):
+    outcome = read(kind, "addresses", who, to)
+    assert isinstance(outcome, DecodedItem)
+    as_numbers = read(kind, False, who, to)
+    assert isinstance(as_numbers, Refused) or as_numbers == outcome
 
 
 @given(kinds, written)

@@ -141,7 +141,8 @@ def test_a_number_with_separators_left_in_it_is_refused(read, called, names, rem
 def test_the_refusal_says_which_field():
     assert of_row("44 20").detail == (
         "Called is a number with a blank in it, and prices go by the digits it begins with; "
-        'remove: [" "] in the mapping takes out all but digits'
+        'remove: [" "] in the mapping takes out all but digits, '
+        "number: no says that it is an address"
     )
     assert of_event("44 20").detail.startswith("data.to is a number")
     assert of_record("44 20").detail.startswith("called or dialled is a number")
@@ -183,6 +184,56 @@ def test_other_texts_of_a_record_are_no_numbers():
     assert item.service_class == "44 20"
 
 
+ADDRESS = "number: no, "
+
+
+@EVERY
+@pytest.mark.parametrize(
+    ("called", "destination"),
+    [
+        ("192.0.2.17", "192.0.2.17"),
+        ("10.0.0.0/8", "10.0.0.0/8"),
+        ("2001-0", "2001-0"),
+        ("442079460958", "442079460958"),
+        ("+10.1.2.3", "10.1.2.3"),  # strip holds for addresses too
+    ],
+)
+def test_what_the_mapping_says_is_no_number_keeps_its_separators(read, called, destination):
+    item = read(called, ADDRESS)
+    assert isinstance(item, DecodedItem), item
+    assert item.destination == destination
+
+
+@EVERY
+@pytest.mark.parametrize("rule", ["", "number: yes, "])
+def test_an_address_is_taken_for_a_number_where_the_mapping_does_not_say(read, rule):
+    outcome = read("192.0.2.17", rule)
+    assert isinstance(outcome, Refused)
+    assert ", number: no says that it is an address" in outcome.detail
+
+
+@EVERY
+def test_that_it_is_no_number_changes_nothing_of_what_makes_usage_the_same(read):
+    """Else what came before the key was written could not be compared with what comes again."""
+    number, address = read("442079460958"), read("442079460958", ADDRESS)
+    assert (number.content, number.content_version) == (address.content, address.content_version)
+
+
+def test_each_of_origin_and_destination_is_an_address_or_a_number():
+    text = ROWS.replace('origin: {column: who, strip: ["+"]}', "origin: {column: who, number: no}")
+    decoder = load_decoder(text, "m.yaml")
+    (item,) = [each[2] for each in decoder.decode(b"7;2026-03-01 12:00:00;10.1.2.3;4420;60", {})]
+    assert item.origin == "10.1.2.3"
+    line = b"7;2026-03-01 12:00:00;10.1.2.3;44.20;60"
+    assert decoder.decode(line, {})[0][2].detail.startswith("Called is a number with a dot")
+
+
+def test_a_service_class_is_no_number_anyway():
+    text = ROWS.replace("service_class: Called", "service_class: {column: Called, number: no}")
+    with pytest.raises(InvalidMapping, match="number"):
+        load_decoder(text, "m.yaml")
+
+
 @pytest.mark.parametrize("text", ["", " ", "4", "44", "a 4", "44 a"])
 def test_these_are_no_separated_numbers(text):
     assert not is_separated(text)
@@ -197,6 +248,8 @@ def test_these_are_no_separated_numbers(text):
         ('remove: [""]', "remove[0]", "found nothing"),
         ("remove: {a: b}", "remove", "found a mapping"),
         ('remove: ["-"], strip: ["+", "0-"]', "strip[1]", "found '0-'"),
+        ('number: no, remove: ["-"]', "remove", "found a list"),
+        ("number: maybe", "number", "found 'maybe'"),
         ('removed: ["-"]', "removed", "found 'removed'"),
     ],
 )

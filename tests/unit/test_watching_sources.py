@@ -158,3 +158,49 @@ def test_a_source_that_wraps_within_a_batch_misses_nothing():
     watch.fold(told, partition=0, at_ms=AT)
     watch.fold(proof(3, gate=SourceTally(1, 0, 2, 2)), partition=0, at_ms=AT)
     assert only(watch, AT + LATE_WITHIN_MS).missed == 0
+
+
+DAY_MS = 1440 * MINUTE_MS
+
+
+def test_a_source_that_is_silent_for_too_long_is_forgotten_with_all_that_is_known_of_it():
+    watch = Watch(forget_ms=2 * DAY_MS)
+    watch.fold(proof(0, a=TALLY_5, b=TALLY_5), partition=0, at_ms=AT)
+    assert watch.forget(0, at_ms=AT) == {}
+    at_ms = AT + 2 * DAY_MS
+    watch.fold(proof(1, b=TALLY_5), partition=0, at_ms=at_ms)
+    assert watch.forget(0, at_ms=at_ms) == {}, "not at the bound"
+    at_ms += 60 * MINUTE_MS
+    assert watch.forget(0, at_ms=at_ms) == {"a": AT}
+    assert only(watch, at_ms).source == "b"
+    assert watch.forget(0, at_ms=at_ms) == {}
+    (change,) = watch.fold(proof(2, a=tally(90, 90)), partition=0, at_ms=at_ms)
+    assert (change.kept.numbers.missed, change.kept.numbers.holes) == (0, ()), "it is a new one"
+    assert change.kept.change == 1
+
+
+def test_a_source_that_another_partition_hears_of_is_not_forgotten():
+    watch = Watch(forget_ms=2 * DAY_MS)
+    watch.fold(proof(0, a=TALLY_5), partition=0, at_ms=AT)
+    at_ms = AT + 3 * DAY_MS
+    watch.fold(proof(0, a=tally(6, 6)), partition=1, at_ms=at_ms)
+    assert watch.forget(0, at_ms=at_ms) == {}
+    assert watch.forget(0, at_ms=at_ms + 3 * DAY_MS) == {"a": at_ms}
+    assert only(watch, at_ms).last_at_ms == at_ms, "the other partition knows it still"
+    assert watch.forget(1, at_ms=at_ms + 3 * DAY_MS) == {"a": at_ms}
+    assert watch.view(at_ms=at_ms) == ()
+
+
+def test_silent_sources_are_looked_for_once_an_hour_of_proofs():
+    watch = Watch(forget_ms=60 * MINUTE_MS)
+    watch.fold(proof(0, a=TALLY_5), partition=0, at_ms=AT)
+    watch.forget(0, at_ms=AT + 59 * MINUTE_MS)
+    assert watch.forget(0, at_ms=AT + 118 * MINUTE_MS) == {}
+    assert watch.forget(0, at_ms=AT + 119 * MINUTE_MS) == {"a": AT}
+
+
+def tally(first: int, last: int) -> SourceTally:
+    return SourceTally(1, 0, first, last)
+
+
+TALLY_5 = tally(5, 5)
