@@ -50,8 +50,10 @@ def correctable(command: MonthCorrection) -> Correctable | Refused:
     if not correction.charges:
         return _invalid("it has no charges")
     for charge in correction.charges:
-        if charge.kind != (CORRECTION if charge.corrects is None else REVERSAL):
-            return _invalid("a charge neither takes another one back nor corrects a price")
+        if charge.kind != CORRECTION and (charge.kind != REVERSAL or charge.corrects is None):
+            return _invalid(
+                "a charge neither takes another one back nor corrects a charge or a price"
+            )
     for each in correction.counters:
         of_month = each.counter == CORRECTIONS or each.counter.startswith(_PRODUCT)
         latest_ms = start_ms if of_month else end_ms - 1
@@ -168,7 +170,8 @@ def _charge(
     record: SourceRecord,
 ) -> Charge:
     job_id = command.correction.job_id
-    if charge.corrects is not None:
+    if charge.kind == REVERSAL:
+        assert charge.corrects is not None
         identifier = reversal_id(corrects=charge.corrects, job_id=job_id)
     else:
         identifier = correction_id(
@@ -177,6 +180,7 @@ def _charge(
             of=(
                 *(charge.subscription_id, charge.product, charge.product_type, charge.price_id),
                 *(charge.unit, charge.currency, charge.tax_code or ""),
+                *(() if charge.corrects is None else (charge.corrects,)),
             ),
         )
     provenance = command.provenance

@@ -42,6 +42,7 @@ _MONTHS = (
     "December",
 )
 _EXCHANGE = "exchange"
+_SHOULD_BE = "should_be"
 _ROUNDINGS = {
     "half_up": "half up",
     "half_even": "half to even",
@@ -58,13 +59,16 @@ def sentences(charge: Charge) -> list[str]:
     found = []
     if records_of(charge.usage_kind) == 1:
         found.append(f"Used: {readable(Decimal(charge.used), charge.unit)} of {charge.product}.")
+    # A correction says of its charge what it should have been, and is itself what that differs by.
+    billed = [step[1] for step in charge.explanation if step[0] == _SHOULD_BE]
+    whole = msgspec.structs.replace(charge, billed=billed[0]) if billed else charge
     # Up to the exchange amounts are in the price's own currency.
     sources = [step[1] for step in charge.explanation if step[0] == _EXCHANGE]
-    priced = msgspec.structs.replace(charge, currency=sources[0]) if sources else charge
+    priced = msgspec.structs.replace(whole, currency=sources[0]) if sources else whole
     for step in charge.explanation:
         code, *fields = step
         if code == _EXCHANGE:
-            priced = charge
+            priced = whole
         say = _SENTENCES.get(code)
         found.append(_as_it_stands(step) if say is None else say(priced, fields))
     found.append(f"Charge: {_money(charge.amount, charge.currency)}.")
@@ -368,8 +372,30 @@ def _reversed(_charge: Charge, fields: list[str]) -> str:
     return f"Takes back charge {fields[0]}."
 
 
+def _should_be(charge: Charge, fields: list[str]) -> str:
+    _billed, *used = fields
+    of_usage = f" for {readable(Decimal(used[0]), charge.unit)} of {charge.product}" if used else ""
+    return f"Charge {charge.corrects}{of_usage} should have been:"
+
+
+def _of_charges(_charge: Charge, fields: list[str]) -> str:
+    (count,) = fields
+    those = "charge comes" if count == "1" else "charges come"
+    return f"It is the sum of what {int(count):,} {those} to more or less."
+
+
+def _charge_rerated(_charge: Charge, fields: list[str]) -> str:
+    catalogue, reference = fields
+    return (
+        f"The charge was rated anew by catalogue version {catalogue} and version {reference} of the "
+        "reference data, the rest of the month as it was."
+    )
+
+
 def _corrected(charge: Charge, fields: list[str]) -> str:
     was, now = (_money(amount, charge.currency) for amount in fields)
+    if charge.corrects is not None:
+        return f"Under price {charge.price_id} charge {charge.corrects} came to {was}, and comes to {now}."
     return f"Under price {charge.price_id} what was charged for the month came to {was}, and comes to {now}."
 
 
@@ -655,7 +681,10 @@ _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "none_read": _none_read,
     "restated": _restated,
     "reversed": _reversed,
+    _SHOULD_BE: _should_be,
     "corrected": _corrected,
+    "of_charges": _of_charges,
+    "charge_rerated": _charge_rerated,
     "rerated": _rerated,
     "because": _because,
     "usage_discount": _usage_discount,

@@ -26,16 +26,17 @@ one took effect finds it changed, whatever else is the same."""
 
 
 class CorrectedCharge(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """A charge of a correction: it takes one charge back, or says what a price comes to by now."""
+    """A charge of a correction: it takes one charge back, or says what a charge or a price comes to by
+    now."""
 
     kind: str  # `schemas.ledger.REVERSAL` or `CORRECTION`
-    corrects: Id | None  # the id of the charge that is taken back
+    corrects: Id | None  # the id of the charge that is taken back, or comes to something else
     subscription_id: str
     product: str
     product_type: str
     source: str
     record_id: str
-    started_at_ms: Instant  # of the usage that is taken back; else the last instant of the month
+    started_at_ms: Instant  # of what it corrects; of a price the last instant of the month
     origin: str | None
     destination: str | None
     used: DecimalText  # below zero for what is taken back

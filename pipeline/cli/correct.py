@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -17,6 +17,7 @@ from pipeline.cli.running import run_to_end
 from pipeline.cli.session import session_of
 
 if TYPE_CHECKING:
+    from pipeline.cli.correcting import Corrections
     from pipeline.correcting.work_out import WorkedOut
     from pipeline.settings import Settings
 
@@ -68,11 +69,10 @@ def reverse(
     """Take charges back, as if their usage had never been.
 
     Each gets a charge of the same amount below zero. What that changes of the other charges of its
-    month (tiers, allowances, caps) is corrected with it, in one charge for each price.
+    month (tiers, allowances, caps) is corrected with it, in one charge for each that comes to
+    something else.
     """
-    wrong = [each for each in charge_ids if _CHARGE_ID.fullmatch(each) is None]
-    if wrong:
-        raise typer.BadParameter(f"{wrong[0]!r} is not 32 hex digits", param_hint="CHARGE")
+    _look_at_ids(charge_ids)
     _look_at_reason(reason)
     settings = session_of(context).settings
     done = run_to_end(_reverse(settings, list(dict.fromkeys(charge_ids)), reason, apply=apply))
@@ -81,36 +81,67 @@ def reverse(
 
 @correct.command(
     epilog=examples(
+        "ratemill correct rerate 4f1c... --reason 'wrong zone'",
         "ratemill correct rerate --month 2026-10 --account acme",
         "ratemill correct rerate --month 2026-10 --all --reason 'new price list' --apply",
     )
 )
 def rerate(
     context: typer.Context,
-    month: Annotated[str, typer.Option(metavar="YYYY-MM", help="The month of the usage.")],
+    charge_ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[CHARGE...]", help="Ids of charges of usage; without --month."),
+    ] = None,
+    month: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM", help="The month of the usage.")
+    ] = None,
     account: Annotated[
         list[str] | None, typer.Option(help="An account; may be given again.")
     ] = None,
     all_accounts: Annotated[
         bool, typer.Option("--all", help="Every account with charges in the month.")
     ] = False,
+    sums: Annotated[
+        bool, typer.Option("--sums", help="One correction for each price of a subscription.")
+    ] = False,
     reason: Reason = "",
     apply: Apply = False,
     as_json: AsJson = False,
 ) -> None:
-    """Rate a month anew, by the newest catalogue and reference data.
+    """Rate a month anew, or single charges of it, by the newest catalogue and reference data.
 
-    For prices, plans or attributes that were wrong and have been published anew. What is charged
-    more or less is one charge for each price; the charges of single records stay.
+    For prices, plans or attributes that were wrong and have been published anew. Each charge that
+    comes to something else gets a correction of the difference, which names it; where one command
+    cannot hold them, and with --sums, each price gets one. Of single charges the rest of their month
+    stays as it was rated, but for what moves with them in tiers, allowances and caps.
     """
+    settings = session_of(context).settings
+    if charge_ids:
+        _look_at_ids(charge_ids)
+        if month is not None or account or all_accounts or sums:
+            raise typer.BadParameter(
+                "name charges, or a month with its accounts; not both", param_hint="CHARGE"
+            )
+        _look_at_reason(reason)
+        wanted = list(dict.fromkeys(charge_ids))
+        done = run_to_end(_rerate_charges(settings, wanted, reason, apply=apply))
+        _show(done, as_json=as_json, apply=apply)
+        return
+    if month is None:
+        raise typer.BadParameter("name charges, or a month with --month", param_hint="--month")
     if MONTH.fullmatch(month) is None:
         raise typer.BadParameter(f"{month!r} is not such as 2026-10", param_hint="--month")
     if bool(account) == all_accounts:
         raise typer.BadParameter("name accounts, or --all; not both", param_hint="--account")
     _look_at_reason(reason)
-    settings = session_of(context).settings
-    done = run_to_end(_rerate(settings, month, account or [], reason, apply=apply))
+    done = run_to_end(_rerate(settings, month, account or [], reason, is_summed=sums, apply=apply))
     _show(done, as_json=as_json, apply=apply)
+
+
+def _look_at_ids(charge_ids: list[str]) -> None:
+    wrong = [each for each in charge_ids if _CHARGE_ID.fullmatch(each) is None]
+    if wrong:
+        raise typer.BadParameter(f"{wrong[0]!r} is not 32 hex digits", param_hint="CHARGE")
 
 
 def _look_at_reason(reason: str) -> None:
@@ -129,31 +160,61 @@ class _Done(NamedTuple):
 
 async def _reverse(settings: Settings, charge_ids: list[str], reason: str, *, apply: bool) -> _Done:
     from pipeline.cli.correcting import Corrections
-    from sinks.charge_history import find_charges
 
     async with Corrections.opened(settings) as jobs:
-        found = await find_charges(jobs.pool, charge_ids)
-        missing = sorted(set(charge_ids) - {each.charge_id for each in found})
-        if missing:
-            raise _refused(f"There is no charge {missing[0]}; nothing was changed.")
-        others = [each for each in found if not each.is_usage]
-        if others:
-            raise _refused(
-                f"Charge {others[0].charge_id} is of the kind {others[0].usage_kind}, for no usage of its "
-                "own; take back the charges of usage that it stems from. Nothing was changed."
-            )
-        months: dict[tuple[str, int], set[str]] = {}
-        for each in found:
-            months.setdefault((each.account_id, each.month_start_ms), set()).add(each.charge_id)
         corrections = []
-        for (account_id, start_ms), ids in sorted(months.items()):
-            worked_out = await jobs.reversal(account_id, start_ms, frozenset(ids), reason)
+        for (account_id, start_ms), ids in await _by_month(jobs, charge_ids):
+            worked_out = await jobs.reversal(account_id, start_ms, ids, reason)
             corrections.append(worked_out)
         return _Done(corrections, [], await jobs.send(corrections) if apply else 0)
 
 
+async def _rerate_charges(
+    settings: Settings, charge_ids: list[str], reason: str, *, apply: bool
+) -> _Done:
+    from pipeline.cli.correcting import Corrections
+
+    async with Corrections.opened(settings) as jobs:
+        corrections, unchanged = [], []
+        for (account_id, start_ms), ids in await _by_month(jobs, charge_ids):
+            worked_out = await jobs.rerating(account_id, [start_ms], reason, only=ids)
+            if worked_out is None:
+                unchanged.append(account_id)
+            else:
+                corrections.append(worked_out)
+        return _Done(corrections, unchanged, await jobs.send(corrections) if apply else 0)
+
+
+async def _by_month(
+    jobs: Corrections, charge_ids: list[str]
+) -> list[tuple[tuple[str, int], frozenset[str]]]:
+    """Return charges of usage by account and month; an exit where one is none of usage."""
+    from sinks.charge_history import find_charges
+
+    found = await find_charges(jobs.pool, charge_ids)
+    missing = sorted(set(charge_ids) - {each.charge_id for each in found})
+    if missing:
+        raise _refused(f"There is no charge {missing[0]}; nothing was changed.")
+    others = [each for each in found if not each.is_usage]
+    if others:
+        raise _refused(
+            f"Charge {others[0].charge_id} is of the kind {others[0].usage_kind}, for no usage of its "
+            "own; name the charges of usage that it stems from. Nothing was changed."
+        )
+    months: dict[tuple[str, int], set[str]] = {}
+    for each in found:
+        months.setdefault((each.account_id, each.month_start_ms), set()).add(each.charge_id)
+    return [(month, frozenset(ids)) for month, ids in sorted(months.items())]
+
+
 async def _rerate(
-    settings: Settings, month: str, wanted: list[str], reason: str, *, apply: bool
+    settings: Settings,
+    month: str,
+    wanted: list[str],
+    reason: str,
+    *,
+    is_summed: bool,
+    apply: bool,
 ) -> _Done:
     from pipeline.cli.correcting import Corrections
     from pipeline.errors import CannotCorrect
@@ -171,7 +232,9 @@ async def _rerate(
             if number and number % _TOLD_EVERY == 0:
                 tell(f"{number:,} of {len(names):,} accounts are worked out")
             try:
-                worked_out = await jobs.rerating(account_id, charged[account_id], reason)
+                worked_out = await jobs.rerating(
+                    account_id, charged[account_id], reason, is_summed=is_summed
+                )
             except CannotCorrect as error:
                 failures.append(str(error))
                 continue
@@ -225,6 +288,8 @@ def _show(done: _Done, *, as_json: bool, apply: bool) -> None:
     taken_back = sum(len(each.taken_back) for each in done.corrections)
     if taken_back:
         tell(f"{taken_back:,} charge{'s' if taken_back > 1 else ''} taken back.")
+    for said in _said_of_charges(done.corrections):
+        tell(said)
     if done.unchanged:
         tell(f"{len(done.unchanged):,} accounts come to what they were charged.")
     if not done.corrections:
@@ -246,6 +311,25 @@ def _show(done: _Done, *, as_json: bool, apply: bool) -> None:
     _fail(done)
 
 
+def _said_of_charges(corrections: list[WorkedOut]) -> Iterator[str]:
+    """Yield how many charges come to something else, and what the ledger says of them."""
+    from pipeline.correcting.work_out import Detail
+
+    each = sum(one.corrected for one in corrections if one.detail is not Detail.SUMS)
+    if each:
+        yield f"Charges that come to something else: {each:,}; each has a correction of its own."
+    for is_asked, why in ((False, ", more than one command holds"), (True, "")):
+        summed = [
+            one for one in corrections if one.detail is Detail.SUMS and one.is_summed is is_asked
+        ]
+        charges = sum(one.corrected for one in summed)
+        if charges:
+            yield (
+                f"Charges that come to something else: {charges:,} in {len(summed):,} accounts{why}; they "
+                "are corrected in sums, one for each price."
+            )
+
+
 def _fail(done: _Done) -> None:
     """End with an error where accounts were left as they are, and say why."""
     for failure in done.failures:
@@ -256,12 +340,16 @@ def _fail(done: _Done) -> None:
 
 
 def _document(each: WorkedOut) -> dict[str, object]:
+    from pipeline.correcting.work_out import Detail
+
     return {
         "account": each.account_id,
         "job_id": each.correction.job_id,
         "usage_period_ms": each.correction.usage_period_ms,
         "prices": [line._asdict() for line in each.lines],
         "taken_back": [row.charge_id for row in each.taken_back],
+        "charges_corrected": each.corrected,
+        "corrected_in": "sums" if each.detail is Detail.SUMS else "charges",
         "charges": [
             {
                 "kind": charge.kind,

@@ -60,9 +60,15 @@ class Corrections:
         return found
 
     async def rerating(
-        self, account_id: str, month_starts_ms: list[int], reason: str
+        self,
+        account_id: str,
+        month_starts_ms: list[int],
+        reason: str,
+        *,
+        only: frozenset[str] = frozenset(),
+        is_summed: bool = False,
     ) -> WorkedOut | None:
-        """Return what rates a month anew; None where it comes to the same."""
+        """Return what rates a month anew, or of it these charges only; None where it comes to the same."""
         if len(month_starts_ms) > 1:
             raise CannotCorrect(
                 f"{account_id}: the account was moved to another zone within the month, which then has two "
@@ -74,7 +80,11 @@ class Corrections:
             raise CannotCorrect("No catalogue is published that this build can read.")
         newest = Under(catalogue.version, self._reference.version)
         history = await self._history(account_id, month_start_ms)
-        return await self._worked_out(history, Asked(rerate=newest, reason=reason))
+        gone = only & history.reversed_ids()
+        if gone:
+            raise CannotCorrect(f"Charge {min(gone)} was taken back before; nothing was changed.")
+        asked = Asked(rerate=newest, only=only, is_summed=is_summed, reason=reason)
+        return await self._worked_out(history, asked)
 
     async def send(self, corrections: Sequence[WorkedOut]) -> int:
         """Queue corrections, all of them or none; return how many are new."""

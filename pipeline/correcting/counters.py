@@ -22,6 +22,15 @@ def counters_of(history: History, before: Replayed, after: Replayed) -> Iterable
     )
 
 
+def is_any(counters: Iterable[CorrectedCounter]) -> bool:
+    """Return whether a counter changes, but that of corrections."""
+    return any(
+        decimals_of(each.before) != decimals_of(each.after)
+        for each in counters
+        if each.counter != CORRECTIONS
+    )
+
+
 def _figures(counter: CounterAfter | None) -> CounterFigures:
     if counter is None:
         return CounterFigures()

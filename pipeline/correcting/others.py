@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
+import msgspec
+
 from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import ExplanationStep, OtherRating
 
@@ -111,6 +113,16 @@ def corrected(chain: Chain, rest: Others, earlier: Others) -> tuple[OtherRating,
             )
         )
     return tuple(found)
+
+
+def unchanged(ratings: tuple[OtherRating, ...]) -> tuple[OtherRating, ...]:
+    """Return the other ratings of a correction that changes none of them."""
+    return tuple(
+        msgspec.structs.replace(
+            each, billed="0", amount="0", explanation=(("corrected", each.amount, each.amount),)
+        )
+        for each in ratings
+    )
 
 
 def _kept(others: Others) -> Others:

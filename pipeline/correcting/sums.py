@@ -43,6 +43,16 @@ class Sum(NamedTuple):
             added(self.others, others_of(ratings)) if ratings else self.others,
         )
 
+    def plus_sum(self, other: Sum) -> Sum:
+        """Return both as one; the names of plans and prices are those of ``other``."""
+        add = EXACT.add
+        return Sum(
+            add(self.amount, other.amount),
+            add(self.billed, other.billed),
+            add(self.free, other.free),
+            added(self.others, other.others),
+        )
+
     def minus(self, other: Sum) -> Sum:
         subtract = EXACT.subtract
         return Sum(
@@ -54,18 +64,22 @@ class Sum(NamedTuple):
         )
 
 
+def price_of(charge: Charge | HistoryRow | CorrectedCharge) -> Price:
+    return Price(
+        charge.subscription_id,
+        charge.product,
+        charge.product_type,
+        charge.unit,
+        charge.currency,
+        charge.price_id,
+        charge.tax_code,
+    )
+
+
 def sums_of(charges: Iterable[Charge | HistoryRow]) -> dict[Price, Sum]:
     found: dict[Price, Sum] = {}
     for charge in charges:
-        price = Price(
-            charge.subscription_id,
-            charge.product,
-            charge.product_type,
-            charge.unit,
-            charge.currency,
-            charge.price_id,
-            charge.tax_code,
-        )
+        price = price_of(charge)
         found[price] = found.get(price, Sum()).plus(charge)
     return found
 

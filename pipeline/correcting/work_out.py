@@ -7,8 +7,11 @@ from collections.abc import Mapping
 
 import msgspec
 
-from pipeline.correcting.charges import Asked, carrying, charges_of
+from pipeline.correcting.asked import Asked, Detail
+from pipeline.correcting.charges import carrying, charges_of, reversals_of
 from pipeline.correcting.counters import counters_of
+from pipeline.correcting.counters import is_any as is_any_counter
+from pipeline.correcting.differences import corrected_originals, differences_of, is_any
 from pipeline.correcting.history import History
 from pipeline.correcting.refusals import (
     not_rated,
@@ -21,11 +24,11 @@ from pipeline.correcting.refusals import (
 from pipeline.correcting.replay import Entry, StepOf, close_of, replay
 from pipeline.correcting.sums import PriceLine, lines_of, of_month
 from pipeline.errors import CannotCorrect
-from schemas.correction import MonthCorrected
+from schemas.correction import CorrectedCharge, CorrectedCounter, MonthCorrected
 from schemas.raw import MAX_RECORD_BYTES, CorrectMonthCommand, command_to_json
-from sinks.charge_history import HistoryRow, Under
+from sinks.charge_history import HistoryRow
 
-__all__ = ["Asked", "WorkedOut", "work_out"]
+__all__ = ["Asked", "Detail", "WorkedOut", "work_out"]
 
 _HEADROOM_BYTES = 4_096  # of a record, for what its envelope adds
 _NO_ID = "0" * 32
@@ -39,6 +42,9 @@ class WorkedOut(msgspec.Struct, frozen=True, kw_only=True):
     correction: MonthCorrected
     lines: tuple[PriceLine, ...]  # of prices that change
     taken_back: tuple[HistoryRow, ...]
+    corrected: int  # charges that come to something else besides
+    detail: Detail  # how much the correction says of them
+    is_summed: bool  # as it was asked for
 
 
 def work_out(
@@ -60,20 +66,50 @@ def work_out(
     refuse_samples(history, as_charged)
     refuse_other_amounts(history, as_charged)
     left = [row for row in rows if row.charge_id not in asked.reverse]
-    corrected = replay(_entries(history, left, values, rerate=asked.rerate), step_of)
+    corrected = replay(_entries(history, left, values, asked), step_of)
     refuse_samples(history, corrected)
     if corrected.refused:
         raise not_rated(history, left, corrected)
     refuse_filtered(history, left, corrected)
     refuse_other_months(history, corrected)
     taken_back = tuple(row for row in rows if row.charge_id in asked.reverse)
-    charges = tuple(charges_of(history, as_charged, corrected, taken_back, asked))
+    reversals = reversals_of(taken_back, asked)
+    found = differences_of(history, as_charged, corrected, reversals)
     counters = tuple(counters_of(history, as_charged, corrected))
-    if not charges:
-        charges = tuple(carrying(history, counters, as_charged, corrected, asked))
-        if not charges:
-            return None
-    refuse_what_does_not_add_up(history, charges, counters)
+    if not (reversals or is_any(found) or is_any_counter(counters)):
+        return None
+    for detail in [Detail.SUMS] if asked.is_summed else Detail:
+        charges = (
+            *reversals,
+            *charges_of(history, as_charged, corrected, found, asked, detail),
+        ) or tuple(carrying(history, as_charged, corrected, asked))
+        refuse_what_does_not_add_up(history, charges, counters)
+        correction = _correction(history, charges, counters)
+        size = _size(history, correction)
+        if size <= MAX_RECORD_BYTES:
+            return WorkedOut(
+                tenant=history.rows[0].tenant,
+                account_id=history.account_id,
+                correction=correction,
+                lines=tuple(lines_of(of_month(history, as_charged), of_month(history, corrected))),
+                taken_back=taken_back,
+                corrected=len(corrected_originals(found)),
+                detail=detail,
+                is_summed=asked.is_summed,
+            )
+    raise CannotCorrect(
+        f"The correction of {history.account_id} has {size:,} bytes, {MAX_RECORD_BYTES:,} fit. "
+        "Operator action: take back fewer charges at a time, or rate fewer anew by their ids."
+    )
+
+
+def _correction(
+    history: History,
+    charges: tuple[CorrectedCharge, ...],
+    counters: tuple[CorrectedCounter, ...],
+) -> MonthCorrected:
+    """Return the correction. Its id is of its content: what is worked out twice from the same charges
+    takes effect once."""
     correction = MonthCorrected(
         _NO_ID,
         history.month_start_ms,
@@ -82,40 +118,31 @@ def work_out(
         charges,
         counters,
     )
-    # Of its content: what is worked out twice from the same charges takes effect once.
     job_id = hashlib.blake2b(msgspec.msgpack.encode(correction), digest_size=16).hexdigest()
-    correction = msgspec.structs.replace(correction, job_id=job_id)
-    tenant = history.rows[0].tenant
-    command = CorrectMonthCommand(tenant, history.account_id, correction)
-    size = len(command_to_json(command)) + _HEADROOM_BYTES
-    if size > MAX_RECORD_BYTES:
-        raise CannotCorrect(
-            f"The correction of {history.account_id} has {size:,} bytes, {MAX_RECORD_BYTES:,} fit. "
-            "Operator action: take back fewer charges at a time."
-        )
-    return WorkedOut(
-        tenant=tenant,
-        account_id=history.account_id,
-        correction=correction,
-        lines=tuple(lines_of(of_month(history, as_charged), of_month(history, corrected))),
-        taken_back=taken_back,
-    )
+    return msgspec.structs.replace(correction, job_id=job_id)
+
+
+def _size(history: History, correction: MonthCorrected) -> int:
+    """Return the bytes of the record with the command."""
+    command = CorrectMonthCommand(history.rows[0].tenant, history.account_id, correction)
+    return len(command_to_json(command)) + _HEADROOM_BYTES
 
 
 def _entries(
     history: History,
     rows: list[HistoryRow],
     values: Mapping[tuple[int, int], bytes],
-    *,
-    rerate: Under | None = None,
+    asked: Asked | None = None,
 ) -> list[Entry]:
-    """Return the events in the order in which they were rated, the close among them."""
+    """Return the events in the order in which they were rated, the close among them; each under the
+    versions by which it counts, or those that are asked for."""
+    by_now = history.under_by_now()
     placed = [
         (
             row.sequence,
             Entry(
                 values[row.source_partition, row.source_offset],
-                rerate or history.under(row.sequence, row.under),
+                (asked and asked.under(row.charge_id)) or by_now[row.charge_id],
             ),
         )
         for row in rows
@@ -124,6 +151,8 @@ def _entries(
     if close is not None and close.has_asked:
         start_ms, end_ms = history.month_start_ms, history.month_end_ms
         command = close_of(history.account_id, history.rows[0].tenant, start_ms, end_ms)
-        under = rerate or history.under(close.sequence, close.under)
+        anew = asked.rerate if asked is not None and not asked.only else None
+        under = anew or history.close_under()
+        assert under is not None
         placed.append((close.sequence, Entry(command, under)))
     return [entry for _, entry in sorted(placed, key=lambda each: each[0])]

@@ -80,7 +80,8 @@ class Fold:
 
     def _charge(self, key: _Key, charge: ChargeSaid, wrong: list[Mismatch]) -> None:
         key.last_charge = charge.sequence, charge.charge_id
-        if charge.corrects is not None:
+        # A charge may be corrected often, but is taken back once.
+        if charge.corrects is not None and charge.usage_kind == REVERSAL:
             corrects = bytes.fromhex(charge.corrects)
             if corrects in self._taken_back:
                 expected = f"charge {charge.corrects} taken back once"

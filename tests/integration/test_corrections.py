@@ -33,6 +33,7 @@ limits:
   ten-records: {scope: account, records: 7}
 """
 CHEAPER = CATALOGUE.replace("amount: 0.01}", "amount: 0.005}")
+DEARER = CHEAPER.replace("amount: 0.02}", "amount: 0.03}")
 USED = (60, 50, 40, 30)  # bytes; 100 at 0.02 and 80 at 0.01 come to 2.80
 _FIRST = "SELECT charge_id FROM rated_usage WHERE record_id LIKE '%r-1' AND usage_kind = 'data'"
 
@@ -95,6 +96,21 @@ async def _run(services, folder: Path) -> Run:
             more = ((f"m-{n}", 10) for n in range(7))
             await _use(here, "more", more, at="2026-02-03T12:00:00Z")
             await look("more")
+            path = here.file("dearer/plans.yaml", DEARER.encode())
+            said = await here.command("catalogue", "publish", path.parent)
+            assert said.code == Exit.OK, said
+            alone = ("correct", "rerate", charge_id_of(ran.rows["shown"][0]))
+            ran.told["alone shown"] = await here.command(*alone, "--json")
+            ran.told["alone"] = await here.command(*alone, "--apply")
+            await _relayed(here)
+            await look("alone")
+            ran.told["alone again"] = await here.command(*alone, "--apply")
+            ran.told["alone of one taken back"] = await here.command(
+                "correct", "rerate", charge_id, "--apply"
+            )
+            correction = charge_id_of(ran.rows["alone"][-1])
+            ran.told["alone explained"] = await here.command("explain", correction)
+            ran.told["summed"] = await here.command(*rerate, "--all", "--sums", "--json")
         ran.rows["invoices"] = await here.rows(
             "SELECT i.total, sum(l.records)::int AS records, sum(l.charges) AS charges "
             "FROM invoices i JOIN invoice_lines l USING (invoice_id) GROUP BY i.invoice_id"
@@ -102,6 +118,10 @@ async def _run(services, folder: Path) -> Run:
         ran.rows["suspense"] = await here.rows("SELECT reason, detail FROM suspense")
         ran.told["verify"] = await here.command("verify", "--json")
     return ran
+
+
+def charge_id_of(row) -> str:
+    return row["charge_id"].hex
 
 
 async def _use(here, name, records, *, at="2026-01-10T12:00:00Z") -> None:
@@ -143,6 +163,7 @@ def test_a_charge_is_taken_back_once_and_the_tiers_close_up(ran):
     ]
     assert (first["used"], second["used"]) == (-50, 0)
     assert first["corrects"] == ran.rows["shown"][1]["charge_id"]
+    assert second["corrects"] == ran.rows["shown"][2]["charge_id"]
     assert len(ran.rows["reversed"]) == 6
     for name in ("again", "of a reversal", "unknown", "nobody"):
         assert ran.told[name].code == Exit.REFUSED, ran.told[name]
@@ -165,8 +186,31 @@ def test_a_closed_month_that_is_rated_anew_is_billed_in_the_first_open_one(ran):
     new = ran.rows["rerated"][len(ran.rows["reversed"]) :]
     assert charged(new) == [("correction", Decimal("-0.15"))]
     (row,) = new
+    assert row["corrects"] == ran.rows["shown"][3]["charge_id"]
     assert row["bill_period"] > row["usage_period"]
     assert "nothing to correct" in ran.told["rerated again"].err
+
+
+def test_a_single_charge_is_rated_anew_and_the_others_stay(ran):
+    """60 B at 0.03 instead of 0.02; the 40 B behind them are in the same tier, at what they were."""
+    assert ran.told["alone"].code == Exit.OK, ran.told["alone"]
+    (shown,) = ran.told["alone shown"].json["corrections"]
+    assert (shown["charges_corrected"], shown["corrected_in"]) == (1, "charges")
+    (row,) = ran.rows["alone"][len(ran.rows["more"]) :]
+    assert charged([row]) == [("correction", Decimal("0.60"))]
+    assert row["corrects"] == ran.rows["shown"][0]["charge_id"]
+    assert "nothing to correct" in ran.told["alone again"].err
+    assert ran.told["alone of one taken back"].code == Exit.REFUSED
+    said = " ".join(ran.told["alone explained"].out.split())
+    assert "should have been:" in said
+    assert "came to 1.20 EUR, and comes to 1.80 EUR." in said
+    assert "the rest of the month as it was." in said
+    # What is left of the month, in one sum: 40 B.
+    (summed,) = ran.told["summed"].json["corrections"]
+    assert (summed["charges_corrected"], summed["corrected_in"]) == (1, "sums")
+    assert [(one["corrects"], Decimal(one["amount"])) for one in summed["charges"]] == [
+        (None, Decimal("0.40"))
+    ]
 
 
 def test_later_usage_and_the_next_invoice_stand_on_what_was_corrected(ran):

@@ -209,17 +209,18 @@ def amounts(one) -> tuple[Decimal, ...]:
 
 
 def test_a_correction_takes_back_and_rates_anew_what_usage_costs(ran):
-    """4 B and 1 B are left, at 3 each of the reseller, and at 0.20 instead of 0.25 of the carrier."""
+    """4 B and 1 B are left, at 3 each of the reseller, and at 0.20 instead of 0.25 of the carrier. The
+    charge of 1 B is dearer by 5 without the 5 B before it, which is margin as well."""
     assert ran.told["rerated"].code == Exit.OK, ran.told["rerated"]
     assert "traffic/data, as wholesale" in ran.told["rerated"].out
     document = ran.told["corrected"].json
     assert [(one["rating"], one["records"], *amounts(one)) for one in document["sums"]] == [
-        ("reseller", 2, 5, 6, -1),
+        ("reseller", 2, 10, 6, 4),
         ("wholesale", 2, 6, 1, 5),
     ]
     others = {one["kind"]: Decimal(one["amount"]) for one in document["without"]}
-    assert others == {"usage": 5, "closing": 17, "adjustment": -8, "correction": 16}
-    assert 5 + sum(others.values()) == 30 + 5  # the least of the month, and the farm
+    assert others == {"usage": 5, "closing": 17, "adjustment": -8, "correction": 11}
+    assert 10 + sum(others.values()) == 30 + 5  # the least of the month, and the farm
     assert ran.told["verified again"].code == Exit.OK, ran.told["verified again"].out
 
 

@@ -44,6 +44,7 @@ def _bug(
 _MONTHS = "tests/property/test_rate_month_laws.py"
 _ROLL_OVER = "tests/property/test_roll_over_laws.py"
 _CORRECTIONS = "tests/property/test_correction_laws.py"
+_SINGLE_CORRECTIONS = "tests/property/test_single_corrections.py"
 _OTHER_RATINGS = "tests/property/test_other_ratings_laws.py"
 _OTHERS_CORRECTED = "tests/property/test_other_ratings_corrected.py"
 _CLOSED = f"{_MONTHS}::test_a_closed_month_comes_to_what_it_was_closed_at_or_to_what_its_usage_costs {_MONTHS}"
@@ -473,6 +474,16 @@ BUGS = (
             "            del after[place]\n",
         ),
         suites=_CORRECTIONS,
+    ),
+    _bug(
+        "rerated_alone_and_forgotten",
+        "a charge that was rated anew by itself counts under its old versions in the next correction",
+        (
+            "pipeline/correcting/history.py",
+            "            row.charge_id: alone.get(row.charge_id) or _under(",
+            "            row.charge_id: _under(",
+        ),
+        suites=_SINGLE_CORRECTIONS,
     ),
     _bug(
         "limit_reached_above",

@@ -22,7 +22,7 @@ class Unable(Corrections):
         self.pool = None
         self.asked = []
 
-    async def rerating(self, account_id, month_starts_ms, reason):
+    async def rerating(self, account_id, month_starts_ms, reason, **_how):
         self.asked.append(account_id)
         if account_id == "broken":
             raise CannotCorrect("broken: 1 of 2 records would have no price")
