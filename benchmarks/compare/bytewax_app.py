@@ -28,9 +28,9 @@ def main() -> None:
     pricing = Pricing(Path(task.catalogue))
     snapshots = Path(task.scratch)
     init_db_dir(snapshots, 1)
-    meter = Meter()
+    meter = Meter(task)
     run_main(_flow(task, pricing, meter), recovery_config=RecoveryConfig(snapshots))
-    meter.write(task)
+    meter.write()
 
 
 def _flow(task: Task, pricing: Pricing, meter: Meter) -> Dataflow:

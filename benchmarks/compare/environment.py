@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import shutil
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.compare.children import run_child
+from benchmarks.compare.java import java_command
 from benchmarks.compare.programs import Program
-from pipeline.embedded.children import leashed
-from pipeline.errors import RatemillError
 
 Tell = Callable[[str], None]
 
-_INSTALL_S = 600
+_TODO = (
+    "see that pip reaches its index from here and that this Python has venv; call again, it begins "
+    "anew"
+)
 
 
 def environment_folder(program: Program, data: Path) -> Path:
@@ -38,8 +39,8 @@ async def python_of(program: Program, data: Path, *, tell: Tell) -> Path:
     tell(f"Installing {program.title} and what it needs into {folder}, once")
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     try:
-        await _run([sys.executable, "-m", "venv", "--clear", str(folder)])
-        await _run([*pip, "--require-hashes", "-r", str(program.requirements)])
+        await run_child([sys.executable, "-m", "venv", "--clear", str(folder)], _TODO)
+        await run_child([*pip, "--require-hashes", "-r", str(program.requirements)], _TODO)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -48,31 +49,7 @@ async def python_of(program: Program, data: Path, *, tell: Tell) -> Path:
 
 
 async def command_of(program: Program, data: Path, *, tell: Tell) -> list[str]:
-    """Return the command that runs the program, but for its task; see `python_of`."""
+    """Return the command that runs the program, but for its task; what it needs is installed."""
+    if program.module is None:
+        return await java_command(data, tell=tell)
     return [str(await python_of(program, data, tell=tell)), "-m", program.module]
-
-
-async def _run(command: list[str]) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *leashed(command, dies_on=signal.SIGKILL),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        async with asyncio.timeout(_INSTALL_S):
-            _, errors = await process.communicate()
-    except TimeoutError:
-        errors = f"no end within {_INSTALL_S} s".encode()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        said = errors.decode(errors="replace").strip().splitlines()
-        raise RatemillError(
-            f"`{' '.join(command)}` failed: {said[-1] if said else 'it said nothing'}. Nothing was "
-            "measured. Operator action: see that pip reaches its index from here and that this "
-            "Python has venv; call again, it begins anew."
-        )

@@ -19,7 +19,7 @@ def main() -> None:
     """Rate what lies in the topic, commit, write the figures."""
     task = read_task()
     pricing = Pricing(Path(task.catalogue))
-    meter = Meter()
+    meter = Meter(task)
     left = task.events
 
     def processed(topic: str, partition: int, offset: int) -> None:
@@ -48,7 +48,7 @@ def main() -> None:
     rated = rated.filter(lambda value: value is not None)
     rated.to_topic(charges)
     app.run()  # ends with a commit
-    meter.write(task)
+    meter.write()
 
 
 if __name__ == "__main__":

@@ -114,7 +114,9 @@ async def _figures(ground: Ground, program: Program, command: Sequence[str]) -> 
         await make_topics(bootstrap, *topics, partitions=PARTITIONS)
         events = await send_events(settings, bootstrap, ground.workload, task.events_topic)
         wanted = await our_sum(settings, bootstrap)
-    task = msgspec.structs.replace(task, events=events)
+    warm_up = events // program.warm_up_share if program.warm_up_share else 0
+    counted = events - warm_up
+    task = msgspec.structs.replace(task, events=events, warm_up=warm_up)
     ground.tell(f"Rating {events:,} events in {program.title}, {program.guarantee}")
     before = ground.services_used()
     answer = await _run(task, command, layout_of(ground.settings.data).logs / "compare.log")
@@ -124,14 +126,15 @@ async def _figures(ground: Ground, program: Program, command: Sequence[str]) -> 
     ours = ground.findings.figures["cpu_rate_us_per_event"]
     # That is for each event sent; rate has not read those that normalise refused.
     ours_us = ours * ground.workload.facts.items / events
-    theirs_us = answer.cpu_s * 1e6 / events
+    theirs_us = answer.cpu_s * 1e6 / counted
     return {
         "events": events,
+        "events_counted": counted,
         "charges": found.charges,
         "theirs_us_per_event": theirs_us,
         "ours_us_per_event": ours_us,
         "times_our_cpu": theirs_us / ours_us,
-        "theirs_events_per_s": events / answer.took_s,
+        "theirs_events_per_s": counted / answer.took_s,
         "theirs_kafka_us_per_event": broker_s * 1e6 / events,
     }
 
@@ -147,6 +150,7 @@ def _task(ground: Ground, program: Program) -> Task:
         events_topic=f"{name}.events",
         charges_topic=f"{name}.charges",
         events=0,
+        warm_up=0,
         catalogue=str(ground.workload.catalogue),
         scratch=str(state),
         figures=str(scratch / "figures.json"),

@@ -38,8 +38,8 @@ COMPARISONS = (
     Comparison(
         "kafka-streams",
         "the same work in Kafka Streams (Java, exactly_once_v2)",
-        None,
-        "not measured here: needs a Java build of its own beside this Python project",
+        Target(1, 2, "higher"),
+        _COMMAND.format("kafka-streams"),
     ),
     Comparison(
         "quix",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from benchmarks.compare.__main__ import main, parser
 from benchmarks.compare.environment import environment_folder
 from benchmarks.compare.event import event_from_json, event_of, event_to_json, usage_of
+from benchmarks.compare.java import jdk
 from benchmarks.compare.pricing import Pricing
 from benchmarks.compare.programs import PROGRAMS
 from benchmarks.compare.run import Wanted
@@ -167,12 +169,27 @@ def test_the_command_says_how_to_measure_it_again():
     assert wanted.command == "python -m benchmarks.compare quix --events 100000 --seed 1"
 
 
-@pytest.mark.parametrize("program", PROGRAMS.values(), ids=list(PROGRAMS))
+IN_PYTHON = [program for program in PROGRAMS.values() if program.module is not None]
+
+
+@pytest.mark.parametrize("program", IN_PYTHON, ids=[program.name for program in IN_PYTHON])
 def test_other_pins_have_another_environment_and_each_pin_has_a_hash(program, tmp_path):
     lines = program.requirements.read_text().splitlines()
     assert all(line.endswith("\\") for line in lines if "==" in line)
     folder = environment_folder(program, tmp_path)
     assert folder == environment_folder(program, tmp_path)
     assert folder.parent == Path(tmp_path) / "compare"
-    others = {environment_folder(one, tmp_path) for one in PROGRAMS.values()}
-    assert len(others) == len(PROGRAMS)
+    others = {environment_folder(one, tmp_path) for one in IN_PYTHON}
+    assert len(others) == len(IN_PYTHON)
+
+
+def test_without_a_compiler_the_program_in_java_is_refused_with_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RatemillError, match=r"no javac on the PATH.*Operator action: install"):
+        jdk()
+
+
+def test_the_tariff_in_java_is_that_of_the_workload():
+    """It is written out by hand there: whoever changes the one must change the other."""
+    digest = hashlib.sha256(PLANS.encode()).hexdigest()
+    assert digest.startswith("0e17871a9991"), "change Tariff.java too, compare, then this"
