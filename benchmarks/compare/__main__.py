@@ -38,6 +38,7 @@ def main(words: list[str] | None = None) -> int:
         work = run_comparison(settings, wanted, clock=SystemClock(), tell=tell)
         found = run_to_end(work)
     except Stopped as stopped:
+        tell("Stopped; nothing is left running.")
         return stopped.exit_code
     except Exception as error:
         return _failed(error)

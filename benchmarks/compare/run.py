@@ -65,6 +65,7 @@ async def run_comparison(
     Broker and database are started for it and are gone at the end, as after a Ctrl-C.
     """
     program = wanted.program
+    load_before = os.getloadavg()[0]
     check_room(settings.data, events=wanted.events)
     command = await command_of(program, settings.data, tell=tell)
     with bench_folder(settings.data) as folder:
@@ -90,6 +91,7 @@ async def run_comparison(
             document = document_of(workload)
             ground = Ground(run, endpoints, workload, document, Findings(), clock, tell)
             figures = await _figures(ground, program, command)
+            figures["load_before"] = load_before
     return Compared(
         program=program.name,
         figures={name: rounded(value) for name, value in figures.items()},

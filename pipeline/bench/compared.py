@@ -31,7 +31,13 @@ class Comparison(NamedTuple):
     target: Target | None  # of ``times_our_cpu``; None: nothing here measures it
     unmeasured: str  # why there is no figure
 
+    @property
+    def reason_name(self) -> str:
+        """Return how reasons.toml calls why the target is missed."""
+        return f"compared_{self.program}"
 
+
+_QUIET_LOAD = 0.5
 _COMMAND = "not measured here: `python -m benchmarks.compare {} --keep` does it"
 
 COMPARISONS = (
@@ -85,5 +91,11 @@ def circumstances(found: Compared) -> str:
     return (
         f"theirs takes {figures['theirs_us_per_event']:g} us of CPU per event, ours "
         f"{figures['ours_us_per_event']:g}; {figures['events']:,} events, {found.measured_at}, "
-        f"{hardware['processor']}, {hardware['cores']} cores"
+        f"{hardware['processor']}, {hardware['cores']} cores{_busy(figures)}"
     )
+
+
+def _busy(figures: Figures) -> str:
+    """Return that others wanted the processor too, where they did: both sides are dearer then."""
+    load = figures.get("load_before", 0)
+    return f", not quiet (load {load:.1f} before)" if load > _QUIET_LOAD else ""

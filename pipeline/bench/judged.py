@@ -12,6 +12,7 @@ from pipeline.bench.result import BenchResult
 from pipeline.bench.targets import ABOUT, TARGETS, Target
 
 REASONS = Path(__file__).with_name("reasons.toml")
+_NO_REASON = "no reason is written down yet"
 
 
 class Judged(NamedTuple):
@@ -56,23 +57,27 @@ def judged(
         elif target.reaches(figure, target.must):
             verdict, why = "must reached", reasons.get(name, "")
         else:
-            verdict, why = "MISSED", reasons.get(name, "no reason is written down yet")
+            verdict, why = "MISSED", reasons.get(name, _NO_REASON)
         shown = "" if figure is None else number(figure)
         rows.append(
             Judged(ABOUT[name], shown, number(target.must), number(target.aim), verdict, why)
         )
-    rows += [_comparison(one, compared.get(one.program)) for one in COMPARISONS]
+    rows += [_comparison(one, compared.get(one.program), reasons) for one in COMPARISONS]
     return rows
 
 
-def _comparison(row: Comparison, found: Compared | None) -> Judged:
+def _comparison(row: Comparison, found: Compared | None, reasons: Mapping[str, str]) -> Judged:
     target = row.target
     if found is None or target is None:
         return Judged(row.about, "", "", "", "not measured", row.unmeasured)
     figure = found.figures["times_our_cpu"]
     bounds = (number(target.must), number(target.aim))
     about = f"{row.about}: its CPU as a multiple of ours"
-    return Judged(about, number(figure), *bounds, _verdict(figure, target), circumstances(found))
+    where, why = circumstances(found), reasons.get(row.reason_name, "")
+    if not why and not target.reaches(figure, target.must):
+        why = _NO_REASON
+    said = f"{where}; {why}" if why and not target.reaches(figure, target.aim) else where
+    return Judged(about, number(figure), *bounds, _verdict(figure, target), said)
 
 
 def _verdict(figure: float, target: Target) -> str:

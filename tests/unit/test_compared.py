@@ -18,7 +18,7 @@ from benchmarks.compare.programs import PROGRAMS
 from benchmarks.compare.run import Wanted
 from benchmarks.compare.topics import Sum, check_same
 from pipeline.bench.compared import COMPARISONS, Compared, keep, read_compared
-from pipeline.bench.judged import judged
+from pipeline.bench.judged import judged, reasons_by_name
 from pipeline.bench.result import BenchResult
 from pipeline.bench.tariff import PLANS
 from pipeline.errors import RatemillError
@@ -90,6 +90,25 @@ def test_a_comparison_is_judged_at_its_bounds_and_says_where_it_was_made(times, 
     assert (found.must, found.aim) == ("3", "4")
     for word in ("100 us", "ours 50", "5,000 events", "2026-11-26", "P, 2 cores"):
         assert word in found.reason
+
+
+def test_a_figure_of_a_machine_that_was_not_quiet_says_so():
+    def reason(load):
+        found = compared(3)
+        found.figures["load_before"] = load
+        return row("the same work in Quix", {"quix": found}).reason
+
+    assert "not quiet" not in reason(0.5)
+    assert "not quiet (load 4.2 before)" in reason(4.2)
+
+
+def test_every_missed_must_that_is_on_file_has_a_reason():
+    reasons, kept = reasons_by_name(), read_compared()
+    for one in COMPARISONS:
+        if one.program in kept and one.target is not None:
+            figure = kept[one.program].figures["times_our_cpu"]
+            reached = one.target.reaches(figure, one.target.must)
+            assert reached or reasons.get(one.reason_name), one.program
 
 
 def test_without_a_figure_on_file_the_row_says_how_to_come_to_one():
