@@ -63,7 +63,7 @@ COMPARISONS = (
         "cgrates",
         "the same work in CGRateS, rated and stored in Postgres",
         None,
-        "not measured here: needs a Go server and a Redis of its own",
+        "not measured here: needs a Go server built from source, and the tariff in its own form",
     ),
 )
 
