@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.bench.compared import COMPARISONS, Compared, Comparison, circumstances
 from pipeline.bench.result import BenchResult
-from pipeline.bench.targets import ABOUT, NOT_MEASURED, TARGETS
+from pipeline.bench.targets import ABOUT, TARGETS, Target
 
 REASONS = Path(__file__).with_name("reasons.toml")
+_NO_REASON = "no reason is written down yet"
 
 
 class Judged(NamedTuple):
@@ -38,8 +40,13 @@ def missed(result: BenchResult) -> list[str]:
     ]
 
 
-def judged(result: BenchResult, reasons: Mapping[str, str]) -> list[Judged]:
-    """Return a row for every target, in the order of the design; none is left out."""
+def judged(
+    result: BenchResult, reasons: Mapping[str, str], compared: Mapping[str, Compared]
+) -> list[Judged]:
+    """Return a row for every target, in the order of the design; none is left out.
+
+    ``compared``: what other programs took for the same work, by their names.
+    """
     rows = []
     for name, target in TARGETS.items():
         figure = result.figures.get(name)
@@ -50,13 +57,33 @@ def judged(result: BenchResult, reasons: Mapping[str, str]) -> list[Judged]:
         elif target.reaches(figure, target.must):
             verdict, why = "must reached", reasons.get(name, "")
         else:
-            verdict, why = "MISSED", reasons.get(name, "no reason is written down yet")
+            verdict, why = "MISSED", reasons.get(name, _NO_REASON)
         shown = "" if figure is None else number(figure)
         rows.append(
             Judged(ABOUT[name], shown, number(target.must), number(target.aim), verdict, why)
         )
-    rows += [Judged(what, "", "", "", "not measured", why) for what, why in NOT_MEASURED.items()]
+    rows += [_comparison(one, compared.get(one.program), reasons) for one in COMPARISONS]
     return rows
+
+
+def _comparison(row: Comparison, found: Compared | None, reasons: Mapping[str, str]) -> Judged:
+    target = row.target
+    if found is None or target is None:
+        return Judged(row.about, "", "", "", "not measured", row.unmeasured)
+    figure = found.figures["times_our_cpu"]
+    bounds = (number(target.must), number(target.aim))
+    about = f"{row.about}: its CPU as a multiple of ours"
+    where, why = circumstances(found), reasons.get(row.reason_name, "")
+    if not why and not target.reaches(figure, target.must):
+        why = _NO_REASON
+    said = f"{where}; {why}" if why and not target.reaches(figure, target.aim) else where
+    return Judged(about, number(figure), *bounds, _verdict(figure, target), said)
+
+
+def _verdict(figure: float, target: Target) -> str:
+    if target.reaches(figure, target.aim):
+        return "aim reached"
+    return "must reached" if target.reaches(figure, target.must) else "MISSED"
 
 
 def measured_alone(rows: list[Judged]) -> list[Judged]:

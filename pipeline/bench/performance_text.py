@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.bench.compare import changes, differences
+from pipeline.bench.compared import read_compared
 from pipeline.bench.judged import judged, number, reasons_by_name
 from pipeline.bench.markdown import UNKNOWN, figure, md_table, section
 from pipeline.bench.result import BenchResult, Figures, rounded
@@ -59,7 +60,7 @@ def _setting(result: BenchResult) -> str:
 
 
 def _targets(result: BenchResult) -> str:
-    rows = judged(result, reasons_by_name())
+    rows = judged(result, reasons_by_name(), read_compared())
     return section(
         "Against what must be reached",
         md_table(["", ">measured", ">must", ">aim", "", "why"], [list(row) for row in rows]),

@@ -89,8 +89,8 @@ async def run_bench(
             prefixes=wanted.prefixes,
             start=start_of(clock.now().date()).isoformat(),
         )
-        workload = await _made(parameters, folder, tell)
-        document = _document(workload)
+        workload = await made_workload(parameters, folder, tell)
+        document = document_of(workload)
         run = settings.model_copy(
             update={
                 "data": folder / f"run-{clock.now():%y%m%d%H%M%S}",
@@ -163,7 +163,7 @@ async def _measure(ground: Ground, wanted: Wanted) -> AsyncIterator[set[Part]]:
         yield {Part.SCALING}
 
 
-async def _made(parameters: Parameters, folder: Path, tell: Tell) -> Workload:
+async def made_workload(parameters: Parameters, folder: Path, tell: Tell) -> Workload:
     """Return the workload, made on a thread so that a Ctrl-C is heard."""
     async with _stopping() as stop:
 
@@ -189,7 +189,7 @@ async def _stopping() -> AsyncIterator[threading.Event]:
         stop.set()
 
 
-def _document(workload: Workload) -> CatalogueDocument:
+def document_of(workload: Workload) -> CatalogueDocument:
     checked = check(catalogue_files(workload.catalogue))
     if checked.document is None:
         raise RatemillError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.bench.compare import changes, differences, regressions
+from pipeline.bench.compared import read_compared
 from pipeline.bench.judged import judged, measured_alone, number, reasons_by_name
 from pipeline.cli.output import messages, results, table
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def show(result: BenchResult) -> None:
     """Print the targets with what was measured, then every figure."""
     out = results()
-    rows_of_targets = judged(result, reasons_by_name())
+    rows_of_targets = judged(result, reasons_by_name(), read_compared())
     if found := measured_alone(rows_of_targets):
         out.print(
             table(

@@ -55,18 +55,3 @@ ABOUT: dict[str, str] = {
     "catalogue_check_s": "the same from CSV, checked, s",
     "catalogue_memory_mb": "the same card in the rating process, MB",
 }
-
-NOT_MEASURED: dict[str, str] = {
-    "the same work in Kafka Streams (Java, exactly_once_v2)": (
-        "not measured here: needs a Java build of its own beside this Python project"
-    ),
-    "the same work in Quix Streams (exactly once)": (
-        "not measured here: is not among this project's dependencies"
-    ),
-    "the same work in Bytewax (at least once)": (
-        "not measured here: is not among this project's dependencies"
-    ),
-    "the same work in CGRateS, rated and stored in Postgres": (
-        "not measured here: needs a Go server and a Redis of its own"
-    ),
-}

@@ -11,6 +11,7 @@ import pytest
 
 from deploy.write_measured_blocks import LAST, write_into
 from pipeline.bench.compare import changes, differences, regressions
+from pipeline.bench.compared import COMPARISONS
 from pipeline.bench.documents import BEGIN, DOCUMENTS, END, NoPlace, with_block
 from pipeline.bench.judged import judged, missed, number, reasons_by_name
 from pipeline.bench.latency import percentile
@@ -20,7 +21,7 @@ from pipeline.bench.refusals import BenchRefused
 from pipeline.bench.result import BenchResult, NotAResult, read_result, rounded, targets_of
 from pipeline.bench.run import ACCOUNTS, PREFIXES, Wanted
 from pipeline.bench.scaling_text import network_bytes
-from pipeline.bench.targets import ABOUT, NOT_MEASURED, TARGETS
+from pipeline.bench.targets import ABOUT, TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,7 +55,7 @@ def row_of(found, name):
     ],
 )
 def test_a_figure_is_judged_at_its_bounds(figure, verdict):
-    found = judged(result(figures={"end_to_end_events_per_s": figure}), {})
+    found = judged(result(figures={"end_to_end_events_per_s": figure}), {}, {})
     assert row_of(found, "end_to_end_events_per_s").verdict == verdict
 
 
@@ -62,13 +63,16 @@ def test_a_figure_is_judged_at_its_bounds(figure, verdict):
     ("figure", "verdict"), [(1_001, "MISSED"), (1_000, "must reached"), (300, "aim reached")]
 )
 def test_where_less_is_better_the_bounds_are_above(figure, verdict):
-    found = judged(result(figures={"latency_offered_p99_ms": figure}), {})
+    found = judged(result(figures={"latency_offered_p99_ms": figure}), {}, {})
     assert row_of(found, "latency_offered_p99_ms").verdict == verdict
 
 
 def test_every_target_has_a_row_whether_it_was_measured_or_not():
-    found = judged(result(), {})
-    assert [row.about for row in found] == [*ABOUT.values(), *NOT_MEASURED]
+    found = judged(result(), {}, {})
+    assert [row.about for row in found] == [
+        *ABOUT.values(),
+        *(one.about for one in COMPARISONS),
+    ]
     assert list(ABOUT) == list(TARGETS)
     assert row_of(found, "memory_rate_process_mb").verdict == "not measured"
     assert all(row.reason for row in found if row.verdict == "not measured")
@@ -76,7 +80,7 @@ def test_every_target_has_a_row_whether_it_was_measured_or_not():
 
 def test_a_missed_must_without_a_reason_says_so():
     row = row_of(
-        judged(result(figures={"end_to_end_events_per_s": 1}), {}), "end_to_end_events_per_s"
+        judged(result(figures={"end_to_end_events_per_s": 1}), {}, {}), "end_to_end_events_per_s"
     )
     assert row.reason == "no reason is written down yet"
 
@@ -87,7 +91,8 @@ def test_every_missed_must_of_the_kept_result_has_a_reason():
 
 
 def test_a_reason_is_of_a_figure_that_has_a_target():
-    assert set(reasons_by_name()) <= set(TARGETS)
+    compared = {one.reason_name for one in COMPARISONS if one.target is not None}
+    assert set(reasons_by_name()) <= set(TARGETS) | compared
 
 
 def test_the_documents_are_what_the_kept_result_says(tmp_path):
