@@ -5,7 +5,7 @@ import datetime as dt
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from tests.reference_rating import months, samples, usage_discount
+from tests.reference_rating import levels, months, samples, usage_discount
 from tests.reference_rating.catalogue import version_on
 from tests.reference_rating.clock import local, subscription_month
 from tests.reference_rating.conditions import holds
@@ -83,7 +83,9 @@ def _asked(reference, event, product, code, price, days, month):
     charged = reference.counted["cap", *key]
     due = charged
     unit = reference.catalogue.product(product)["unit"]
-    used = max(reference.counted["units", *key], NONE)  # a level below zero is none
+    used = reference.counted["units", *key]
+    if levels.is_level(price):  # one below zero is none
+        used = max(used, NONE)
     if samples.is_sampled(price):
         used, due = _of_samples(reference, event, price, unit, key, days)
     due += _discounted(reference, event["subscription"], code, {"price": price}, days, month)
