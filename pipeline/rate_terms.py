@@ -19,7 +19,7 @@ from pipeline.generations import Generations
 from rating.catalogue import Catalogue, Offer
 from rating.catalogue.compiled import Rule
 from rating.conditions.subscription_month import month_of_subscription
-from rating.counting import Counter, CounterPeriod, Counting
+from rating.counting import EVER_MS, Counter, CounterPeriod, Counting
 from rating.days_of_month import days_of_month
 from rating.earlier_months import EarlierMonth, Span, months_before, months_had
 from rating.fitting import fitted, members_in
@@ -136,7 +136,9 @@ class Terms(msgspec.Struct, gc=False):
         return days_of_month(self.month_start_ms, zone=self.zone)[counter.month_day - 1]
 
     def _month_ms(self, counter: Counter) -> int:
-        """Return the start of the month of a counter."""
+        """Return the start of the month of a counter; of one that never begins anew that of all."""
+        if counter.period is CounterPeriod.ONCE:
+            return EVER_MS
         back = counter.months_back
         if not back:
             return self.month_start_ms

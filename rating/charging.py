@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 import msgspec
 
+from rating.amount import Adjusting
 from rating.catalogue.compiled import Rule
 from rating.counting import Count, Totals
 from rating.daily import grow_daily
 from rating.event_amount import event_amount, fee_alone
 from rating.free import incremented, often, without_free
 from rating.growing import grow, month_growth, uncounted_amount
+from rating.limited_discount import LimitedDiscount, explained
 from rating.month_cost import MonthPrice
 from rating.price import per_unit
 from rating.price.aggregate import OF_CHANGES, READINGS, Aggregation
@@ -138,6 +140,8 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
     is_level = rule.aggregation is Aggregation.LATEST
     if not units and not selected.offer.prices_zero and not is_level:
         return Priced(ZERO, ZERO, rule.zero, (*steps, _NO_USAGE))
+    if rule.limited is not None:
+        return _with_limited(selected, rule.limited, before)
     if rule.round_units is not None:
         units = rounded_measure(rule, units, steps)
     increments = None if isinstance(price, _OF_THE_EVENT) else price.increments
@@ -184,6 +188,35 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
         )
     causes = _causes(steps) if restated else ()
     return Priced(billed, free, amount, tuple(steps), tuple(counts), restated, earlier, causes)
+
+
+def _with_limited(selected: Selected, limited: LimitedDiscount, before: Sequence[Totals]) -> Priced:
+    """Return what an event comes to with a discount that is used up, or without it where it is."""
+    rule = selected.rule
+    place = len(before) - rule.counted_after_price
+    counted, others = before[place], (*before[:place], *before[place + 1 :])
+    counts: Count = None
+    without = msgspec.structs.replace(rule, limited=None)
+    priced: Priced | None = None
+    if limited.is_left(counted):
+        adjusting = rule.adjusting or Adjusting()
+        discounts = (*adjusting.discounts, limited.percent)
+        adjusting = msgspec.structs.replace(adjusting, discounts=discounts)
+        given = msgspec.structs.replace(without, adjusting=adjusting)
+        priced = charge_after(msgspec.structs.replace(selected, rule=given), others)
+        steps = explained(limited, counted, priced.explanation)
+        if steps is None:
+            priced = None
+        else:
+            priced, counts = (
+                msgspec.structs.replace(priced, explanation=steps),
+                (selected.used, None),
+            )
+    if priced is None:
+        priced = charge_after(msgspec.structs.replace(selected, rule=without), others)
+    of_others = priced.counts or (None,) * len(others)
+    all_counts = (*of_others[:place], counts, *of_others[place:])
+    return msgspec.structs.replace(priced, counts=all_counts)
 
 
 def _ordinary(selected: Selected, price: PerUnitPrice) -> Priced:

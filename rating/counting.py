@@ -44,6 +44,7 @@ class CounterKind(StrEnum):
     LISTED = "listed"  # money a price came to without a discount, and in quantity what was off
     LEVEL = "level"  # changes of a level on one day
     NEWEST = "newest"  # when the newest record under a price began: milliseconds since 1970
+    DISCOUNTED = "discounted"  # records that had a discount which is used up
     SEEN = "seen"  # records of one value of an attribute
     SAMPLED = "sampled"  # records of samples, and in quantity how many of them a close has priced
     SAMPLE = "sample"  # the units of one interval and direction
@@ -54,6 +55,11 @@ class CounterPeriod(StrEnum):
 
     MONTH = "month"
     DAY = "day"
+    ONCE = "once"  # never: it counts all that there ever was
+
+
+EVER_MS = 0
+"""Where the period of a counter begins that never begins anew: one that all usage is in."""
 
 
 class Counter(msgspec.Struct, frozen=True, gc=False):

@@ -9,6 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from rating import explain_samples
+from rating.counting import CounterPeriod
 from rating.dimensions import ATTRIBUTE
 from rating.fitting_names import MEMBERS
 from rating.units import plain, readable
@@ -180,7 +181,7 @@ def _rounded_units(charge: Charge, fields: list[str]) -> str:
 def _allowance(charge: Charge, fields: list[str]) -> str:
     allowance_id, size, taken, free, *period = fields
     return (
-        f"Allowance {allowance_id} of {_units(charge, size)} a {_period(period)} had "
+        f"Allowance {allowance_id} of {_units(charge, size)} {_period(period)} had "
         f"{readable(_left(size, taken), charge.unit)} left: {_units(charge, free)} is free."
     )
 
@@ -189,7 +190,7 @@ def _credit(charge: Charge, fields: list[str]) -> str:
     allowance_id, size, taken, paid, *period = fields
     left = _money(to_text(_left(size, taken)), charge.currency)
     return (
-        f"Allowance {allowance_id} of {_money(size, charge.currency)} a {_period(period)} had "
+        f"Allowance {allowance_id} of {_money(size, charge.currency)} {_period(period)} had "
         f"{left} left: "
         f"{_money(paid, charge.currency)} is paid by it."
     )
@@ -239,7 +240,9 @@ def _rolled_credit(charge: Charge, fields: list[str]) -> str:
 
 
 def _period(stated: list[str]) -> str:
-    return stated[0] if stated else "month"
+    if stated == [CounterPeriod.ONCE]:
+        return "given once"
+    return f"a {stated[0] if stated else 'month'}"
 
 
 def _left(size: str, taken: str) -> Decimal:
@@ -554,6 +557,17 @@ def _discount(charge: Charge, fields: list[str]) -> str:
     return f"{plain(Decimal(percent))} % off {_money(before, charge.currency)}."
 
 
+def _limited_discount(charge: Charge, fields: list[str]) -> str:
+    percent, before, times, done, every = fields
+    of_each = "" if every == CounterPeriod.ONCE else f" of a {every}"
+    first = "the first event" if times == "1" else f"the first {times} events"
+    earlier = "" if times == "1" else f", {done} of which came before"
+    return (
+        f"{plain(Decimal(percent))} % off {_money(before, charge.currency)}: it is given to "
+        f"{first}{of_each}{earlier}."
+    )
+
+
 def _least(charge: Charge, fields: list[str]) -> str:
     bound, before = (_money(amount, charge.currency) for amount in fields)
     return f"At least {bound} for each event: it came to {before}."
@@ -691,6 +705,7 @@ _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     "usage_reached": _usage_reached,
     "restated_below_close": _restated_below_close,
     "discount": _discount,
+    "limited_discount": _limited_discount,
     "least": _least,
     "most": _most,
     "cap": _cap,

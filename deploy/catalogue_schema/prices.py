@@ -5,8 +5,10 @@ from deploy.catalogue_schema.samples import SAMPLES, WITHOUT
 from rating.catalogue import read_month, read_price, read_steps
 from rating.catalogue.check_of_changes import OF_USAGE
 from rating.catalogue.document import AboveAllowance
+from rating.catalogue.read_limited_discount import MOST_TIMES
 from rating.catalogue.read_model import MODELS, is_of_the_month
 from rating.catalogue.read_rows_price import MAX_CARDS
+from rating.counting import CounterPeriod
 from rating.price.aggregate import OF_CHANGES, Aggregation
 from rating.price.bands import BandChoice
 from rating.price.rate_card import CardChoice
@@ -188,6 +190,7 @@ def _step(name: str, key: str) -> Schema:
 _DISCOUNTS: list[Schema] = [
     {"$ref": "#/$defs/percent_off"},
     {"$ref": "#/$defs/discount_when"},
+    {"$ref": "#/$defs/discount_times"},
 ]
 
 _MODEL_KEYS: Schema = {
@@ -298,7 +301,8 @@ _STEPS: Schema = {
     "unique_by": of("text", "The attribute of `aggregate: unique`.", "device"),
     "discount": {
         "description": "Percent off, such as 10; a list: each of what the one before it left. One "
-        "with a condition is given where that holds; not of prices of the month.",
+        "with a condition is given where that holds, one with `times` to so many events and no more; not of "
+        "prices of the month.",
         "anyOf": [
             *_DISCOUNTS,
             {
@@ -308,7 +312,12 @@ _STEPS: Schema = {
                 "maxItems": read_steps._MOST_DISCOUNTS,
             },
         ],
-        "examples": [10, [10, 2.5], [{"percent": 10, "when": 'account.vip == "gold"'}]],
+        "examples": [
+            10,
+            [10, 2.5],
+            [{"percent": 10, "when": 'account.vip == "gold"'}],
+            {"percent": 100, "times": 1},
+        ],
     },
     "discount_by_usage": of(
         "discount_by_usage",
@@ -412,6 +421,27 @@ _PARTS: Schema = {
             "when": of("condition", "What must hold.", 'account.vip == "gold"'),
         },
         required=("percent", "when"),
+    ),
+    "discount_times": record(
+        "A discount that is used up: of the first events that a subscription has under the price.",
+        {
+            "percent": of("percent", "Percent off.", 100, exclusiveMinimum=0, maximum=100),
+            "times": {
+                "description": "To how many events it is given.",
+                "type": ["integer", "string"],
+                "minimum": 1,
+                "maximum": MOST_TIMES,
+                "pattern": "^[0-9]{1,9}$",
+                "examples": [1],
+            },
+            "every": choice(
+                "How often it begins anew; once: never.",
+                CounterPeriod,
+                default=CounterPeriod.ONCE,
+            ),
+            "when": of("condition", "What must hold besides.", "subscription_month <= 3"),
+        },
+        required=("percent", "times"),
     ),
     "percent_off": of("percent", "Percent off: 10 is ten percent.", 10, maximum=100),
     "discount_by_usage": record(

@@ -265,7 +265,8 @@ THINGS: Schema = {
                 5.00,
             ),
             "every": choice(
-                "How often it begins anew; what is left is lost, unless it rolls over.",
+                "How often it begins anew; what is left is lost, unless it rolls over. once: never, it is "
+                "given once.",
                 CounterPeriod,
                 default=CounterPeriod.MONTH,
             ),

@@ -44,6 +44,9 @@ Table = dict[int, int | Inside | Members]
 
 Value = bytes | None
 
+Outer = tuple[int, int, int, int]
+"""Tag, begin and end of the contents, and end of a value."""
+
 
 def read(
     data: bytes,
@@ -95,7 +98,7 @@ def read(
         at = after
 
 
-def outer(data: bytes, at: int, end: int) -> tuple[int, int, int, int] | None:
+def outer(data: bytes, at: int, end: int) -> Outer | None:
     """Return tag, begin and end of the contents, and end of the value at ``at``; None where its tag
     and length are no BER or lead past ``end``."""
     begin = at

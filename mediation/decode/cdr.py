@@ -81,9 +81,8 @@ class CdrDecoder:
     def _read(
         self, value: bytes, span: cdr_file.Span, headers: Mapping[str, bytes]
     ) -> Iterable[Outcome]:
-        found = ber.outer(value, span.body, span.end)
-        assert found is not None, "a span without a fault is a value"
-        tag, begin, end, _ = found
+        assert span.value is not None, "a span without a fault is a value"
+        tag, begin, end, _ = span.value
         rule = self._rules.get(tag)
         if rule is None:
             number = ber.number_of(tag)
@@ -113,6 +112,7 @@ class _Layout:
         self._ways: list[tuple[int, Convert]] = [
             (self._slot(field.path, field.kind), KINDS[field.kind]) for field in fields
         ]
+        self._places = [at for at, _ in self._ways]
         self._milliseconds = [
             (place, self._slot(field.milliseconds, INTEGER))
             for place, field in enumerate(fields)
@@ -143,7 +143,8 @@ class _Layout:
         made: list[Made] = [
             None if (value := octets[at]) is None else convert(value) for at, convert in self._ways
         ]
-        if None in made:
+        # As many are missing as were not there: none is there that could not be read.
+        if made.count(None) != [octets[at] for at in self._places].count(None):
             for place, (at, _) in enumerate(self._ways):
                 if made[place] is None and octets[at] is not None:
                     return _unreadable(self._fields[place])
@@ -190,12 +191,14 @@ class _Rule:
         self._identifiers = self._places(rule.identifiers)
         self._quantities = [(each, self._places(each.fields)) for each in rule.quantities]
         self._texts = [
-            (self._places(each.fields), each.remove, each.strip) if each else ((), (), ())
+            (self._places(each.fields), each.remove, each.strip) if each else None
             for each in (rule.origin, rule.destination, rule.service_class)
         ]
         self._attributes = [(name, self._at[field]) for name, field in rule.attributes]
         self._ignore = [(self._at[name], texts) for name, texts in rule.ignore]
         self._products = dict(rule.product.table)
+        field = rule.product.field
+        self._product_at = None if field is None else self._at[field]
 
     def _places(self, names: tuple[str, ...]) -> tuple[int, ...]:
         return tuple(self._at[name] for name in names)
@@ -272,28 +275,36 @@ class _Rule:
             return _missing(rule.started_at)
         ended_ms = _first_time(values, self._ended)
         quantities: dict[str, Decimal] = {}
+        counted: list[tuple[str, str]] = []  # as the content has it
         for quantity, places in self._quantities:
             found = self._quantity(quantity, places, values)
             if found is not None:
                 if isinstance(found, Refused):
                     return found
                 quantities[quantity.unit] = found
+                counted.append((quantity.unit, _canonical(found)))
         identifiers = [str(values[at]) for at in self._identifiers if values[at] is not None]
         if not identifiers:
             return _missing(rule.identifiers)
-        product = self._product(values)
+        product = self._product(values) if self._product_at is not None else rule.product.constant
         if isinstance(product, Refused):
             return product
-        texts = [_first_text(values, *text) for text in self._texts]
-        for of_text, text in ((rule.origin, texts[0]), (rule.destination, texts[1])):
-            if of_text is None or text is None or not of_text.number:
+        assert product is not None
+        origin, destination, service_class = self._texts
+        texts = [
+            _first_text(values, *origin) if origin else None,
+            _first_text(values, *destination) if destination else None,
+            _first_text(values, *service_class) if service_class else None,
+        ]
+        for of_number, text in ((rule.origin, texts[0]), (rule.destination, texts[1])):
+            if of_number is None or text is None or not of_number.number or text.isdigit():
                 continue
             if is_separated(text):
-                return separated(text, " or ".join(of_text.fields))
+                return separated(text, " or ".join(of_number.fields))
         attributes = {
-            name: str(values[at]) for name, at in self._attributes if values[at] is not None
+            name: str(value) for name, at in self._attributes if (value := values[at]) is not None
         }
-        identity = ["" if values[at] is None else str(values[at]) for at in self._identity]
+        identity = ["" if (value := values[at]) is None else str(value) for at in self._identity]
         if self._by:
             identity.append("" if values[-1] is None else str(values[-1]))
         if not any(identity):
@@ -313,32 +324,30 @@ class _Rule:
             ended_ms,
             identifiers,
             product,
-            [(unit, _canonical(value)) for unit, value in quantities.items()],
+            counted,
             texts,
             list(attributes.items()),
         )
         return DecodedItem(
-            record_id=record_id,
-            identifiers=tuple(identifiers),
-            started_at_ms=started_ms,
-            ended_at_ms=ended_ms,
-            product=product,
-            usage_kind=rule.usage_kind,
-            quantities=quantities,
-            origin=texts[0],
-            destination=texts[1],
-            service_class=texts[2],
-            attributes=attributes,
-            content=_pack(content),
-            content_version=self._content_version,
+            record_id,
+            tuple(identifiers),
+            started_ms,
+            ended_ms,
+            product,
+            rule.usage_kind,
+            quantities,
+            texts[0],
+            texts[1],
+            texts[2],
+            attributes,
+            _pack(content),
+            self._content_version,
         )
 
     def _product(self, values: list[Made]) -> str | Refused:
         product = self._rule.product
-        if product.field is None:
-            assert product.constant is not None
-            return product.constant
-        found = self._products.get(str(values[self._at[product.field]]), product.constant)
+        assert self._product_at is not None, "all its records are of one product"
+        found = self._products.get(str(values[self._product_at]), product.constant)
         if found is None:
             return Refused(
                 RefusalReason.INVALID_FIELD, f"{product.field} is none of those with a product"
@@ -402,6 +411,9 @@ def _seconds(ms: int) -> Decimal:
 
 
 def _canonical(value: Decimal) -> str:
+    text = str(value)
+    if text.isdigit():  # most: octets, whole seconds
+        return text
     text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 

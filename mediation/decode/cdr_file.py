@@ -56,6 +56,7 @@ class Span(NamedTuple):
     end: int
     fault: str = ""  # why it cannot be read
     is_rest: bool = False  # all up to the end: where the next record begins is not known
+    value: ber.Outer | None = None  # of a record without a fault
 
 
 def file_header(data: bytes) -> FileHeader | str:
@@ -130,7 +131,7 @@ def _span(data: bytes, at: int, end: int) -> Span:
     if encoding == BER:
         found = ber.outer(data, body, stop)
         if found is not None and found[3] == stop:
-            return Span(at, body, stop)
+            return Span(at, body, stop, "", False, found)
         fault = "the length of its BER is not that of its header"
     elif encoding in FORMATS:
         fault = f"it is encoded in {FORMATS[encoding]}; only BER is read"

@@ -35,6 +35,7 @@ def _measures() -> dict[str, Callable[[Task, Settings], Awaitable[Figures]]]:
         call_alone,
         catalogue_alone,
         faust_expected,
+        formats_alone,
         load_alone,
         pass_through,
         restore,
@@ -44,6 +45,7 @@ def _measures() -> dict[str, Callable[[Task, Settings], Awaitable[Figures]]]:
     return {
         "normalise": step_alone.normalise,
         "normalise_without_dedup": step_alone.normalise_without_dedup,
+        "normalise_formats": formats_alone.formats,
         "rate": step_alone.rate,
         "load": load_alone.load,
         "catalogue": catalogue_alone.catalogue,

@@ -50,11 +50,16 @@ def differences(before: BenchResult, now: BenchResult) -> list[str]:
         ("python", before.versions.get("python"), now.versions.get("python")),
         ("events", before.workload.get("events"), now.workload.get("events")),
         ("partitions", before.workload.get("partitions"), now.workload.get("partitions")),
+        ("formats", _formats(before), _formats(now)),
         ("prefixes", before.workload.get("prefixes"), now.workload.get("prefixes")),
     ):
         if old != new:
             found.append(f"{what}: {old} before, {new} now")
     return found
+
+
+def _formats(result: BenchResult) -> int | str:
+    return result.workload.get("formats", "60 % CSV rows, 40 % CloudEvents")  # of the first results
 
 
 def _percent(before: float, now: float) -> float | None:

@@ -7,6 +7,8 @@ from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 
+from mediation.decode import cdr_file
+from pipeline.bench.charging_files import is_file_header
 from pipeline.bench.lanes import Lane
 from pipeline.bench.result import Figures
 from pipeline.bench.step_alone import known_steps
@@ -26,13 +28,19 @@ def single_records(workload: Workload, count: int) -> Iterator[RawRecord]:
 def _single(workload: Workload) -> Iterator[RawRecord]:
     for block in workload.blocks():
         names = dict(block.headers)
-        if block.items == 0 or raw.OVERSIZE_BYTES in names:
+        if block.items == 0 or raw.OVERSIZE_BYTES in names or is_file_header(block):
             continue
         kept = (raw.TENANT, raw.SOURCE, raw.STREAM, raw.FORMAT, raw.ZONE)
         headers = tuple((name, value) for name, value in block.headers if name in kept)
         headers += ((raw.RECORD, raw.RECORD_MESSAGE),)
-        for line in block.value.splitlines():
-            yield RawRecord(block.key, line, headers, 1)
+        for item in _items(block.value, names.get(raw.CONTENT_TYPE, b"")):
+            yield RawRecord(block.key, item, headers, 1)
+
+
+def _items(value: bytes, content_type: bytes) -> list[bytes]:
+    if content_type == raw.CDRS.encode():
+        return [value[span.begin : span.end] for span in cdr_file.spans(value)]
+    return value.splitlines()
 
 
 async def expected(task: Task, settings: Settings) -> Figures:

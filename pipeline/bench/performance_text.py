@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pipeline.bench.compare import changes, differences
 from pipeline.bench.compared import read_compared
 from pipeline.bench.judged import judged, number, reasons_by_name
@@ -54,9 +56,16 @@ def _setting(result: BenchResult) -> str:
         f"{workload['subscriptions']:,} subscriptions, {workload['prefixes']:,} prefixes, "
         f"{workload['duplicates']:,} duplicates, {workload['broken']:,} broken; "
         f"{workload['raw_records']:,} raw records of {workload['raw_bytes']:,} bytes, "
-        f"over {workload.get('partitions', '?')} partitions of raw and of rated usage each. {exact}",
+        f"over {workload.get('partitions', '?')} partitions of raw and of rated usage each. "
+        f"{_formats(workload)}{exact}",
         "\n".join(["```text", *result.command.split("; "), "```"]),
     )
+
+
+def _formats(workload: Mapping[str, int | str]) -> str:
+    if "formats" not in workload:
+        return ""
+    return f"{workload['formats']}, these in {workload['charging_files']:,} files. "
 
 
 def _targets(result: BenchResult) -> str:
@@ -93,6 +102,29 @@ def _stages(figures: Figures) -> str:
         md_table(["", ">us CPU per event", ">a second and core", ">resident"], rows),
         f"Load wrote {figure(figures, 'load_rows_per_s')} rows/s; the database took "
         f"{figure(figures, 'load_postgres_us_per_row')} us of CPU for each.",
+        _by_format(figures),
+    )
+
+
+def _by_format(figures: Figures) -> str:
+    rows = [
+        [
+            title,
+            figure(figures, f"normalise_{name}_without_dedup_us_per_event"),
+            figure(figures, f"normalise_{name}_us_per_event"),
+        ]
+        for name, title in (
+            ("rows", "calls as CSV rows"),
+            ("cloudevents", "CloudEvents"),
+            ("charging", "calls as records in charging files"),
+        )
+        if f"normalise_{name}_us_per_event" in figures
+    ]
+    if not rows:
+        return ""
+    return (
+        "Normalise by format, the events of each by themselves, us CPU per event:\n\n"
+        + md_table(["", ">nothing asked of RocksDB", ">with dedup"], rows)
     )
 
 

@@ -19,7 +19,13 @@ from pipeline.bench.refusals import check_broker, check_room
 from pipeline.bench.result import BenchResult, Findings, targets_of
 from pipeline.bench.scaling import scaling
 from pipeline.bench.stages_part import catalogue, stages
-from pipeline.bench.workload import Parameters, Workload, start_of, workload_of
+from pipeline.bench.workload import (
+    SHARE_OF_FORMATS,
+    Parameters,
+    Workload,
+    start_of,
+    workload_of,
+)
 from pipeline.cli.catalogue import catalogue_files
 from pipeline.clock import Clock
 from pipeline.errors import RatemillError
@@ -130,6 +136,8 @@ def _result(ground: Ground, wanted: Wanted, done: Sequence[Part]) -> BenchResult
             "raw_bytes": facts.raw_bytes,
             "duplicates": facts.duplicates,
             "broken": facts.broken,
+            "charging_files": facts.charging_files,
+            "formats": ", ".join(f"{share} % {name}" for name, share in SHARE_OF_FORMATS.items()),
         },
         parts=tuple(parts),
         series=dict(findings.series),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import takewhile
 
+from pipeline.bench.charging_files import is_file_header
 from pipeline.bench.end_to_end import publish, reconcile
 from pipeline.bench.ground import Ground, own_installation
 from pipeline.bench.live import Live, live_installation
@@ -34,7 +35,7 @@ def _head(ground: Ground, wanted: int) -> tuple[list[RawRecord], int]:
         nonlocal events
         if events >= wanted:
             return False
-        events += record.items
+        events += 0 if is_file_header(record) else record.items
         return True
 
     return list(takewhile(more, ground.workload.blocks())), events

@@ -7,7 +7,13 @@ from pipeline.bench.task import Task, measured
 from pipeline.embedded.layout import layout_of
 from schemas.period import to_ms
 
-_IN_ORDER = ("normalise_without_dedup", "normalise", "rate", "load")  # each leaves for the next
+_IN_ORDER = (  # each leaves for the next, but that of the formats
+    "normalise_formats",
+    "normalise_without_dedup",
+    "normalise",
+    "rate",
+    "load",
+)
 
 
 async def stages(ground: Ground) -> None:

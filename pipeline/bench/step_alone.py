@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import IO, TypeVar
@@ -11,6 +11,7 @@ from typing import IO, TypeVar
 import msgspec
 
 from mediation.normalise import NormaliseStep
+from pipeline.bench.charging_files import is_file_header
 from pipeline.bench.frames import read_frames, write_frame
 from pipeline.bench.lanes import Lane
 from pipeline.bench.processes import used_by
@@ -25,6 +26,7 @@ from pipeline.stages import normalise_stage, rate_stage
 from pipeline.topics import partition_of
 from rating.catalogue import check
 from rating.catalogue import compile as compile_catalogue
+from schemas import raw
 from schemas.flow import Append, Channel
 from sources.reference.accounts import read_accounts
 
@@ -52,8 +54,10 @@ class Normalised(msgspec.Struct, frozen=True, array_like=True, gc=False):
 async def normalise(task: Task, settings: Settings) -> Figures:
     """Return what normalise takes with dedup, and its memory with a million identities."""
     scratch = Path(task.scratch)
-    lanes, events = _normalise(task, settings, state=scratch / "state", out=scratch / NORMALISED)
-    figures = _figures("normalise", lanes, events=events)
+    lanes, events = normalise_lanes(
+        task, settings, state=scratch / "state", out=scratch / NORMALISED
+    )
+    figures = figures_of("normalise", lanes, events=events)
     figures["memory_normalise_mb"] = used_by(os.getpid()).resident_bytes / _MB
     _remember(lanes, _REMEMBERED - events)
     figures["memory_normalise_at_1m_identities_mb"] = used_by(os.getpid()).resident_bytes / _MB
@@ -62,8 +66,8 @@ async def normalise(task: Task, settings: Settings) -> Figures:
 
 async def normalise_without_dedup(task: Task, settings: Settings) -> Figures:
     """Return what normalise takes where nothing is asked for and nothing kept."""
-    lanes, events = _normalise(task, settings, state=None, out=None)
-    return _figures("normalise_without_dedup", lanes, events=events)
+    lanes, events = normalise_lanes(task, settings, state=None)
+    return figures_of("normalise_without_dedup", lanes, events=events)
 
 
 async def rate(task: Task, settings: Settings) -> Figures:
@@ -84,7 +88,7 @@ async def rate(task: Task, settings: Settings) -> Figures:
                 for appends in lane.batches():
                     if lane.number == 0 and kept < _LEDGER_RECORDS:
                         kept += _write(ledger, appends)
-    figures = _figures("rate", lanes, events=events)
+    figures = figures_of("rate", lanes, events=events)
     figures["memory_rate_mb"] = used_by(os.getpid()).resident_bytes / _MB
     return figures
 
@@ -105,9 +109,19 @@ def known_steps(workload: Workload, settings: Settings) -> tuple[StageSpec, Stag
     return normalising, rating
 
 
-def _normalise(
-    task: Task, settings: Settings, *, state: Path | None, out: Path | None
+def normalise_lanes(
+    task: Task,
+    settings: Settings,
+    *,
+    state: Path | None,
+    out: Path | None = None,
+    formats: Collection[str] = (),
 ) -> tuple[list[Lane], int]:
+    """Return the lanes that have normalised the workload, and its events; of some formats only.
+
+    Without ``state`` nothing is asked for and nothing kept.
+    """
+    wanted = {(raw.FORMAT, name.encode()) for name in formats}
     spec = normalise_stage(settings, bootstrap="").spec
     assert isinstance(spec.step, NormaliseStep)
     workload = Workload(Path(task.workload))
@@ -118,11 +132,12 @@ def _normalise(
     lanes = [Lane(spec, settings, number, folder=state) for number in range(partitions)]
     events = 0
     with open(out or os.devnull, "wb") as file:
-        for chunk in _chunks(workload.blocks(), _RAW_AT_ONCE):
+        blocks = (one for one in workload.blocks() if not wanted or wanted & {*one.headers})
+        for chunk in _chunks(blocks, _RAW_AT_ONCE):
             for record in chunk:
                 lane = lanes[partition_of(record.key, partitions)]
                 lane.add(record.key, record.value, record.headers, at_ms=task.now_ms)
-                events += record.items
+                events += 0 if is_file_header(record) else record.items
             for lane in lanes:
                 for appends in lane.batches():
                     if out is not None:
@@ -134,7 +149,8 @@ def _normalise(
     return lanes, events
 
 
-def _figures(name: str, lanes: list[Lane], *, events: int) -> Figures:
+def figures_of(name: str, lanes: list[Lane], *, events: int) -> Figures:
+    """Return what the lanes took for an event, and how many a core does in a second."""
     cpu_s = sum(lane.cpu_ns for lane in lanes) / 1e9
     return {
         f"{name}_us_per_event": cpu_s * 1e6 / events,

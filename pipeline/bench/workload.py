@@ -12,11 +12,13 @@ from typing import IO
 
 import msgspec
 
+from pipeline.bench.charging_files import ChargingFiles, is_file_header
 from pipeline.bench.frames import read_frames, write_frame
 from pipeline.bench.tariff import CARD_FILE, PLANS, PLANS_FILE, card_prefixes, card_rows
 from schemas import raw
 from sources.block import Block, block_of, oversize_block
 from sources.generate.calls import Asterisk, FreeSwitch
+from sources.generate.charging import SwitchingCentre
 from sources.generate.draw import Draw
 from sources.generate.events import EventGateway
 from sources.generate.population import Offer, Service
@@ -28,7 +30,7 @@ from sources.records import Origin, RawRecord, records_of
 
 TENANT = "bench"
 
-_VERSION = 1  # of what this file makes: another one is not taken from the folder
+_VERSION = 2  # of what this file makes: another one is not taken from the folder
 _DAYS = 20
 _DAY_OF_DECADE = 10  # see `start_of`
 _CALLS_PER_BLOCK = raw.MAX_RECORD_ITEMS  # files of a switch
@@ -41,9 +43,14 @@ _OFFERS = {
 }
 _SHARES = {Kind.DUPLICATE: 100, Kind.LATE: 100, Kind.BROKEN: 50}
 
-# By their names two switches and two gateways are in each of four partitions; a test looks.
+# By their names two switches, two gateways and a centre are in each of four partitions; a test
+# looks.
 SWITCHES = ("fs-05", "fs-11", "fs-01", "fs-02", "pbx-03", "pbx-01", "pbx-02", "pbx-15")
 GATEWAYS = ("iot-03", "iot-09", "iot-06", "iot-08", "iot-04", "iot-10", "iot-01", "iot-02")
+CENTRES = ("msc-11", "msc-02", "msc-01", "msc-03")
+
+# Percent of the events, each spread evenly over its sources.
+SHARE_OF_FORMATS = {"CSV rows": 50, "CloudEvents": 40, "charging records": 10}
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +78,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     items: int  # in the blocks
     duplicates: int
     broken: int
+    charging_files: int  # each has a header, which is an item beside the events
     raw_records: int
     raw_bytes: int
     accounts: int
@@ -166,14 +174,28 @@ def _make(parameters: Parameters, folder: Path, on_progress: Callable[[int], Non
 
 
 def _scenario() -> Scenario:
-    calls: list[tuple[MakeWriter, int]] = [(_switch(name), 60) for name in SWITCHES]
-    things: list[tuple[MakeWriter, int]] = [(_gateway(name), 40) for name in GATEWAYS]
-    return Scenario("standard", (*calls, *things), _SHARES)
+    rows, events, records = SHARE_OF_FORMATS.values()
+    # A centre is no first element: none of its records can be too large.
+    makers = (
+        *((_switch(name), rows, SWITCHES) for name in SWITCHES),
+        *((_gateway(name), events, GATEWAYS) for name in GATEWAYS),
+        *((_centre(name), records, CENTRES) for name in CENTRES),
+    )
+    most = len(SWITCHES)  # sources of one format; no weight is a fraction then
+    weighted = tuple((make, share * most // len(sources)) for make, share, sources in makers)
+    return Scenario("standard", weighted, _SHARES)
 
 
 def _switch(name: str) -> MakeWriter:
     kind = FreeSwitch if name.startswith("fs") else Asterisk
     return lambda destinations: kind(name, zone="Europe/Berlin", destinations=destinations)
+
+
+def _centre(name: str) -> MakeWriter:
+    number = f"49176000{name[-2:]}"
+    return lambda destinations: SwitchingCentre(
+        name, zone="Europe/Berlin", number=number, destinations=destinations
+    )
 
 
 def _gateway(name: str) -> MakeWriter:
@@ -184,7 +206,7 @@ def _write_usage(
     stream: Stream, parameters: Parameters, folder: Path, on_progress: Callable[[int], None]
 ) -> Facts:
     counts: Counter[str] = Counter()
-    files = {writer.name: _SourceFile(writer, parameters) for writer in stream.writers}
+    files = {writer.name: _files_of(writer, parameters) for writer in stream.writers}
     with (
         (folder / "blocks.frames").open("wb") as blocks,
         (folder / "messages.frames").open("wb") as messages,
@@ -192,7 +214,9 @@ def _write_usage(
         for number, record in enumerate(stream.records(), start=1):
             if number <= parameters.events:
                 counts[record.kind] += 1
-                _write(blocks, files[record.writer.name].add(record.line), counts)
+                _write(
+                    blocks, files[record.writer.name].add(record.line, record.written_at_ms), counts
+                )
             elif _is_message(record):
                 write_frame(messages, files[record.writer.name].message(record.line))
             if number % _PROGRESS_EVERY == 0:
@@ -205,6 +229,7 @@ def _write_usage(
         items=parameters.events,
         duplicates=counts[Kind.DUPLICATE],
         broken=counts[Kind.BROKEN],
+        charging_files=counts["charging_files"],
         raw_records=counts["raw_records"],
         raw_bytes=counts["raw_bytes"],
         accounts=parameters.accounts,
@@ -222,30 +247,44 @@ def _write(file: IO[bytes], records: list[RawRecord], counts: Counter[str]) -> N
     for record in records:
         write_frame(file, record)
         counts["raw_records"] += 1
+        counts["charging_files"] += is_file_header(record)
         counts["raw_bytes"] += len(record.value)
+
+
+def _files_of(writer: Writer, parameters: Parameters) -> _SourceFile | ChargingFiles:
+    is_centre = isinstance(writer, SwitchingCentre)
+    origin = Origin(
+        tenant=TENANT,
+        source=writer.name,
+        stream=writer.name,
+        format=writer.format,
+        zone=writer.zone,
+        reads_cdr_files=is_centre,
+    )
+    file_id = f"{parameters.name}.{writer.name}"
+    if isinstance(writer, SwitchingCentre):
+        return ChargingFiles(writer, origin, file_id=file_id)
+    return _SourceFile(writer, origin, file_id=file_id)
 
 
 class _SourceFile:
     """The one file that a source writes, cut into raw records as it grows."""
 
-    def __init__(self, writer: Writer, parameters: Parameters) -> None:
-        name = writer.name
+    def __init__(self, writer: Writer, origin: Origin, *, file_id: str) -> None:
         self._most = _CALLS_PER_BLOCK if writer.service is Service.VOICE else _EVENTS_PER_BLOCK
         self._lines: list[bytes] = []
         self._size = 0
         self._whole: deque[Block] = deque()
-        self._origin = Origin(
-            tenant=TENANT, source=name, stream=name, format=writer.format, zone=writer.zone
-        )
+        self._origin = origin
         self._records = records_of(
             _until_empty(self._whole),
-            origin=self._origin,
-            file_name=f"{name}{writer.suffix}",
-            file_id=f"{parameters.name}.{name}",
+            origin=origin,
+            file_name=f"{writer.name}{writer.suffix}",
+            file_id=file_id,
         )
 
-    def add(self, line: bytes) -> list[RawRecord]:
-        """Take a line; return the raw records that are whole by it."""
+    def add(self, line: bytes, written_at_ms: int) -> list[RawRecord]:
+        """Take a line, whenever it was written; return the raw records that are whole by it."""
         found: list[RawRecord] = []
         if len(line) > raw.MAX_RECORD_BYTES:
             found += self._cut()

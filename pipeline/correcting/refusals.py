@@ -10,7 +10,7 @@ from pipeline.correcting.history import History
 from pipeline.correcting.replay import Replayed
 from pipeline.correcting.sums import Sum, of_month, sums_of
 from pipeline.errors import CannotCorrect
-from rating.counting import CounterKind
+from rating.counting import EVER_MS, CounterKind
 from schemas.correction import CorrectedCharge, CorrectedCounter
 from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import records_of
@@ -39,6 +39,18 @@ def refuse_samples(history: History, found: Replayed) -> None:
             f"({named.removeprefix(begin)}), and such a month cannot be corrected yet. Operator action: "
             "send what is missing of them, which the next close prices; make good by hand what is too "
             "much. Nothing was corrected."
+        )
+
+
+def refuse_given_once(history: History, found: Replayed) -> None:
+    """Raise `CannotCorrect` where the month may take of what is given once, ever: what other months
+    took of it a replay of this one does not know."""
+    named = next((name for name, start_ms in found.counters if start_ms == EVER_MS), None)
+    if named is not None:
+        raise CannotCorrect(
+            f"{history.account_id}: the month has usage that may take of what is given once "
+            f"({named}), and such a month cannot be corrected yet: other months may have taken of it. "
+            "Operator action: make it good by hand. Nothing was corrected."
         )
 
 

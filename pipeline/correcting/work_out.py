@@ -16,6 +16,7 @@ from pipeline.correcting.history import History
 from pipeline.correcting.refusals import (
     not_rated,
     refuse_filtered,
+    refuse_given_once,
     refuse_other_amounts,
     refuse_other_months,
     refuse_samples,
@@ -64,10 +65,12 @@ def work_out(
     rows = history.events()
     as_charged = replay(_entries(history, rows, values), step_of)
     refuse_samples(history, as_charged)
+    refuse_given_once(history, as_charged)
     refuse_other_amounts(history, as_charged)
     left = [row for row in rows if row.charge_id not in asked.reverse]
     corrected = replay(_entries(history, left, values, asked), step_of)
     refuse_samples(history, corrected)
+    refuse_given_once(history, corrected)
     if corrected.refused:
         raise not_rated(history, left, corrected)
     refuse_filtered(history, left, corrected)

@@ -209,6 +209,7 @@ def _asks(version: PriceVersion) -> str | None:
         (version.free_records, "free_records"),
         (version.commitment, "a commitment"),
         (version.discount_by_usage, "discount_by_usage"),
+        (version.discount_times is not None, "a discount with times"),
         (version.least_month is not None, "a least of the month"),
         (version.most_day is not None, "a most of the day"),
         (version.most_month is not None, "a most of the month"),

@@ -33,3 +33,6 @@ def conditions_of(document: CatalogueDocument) -> Iterator[str]:
                 yield price.when
             for version in price.versions:
                 yield from (text for text in version.discounts_when if text)
+                limited = version.discount_times
+                if limited is not None and limited.when:
+                    yield limited.when

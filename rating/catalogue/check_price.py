@@ -60,6 +60,9 @@ def check_together(
             if key in values:
                 expected = f"a product without below_zero: mirror, as {product.code} has"
                 refuse(key, expected, f"{key}, which nobody can give back")
+        if version.discount_times is not None:
+            expected = f"a product without below_zero: mirror, as {product.code} has"
+            refuse("discount", expected, "a discount with times, which nobody can give back")
     if isinstance(version.model, PerUnit) and "connect_fee" in values:
         for key in ("commitment", "aggregate"):
             if key in values:

@@ -36,6 +36,7 @@ from rating.catalogue.exchanging import exchanged_ratings
 from rating.conditions.condition import Condition
 from rating.counting import Counter, CounterKind, CounterPeriod, Counting
 from rating.days_of_month import LEAST_DAYS, MOST_DAYS
+from rating.limited_discount import LimitedDiscount
 from rating.month_cost import month_cost
 from rating.price.aggregate import Aggregation
 from rating.price.allowance import Allowance
@@ -274,7 +275,9 @@ def _rule(
     growing = grows(version, has_allowances=bool(units))
     before = tuple(counter for each in units for counter in counters_of(each))
     discount = _usage_discount(version, products)
+    limited = _limited(version.discount_times)
     after = (
+        *(() if limited is None else (limited.counter(price_id),)),
         *(() if discount is None else discount.counters(price_id, plan.currency)),
         *_money_counted(price_id, caps, counts_closed, plan.currency),
         *(counter for one in credits for counter in counters_of(one, currency=plan.currency)),
@@ -283,7 +286,7 @@ def _rule(
     rolling = [
         (each.rolls_over.months, each.shared) for each in (*units, *credits) if each.rolls_over
     ]
-    around = (units, credits, caps, closing, adjusting, discount, version.round_units)
+    around = (units, credits, caps, closing, adjusting, discount, limited, version.round_units)
     return Rule(
         price_id=price_id,
         price_step=(
@@ -323,9 +326,14 @@ def _rule(
         shares_rolled=any(shared for _, shared in rolling),
         is_fitted=any(each.is_fitted for each in (*units, *credits)),
         discounts_when=discounts_when,
+        limited=limited,
         from_day=first_day(version.valid_from),
         to_day=last_day(version.valid_to),
     )
+
+
+def _limited(stated: doc.DiscountTimes | None) -> LimitedDiscount | None:
+    return None if stated is None else LimitedDiscount(stated.percent, stated.times, stated.every)
 
 
 def _free_counts(version: doc.PriceVersion) -> bool:
@@ -431,10 +439,13 @@ def _conditional_discounts(
     version: doc.PriceVersion, conditions: _Conditions
 ) -> ConditionalDiscounts | None:
     """Return the discounts of a price and what each asks for; None where all are always given."""
-    if not version.discounts_when:
+    limited = version.discount_times
+    of_limited = conditions.of("" if limited is None else limited.when)
+    if not version.discounts_when and of_limited is None:
         return None
-    asked = tuple(conditions.of(text) for text in version.discounts_when)
-    return ConditionalDiscounts(version.discounts, asked)
+    texts = version.discounts_when or ("",) * len(version.discounts)
+    asked = tuple(conditions.of(text) for text in texts)
+    return ConditionalDiscounts(version.discounts, asked, of_limited)
 
 
 def _kept(rounding: RoundingRule, amount: Decimal) -> Decimal:

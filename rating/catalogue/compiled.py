@@ -12,6 +12,7 @@ from rating.amount import Adjusting
 from rating.conditions.condition import Condition
 from rating.counting import NO_COUNTING, CounterKind, CounterPeriod, Counting
 from rating.dimensions import Reading, reading_of
+from rating.limited_discount import LimitedDiscount
 from rating.price.aggregate import LEVELS, Aggregation
 from rating.price.allowance import Allowance
 from rating.price.bands import BandChoice, BandedPrice, Bands
@@ -138,6 +139,7 @@ class ConditionalDiscounts(msgspec.Struct, frozen=True, gc=False):
 
     percents: tuple[Decimal, ...]
     conditions: tuple[Condition | None, ...]  # one for each; None: always
+    of_limited: Condition | None = None  # of the one that is used up
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,6 +174,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     shares_rolled: bool = False  # some of those allowances are of the account
     is_fitted: bool = False  # which of its allowances usage has, or how much, depends on the usage
     discounts_when: ConditionalDiscounts | None = None
+    limited: LimitedDiscount | None = None  # off the first events, after all other discounts
     from_day: int = FIRST_DAY  # local days since 1 January 1970
     to_day: int = LAST_DAY  # exclusive
 
@@ -187,7 +190,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         """Return how many of the counters are of what follows the price."""
         discount = 0 if self.usage_discount is None else 2 - self.usage_discount.from_then
         credits = sum([credit.counted for credit in self.credits]) if self.credits else 0
-        others = self.counts_closed + credits + self.counts_records
+        others = self.counts_closed + credits + self.counts_records + (self.limited is not None)
         return discount + len(self.caps) + others
 
     @property
@@ -236,7 +239,8 @@ def conditions_of(entry: Entry) -> Iterator[Condition]:
     if entry.when is not None:
         yield entry.when
     for rule in entry.rules:
-        discounts = () if rule.discounts_when is None else rule.discounts_when.conditions
+        asked = rule.discounts_when
+        discounts = () if asked is None else (*asked.conditions, asked.of_limited)
         only_for = [each.only_for for each in (*rule.allowances, *rule.credits)]
         of_allowances = [None if each is None else each.when for each in only_for]
         yield from (each for each in (*discounts, *of_allowances) if each is not None)

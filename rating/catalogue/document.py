@@ -334,6 +334,15 @@ class DiscountByUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     from_then: bool = False  # only of usage that is rated once so much was used
 
 
+class DiscountTimes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Percent off the first events of a subscription, or of each of its months; then it is used up."""
+
+    percent: Decimal
+    times: int  # of how many events
+    every: CounterPeriod = CounterPeriod.ONCE
+    when: str = ""  # a condition; empty: always
+
+
 class PriceVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A price in force for [valid_from, valid_to), from local midnight to local midnight."""
 
@@ -363,6 +372,7 @@ class PriceVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     exchange: str | None = None  # the table by which its amounts become the plan's currency
     rounding: RoundingRule = RoundingRule()
     sampling: Sampling | None = None  # what is priced of the month is a percentile of its samples
+    discount_times: DiscountTimes | None = None  # after the other discounts
 
 
 def restating_discount(version: PriceVersion) -> DiscountByUsage | None:

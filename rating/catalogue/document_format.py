@@ -13,6 +13,7 @@ from rating.catalogue.document import CatalogueDocument, PlanAllowance, PriceVer
 from rating.catalogue.exchanging import exchanged_ratings
 from rating.conditions.names import SUBSCRIPTION_MONTH
 from rating.conditions.words import words_of
+from rating.counting import CounterPeriod
 from rating.price.aggregate import OF_CHANGES
 
 FIRST = 3
@@ -72,6 +73,13 @@ def _exchanges_ratings(document: CatalogueDocument) -> bool:
     return any(exchanged_ratings(document))
 
 
+def _gives_once(document: CatalogueDocument) -> bool:
+    """An older build would know neither the discount nor such a period."""
+    return any(version.discount_times is not None for version in _versions(document)) or any(
+        each.period is CounterPeriod.ONCE for plan in document.plans for each in plan.allowances
+    )
+
+
 def _asks_for_months(document: CatalogueDocument) -> bool:
     """An older build could not read such a condition."""
     return any(
@@ -82,6 +90,7 @@ def _asks_for_months(document: CatalogueDocument) -> bool:
 
 
 _NEEDED_FOR: tuple[tuple[int, Callable[[CatalogueDocument], bool]], ...] = (
+    (8, _gives_once),
     (7, _has_levels),
     (7, _has_samples),
     (7, _has_fitted_allowances),

@@ -262,7 +262,7 @@ def _read_allowance(
     sharing = reader.choice(
         values.get("shared_by"), f"{field}.shared_by", Sharing, Sharing.SUBSCRIPTION
     )
-    times = read_times(reader, values, field, sharing)
+    times = read_times(reader, values, field, sharing, period)
     if "amount" in values:
         for key in ("consume", "step"):
             if key in values:

@@ -114,6 +114,13 @@ def read_price(
             expected="two prices with a condition each: usage of the month is priced as a whole",
             found="a discount that only some of it has",
         )
+    if discounts.limited is not None and of_month:
+        reader.complain(
+            values["discount"],
+            f"{field}.discount",
+            expected="a price of each event: usage of the month is priced as a whole",
+            found="a discount with times",
+        )
     version = PriceVersion(
         model=model,
         allowances=allowances,
@@ -136,6 +143,7 @@ def read_price(
         minimum_units=_units(reader, values, field, "minimum_units", unit),
         discounts=discounts.percents,
         discounts_when=discounts.conditions,
+        discount_times=discounts.limited,
         discount_by_usage=read_usage_discount(
             reader,
             values.get("discount_by_usage"),

@@ -35,7 +35,11 @@ def read_roll_over(
         return None
     at = f"{field}.rolls_over"
     if period is not CounterPeriod.MONTH:
-        expected = "an allowance of the month: what is left of a day is lost with it"
+        expected = (
+            "an allowance of the month: what is left of a day is lost with it"
+            if period is CounterPeriod.DAY
+            else "an allowance of the month: one that is given once is never lost"
+        )
         reader.complain(node, at, expected=expected, found=f"every: {period.value}")
     values = reader.record(node, at, required=("months",), optional=("upto", "order", "since"))
     if values is None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import NamedTuple
 
+from rating.catalogue.document import DiscountTimes
 from rating.catalogue.read_condition import read_condition
+from rating.catalogue.read_limited_discount import is_limited, read_limited
 from rating.catalogue.reader import Reader, YesNo
 from rating.catalogue.yaml_tree import Mapping, Node, Sequence
 from rating.price.units import RoundUnits, UnitRounding
@@ -137,6 +139,7 @@ class Discounts(NamedTuple):
 
     percents: tuple[Decimal, ...] = ()
     conditions: tuple[str, ...] = ()  # one for each, empty: always; none where all are always given
+    limited: DiscountTimes | None = None  # the one that is used up
 
 
 def read_discounts(reader: Reader, node: Node | None, field: str) -> Discounts:
@@ -146,9 +149,16 @@ def read_discounts(reader: Reader, node: Node | None, field: str) -> Discounts:
     items = reader.items(node, field) if isinstance(node, Sequence) else (node,)
     found: list[Decimal] = []
     conditions: list[str] = []
+    limited: DiscountTimes | None = None
     for item in items:
         values: dict[str, Node] = {"percent": item}
         if isinstance(item, Mapping):
+            if is_limited(item):
+                if limited is not None:
+                    expected = "one discount with times: they would be used up by the same events"
+                    reader.complain(item, field, expected=expected, found="another")
+                limited = read_limited(reader, item, field) or limited
+                continue
             values = reader.record(item, field, required=("percent", "when")) or {}
         percent = reader.percent(values.get("percent"), field)
         condition = read_condition(reader, values.get("when"), f"{field}.when")
@@ -161,4 +171,4 @@ def read_discounts(reader: Reader, node: Node | None, field: str) -> Discounts:
         else:
             found.append(percent)
             conditions.append("" if condition is None else condition.text)
-    return Discounts(tuple(found), tuple(conditions) if any(conditions) else ())
+    return Discounts(tuple(found), tuple(conditions) if any(conditions) else (), limited)

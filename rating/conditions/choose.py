@@ -65,6 +65,15 @@ def with_chosen_discounts(
             given.append(percent)
         if why:
             steps.append(("discount_condition", to_text(percent), *why))
-    assert rule.adjusting is not None, "it has discounts"
-    adjusting = msgspec.structs.replace(rule.adjusting, discounts=tuple(given))
-    return msgspec.structs.replace(rule, adjusting=adjusting), tuple(steps)
+    adjusting, limited = rule.adjusting, rule.limited
+    if adjusting is not None:
+        adjusting = msgspec.structs.replace(adjusting, discounts=tuple(given))
+    if conditional.of_limited is not None:
+        assert limited is not None
+        why = conditional.of_limited.why(event, used, holder)
+        if why is None:
+            limited = msgspec.structs.replace(limited, gives=False)
+        elif why:
+            steps.append(("discount_condition", to_text(limited.percent), *why))
+    chosen = msgspec.structs.replace(rule, adjusting=adjusting, limited=limited)
+    return chosen, tuple(steps)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from rating.closing_samples import Sample
-from rating.counting import Count, Counter, CounterKind, CounterPeriod
+from rating.counting import EVER_MS, Count, Counter, CounterKind, CounterPeriod
 from rating.days_of_month import days_of_month
 from rating.earlier_months import months_before
 from rating.selection import Selected
@@ -93,6 +93,8 @@ class Tallies:
 
 
 def _start(event: UsageEvent, counter: Counter) -> int:
+    if counter.period is CounterPeriod.ONCE:
+        return EVER_MS
     month_ms = month_start_of(event.started_at_ms, zone=event.zone)
     if counter.month_day:
         return days_of_month(month_ms, zone=event.zone)[counter.month_day - 1]

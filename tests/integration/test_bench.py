@@ -93,6 +93,10 @@ def test_the_line_has_the_shape_that_is_promised(finished):
     [
         "normalise_without_dedup_us_per_event",
         "normalise_us_per_event",
+        "normalise_rows_us_per_event",
+        "normalise_cloudevents_us_per_event",
+        "normalise_charging_us_per_event",
+        "normalise_charging_without_dedup_us_per_event",
         "rate_us_per_event",
         "load_us_per_row",
         "catalogue_load_s",
@@ -126,8 +130,10 @@ def test_all_of_it_reconciles_and_no_event_is_missing(finished):
     assert line["exact"] is True
     seconds, normalised, *_ = line["series"]["end_to_end"][-1]
     assert seconds > 0
-    ends_of_files = 16
-    assert normalised == 20_000 + ends_of_files
+    charging_files = line["workload"]["charging_files"]
+    assert charging_files >= 4
+    ends_of_files = 16 + charging_files
+    assert normalised == 20_000 + ends_of_files + charging_files  # each of which has a header
     # Every single event is charged, and found again in the ledger by where its bytes lie.
     assert line["figures"]["latency_low_records"] == 50 * 2
     assert line["figures"]["latency_offered_records"] == 2_000 * 2

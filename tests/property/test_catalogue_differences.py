@@ -78,7 +78,8 @@ def others(value, kind):
         case int():
             yield value - 1 if value else 1  # also a day of the week
         case str():
-            yield f"{value}x"
+            # A condition that ends in a text stays one.
+            yield f'{value[:-1]}x"' if value.endswith('"') else f"{value}x"
         case dt.date():
             yield value + DAY
         case tuple():

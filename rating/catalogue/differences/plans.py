@@ -84,7 +84,7 @@ def _allowance(allowance: PlanAllowance) -> list[Part]:
     if allowance.money:
         free = money("units", allowance.units, allowance.unit, name="")
         free = free._replace(said=f"{free.said} of the charge")
-    every = "every day" if allowance.period is CounterPeriod.DAY else ""
+    every = _EVERY[allowance.period]
     shared = "by the account" if allowance.shared_by is Sharing.ACCOUNT else ""
     return [
         free,
@@ -98,6 +98,13 @@ def _allowance(allowance: PlanAllowance) -> list[Part]:
         words("condition", allowance.when, default="always"),
         words("days", said_span(allowance.valid_from, allowance.valid_to), default="all"),
     ]
+
+
+_EVERY = {
+    CounterPeriod.MONTH: "",
+    CounterPeriod.DAY: "every day",
+    CounterPeriod.ONCE: "never: it is given once",
+}
 
 
 def _only_in(allowance: PlanAllowance) -> str:

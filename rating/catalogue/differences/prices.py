@@ -13,6 +13,7 @@ from rating.catalogue.differences.models import (
 from rating.catalogue.differences.parts import Change, Part, changes, described, money, words
 from rating.catalogue.differences.samples import sampling_said
 from rating.catalogue.document import Committed, DiscountByUsage, PriceVersion
+from rating.counting import CounterPeriod
 from rating.price.aggregate import Aggregation
 from rating.rounding import RoundingRule
 from rating.units import readable
@@ -103,6 +104,12 @@ def _discounts(version: PriceVersion) -> Iterator[str]:
     conditions = version.discounts_when or ("",) * len(version.discounts)
     for percent, condition in zip(version.discounts, conditions, strict=True):
         yield f"{to_text(percent)} %" + (f" when {condition}" if condition else "")
+    limited = version.discount_times
+    if limited is not None:
+        events = "event" if limited.times == 1 else "events"
+        ever = "" if limited.every is CounterPeriod.ONCE else f" of each {limited.every.value}"
+        when = f" when {limited.when}" if limited.when else ""
+        yield f"{to_text(limited.percent)} % of the first {limited.times} {events}{ever}{when}"
 
 
 def _yes_or_no(key: str, value: bool) -> Part:
