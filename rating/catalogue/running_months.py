@@ -112,8 +112,11 @@ def changed_within_months(
         for price in plan.prices:
             other = is_now.get((plan.code, price.code))
             before = _dated(price.versions, was[price.product])
-            if any(_counts_money(version) for version in price.versions):
-                before[_MOST_OF_MONTH] = [Dated(None, None, "counted")]
+            counting = [version for version in price.versions if _counts_money(version)]
+            if counting:
+                # One that is in force from a later month on may have been published in this one.
+                since = min(version.valid_from or dt.date.min for version in counting)
+                before[_MOST_OF_MONTH] = [Dated(since.replace(day=1), None, "counted")]
             after = _dated((), "") if other is None else _dated(other.versions, now[other.product])
             found += _changed(f"plans.{plan.code}.prices.{price.code}", before, after, first)
     return found
