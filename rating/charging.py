@@ -282,7 +282,7 @@ def _unwound(selected: Selected, price: MonthPrice, before: Sequence[Totals]) ->
         _, billed, _ = without_free(rule, price.increments, units, (), [], steps, NO_EARLIER)
     steps += (("month_before", to_text(done)), ("mirrored",), rule.rounding_step)
     amount = month_growth(rule, price, done, EXACT.subtract(done, billed))
-    billed = billed.copy_negate()
+    billed = billed.copy_negate() if billed else ZERO
     charged = EXACT.add(amount, uncounted_amount(rule, price, before[0]))
     counts: list[Count] = [(billed, charged)]
     amount, _, _ = _after_price(

@@ -171,7 +171,7 @@ def _month_amount(rule: Rule, price: MonthPrice, units: Decimal) -> Decimal:
         return ZERO
     cost = month_cost(price, units.copy_abs())
     amount = amount_of(rule.adjusting, rule.rounding, *cost)
-    return amount if units > ZERO else amount.copy_negate()
+    return amount if units > ZERO or not amount else amount.copy_negate()
 
 
 def _grown(rule: Rule, before: Decimal, after: Decimal, divide_by: Decimal) -> Decimal:

@@ -86,7 +86,7 @@ def _because(asked: Asked) -> tuple[ExplanationStep, ...]:
 def _reversal(row: HistoryRow, because: tuple[ExplanationStep, ...]) -> CorrectedCharge:
     def less(text: str) -> str:
         value = Decimal(text)
-        return to_text(value.copy_negate() if value else value)
+        return to_text(value.copy_negate() if value else value.copy_abs())
 
     return CorrectedCharge(
         kind=REVERSAL,

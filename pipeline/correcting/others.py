@@ -134,4 +134,4 @@ def _kept(others: Others) -> Others:
 
 
 def _less(value: Decimal) -> Decimal:
-    return value.copy_negate() if value else value
+    return value.copy_negate() if value else value.copy_abs()

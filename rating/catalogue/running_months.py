@@ -52,7 +52,13 @@ _AT_CAPS = _Would(
     "",  # what comes is charged as if there never was one
     "",  # what was charged was counted, and the new one is less of it
 )
+_AT_TIERS = _Would(
+    "units that were charged before were not counted, so that as much could be charged once more",
+    "",
+    "",  # units are counted since the month began, and what they come to is less of it
+)
 _MOST_OF_MONTH, _MOST_OF_DAY = "most of the month", "most of a day"
+_MOST_OF_UNITS = "most of the month's units"  # beside tiers, packages, a commitment
 _THINGS: Mapping[str, _Would] = {
     "least of the month": _AT_CLOSE,
     "true_up of the commitment": _AT_CLOSE,
@@ -65,8 +71,9 @@ _THINGS: Mapping[str, _Would] = {
     "percentile of the month": _OF_SAMPLES,
     _MOST_OF_MONTH: _AT_CAPS,
     _MOST_OF_DAY: _AT_CAPS,
+    _MOST_OF_UNITS: _AT_TIERS,
 }
-_ONLY_NEW = (_MOST_OF_MONTH, _MOST_OF_DAY)
+_ONLY_NEW = (_MOST_OF_MONTH, _MOST_OF_DAY, _MOST_OF_UNITS)
 
 
 _Things = dict[str, list[Dated[object]]]
@@ -112,8 +119,16 @@ def changed_within_months(
         for price in plan.prices:
             other = is_now.get((plan.code, price.code))
             before = _dated(price.versions, was[price.product])
-            if any(_counts_money(version) for version in price.versions):
-                before[_MOST_OF_MONTH] = [Dated(None, None, "counted")]
+            counting = [version for version in price.versions if _counts_money(version)]
+            if counting:
+                # One that is in force from a later month on may have been published in this one.
+                since = min(version.valid_from or dt.date.min for version in counting)
+                before[_MOST_OF_MONTH] = [Dated(since.replace(day=1), None, "counted")]
+            before[_MOST_OF_UNITS] = [
+                Dated(version.valid_from, version.valid_to, "counted")
+                for version in price.versions
+                if is_of_the_month(version)
+            ]
             after = _dated((), "") if other is None else _dated(other.versions, now[other.product])
             found += _changed(f"plans.{plan.code}.prices.{price.code}", before, after, first)
     return found
@@ -187,6 +202,7 @@ def _looked_at(version: PriceVersion, unit: str) -> dict[str, object]:
         "percentile of the month": version.sampling and (version.sampling, *amount, unit),
         _MOST_OF_MONTH: _is_capped(version) and (version.most_month,),
         _MOST_OF_DAY: version.most_day is not None and (version.most_day,),
+        _MOST_OF_UNITS: version.most_month is not None and is_of_the_month(version),
     }
 
 

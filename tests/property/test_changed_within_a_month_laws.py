@@ -173,3 +173,50 @@ def test_a_discount_by_usage_is_rounded_anew():
     assert not things(price, f"{price}, discount: 10")
     then = price.replace("product: message", "product: message, from_then: yes")
     assert not things(then, f"{then}, rounding: {{places: 0}}")
+
+
+def test_a_most_of_a_later_month_does_not_say_that_this_one_was_counted():
+    """It may have been published today, and begin at once tomorrow: 9.99 was charged, then 2.50 more."""
+    plain, capped = f"{EVENT}}}", f"{EVENT}{CAPPED[0]}}}"
+
+    def versions(*prices):
+        listed = ", ".join(f"{{valid_from: {day}, price: {price}}}" for day, price in prices)
+        text = "plans:\n  p:\n    currency: EUR\n    prices:\n      x: {product: data, versions: "
+        return document_of(files_of(f"{text}[{listed}]}}\n"))
+
+    planned = versions(("2026-01-01", plain), ("2026-11-01", capped))
+    at_once = versions(("2026-01-01", capped))
+    assert not changed_within_months(document(EVENT), planned, at=NOW)
+    found = changed_within_months(planned, at_once, at=NOW)
+    assert [each.thing for each in found] == ["most of the month"]
+    assert "to 31 October 2026" in found[0].text
+    # One that has begun is counted from its month on, whichever day it began on.
+    begun = versions(("2026-01-01", plain), ("2026-10-15", capped))
+    earlier = versions(("2026-01-01", plain), ("2026-10-01", capped))
+    assert not changed_within_months(begun, earlier, at=NOW)
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        TIERS,
+        f"{EVENT}, commitment: {{amount: 1, overage: 2}}",
+        f"{EVENT}, aggregate: max",
+        "{model: package, size: 5 B, amount: 1",
+    ],
+    ids=["tiers", "commitment", "max", "package"],
+)
+@pytest.mark.parametrize("old", [EVENT, EVENT + CAPPED[0]], ids=["plain", "capped"])
+def test_a_most_of_units_that_were_not_counted_would_be_charged_once_more(old, new):
+    """Of a price of events, which counts money or nothing: so it is refused within a month."""
+    assert things(old, new + CAPPED[0]) == ["most of the month's units"]
+    priced = month(old)
+    assert rated(priced, [30])[0] >= Decimal("2.50")
+    priced.catalogue = month(new + CAPPED[0]).catalogue
+    assert sum(rated(priced, [30, 30])) == Decimal("2.50")
+    # Units that are counted come to no more than it.
+    assert not things(new, new + CAPPED[0])
+    priced = month(new)
+    charged = sum(rated(priced, [30]))
+    priced.catalogue = month(new + CAPPED[0]).catalogue
+    assert charged + sum(rated(priced, [30, 30])) == max(charged, Decimal("2.50"))

@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counters.state import bucket_from_state
+from pipeline.correcting.charges import reversals_of
 from pipeline.correcting.work_out import Asked
 from pipeline.errors import CannotCorrect
 from pipeline.verify.report import Check
 from rating.catalogue import check, compile
 from schemas.correction import CORRECTIONS, CorrectedCounter, CounterFigures
 from schemas.decimals import to_text
-from schemas.ledger import CORRECTION, REVERSAL, Charge, records_of
+from schemas.ledger import CORRECTION, REVERSAL, Charge, OtherRating, records_of
 from sinks.charge_history import Under
 from tests.correction_world import REFERENCE, command_of, history_of, worked_out
 from tests.ledger_builders import NOVEMBER, OCTOBER, SEPTEMBER, period_close
@@ -321,3 +322,23 @@ def test_a_month_that_would_take_of_others_by_the_new_prices_is_refused():
     history = history_of(stage, "a-1", OCTOBER, NOVEMBER)
     with pytest.raises(CannotCorrect, match="in another month"):
         worked_out(stage, history, Asked(rerate=Under(9, REFERENCE)), rolling)
+
+
+def test_what_was_nothing_is_taken_back_as_nothing_without_a_sign():
+    """Rate takes no zero below zero, and the charge could never be taken back."""
+    rating = OtherRating(
+        name="cost",
+        plan="carrier",
+        price_id="carrier/film",
+        billed="-1",
+        amount="-0.00",
+        currency="EUR",
+        explanation=(),
+    )
+    stage = flat("1")
+    history = history_of(stage, "a-1", SEPTEMBER, OCTOBER)
+    (row,) = history.rows
+    as_it_was = msgspec.structs.replace(row, free="-0.00", other_ratings=(rating,))
+    (reversal,) = reversals_of((as_it_was,), Asked())
+    assert reversal.free == "0.00"
+    assert [(one.billed, one.amount) for one in reversal.other_ratings] == [("1", "0.00")]

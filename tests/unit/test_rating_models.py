@@ -263,6 +263,21 @@ def test_a_correction_gives_back_what_so_much_usage_costs():
     )
 
 
+@pytest.mark.parametrize(
+    "price",
+    [
+        "{model: graduated, per: 1 s, tiers: [{upto: 9, amount: 0}, {amount: 1}]}",
+        "{model: graduated, per: 1 s, tiers: [{amount: 1}], round_units: {to: 10 s, rule: down}}",
+        "{model: per_unit, per: 1 s, amount: 0}",
+    ],
+)
+def test_usage_below_zero_that_gives_back_nothing_is_zero_without_a_sign(price):
+    month = Month(price_of(price, product="corrected"))
+    rated = month.rate(event("corrected", s=-4))
+    assert (rated.amount, rated.amount.is_signed()) == (0, False)
+    assert not (rated.billed.is_signed() and not rated.billed)
+
+
 def closing(price, *usage, days=31):
     month = month_of(price)
     for units in usage:
