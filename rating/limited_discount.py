@@ -25,6 +25,7 @@ class LimitedDiscount(msgspec.Struct, frozen=True, gc=False):
     times: int
     period: CounterPeriod = CounterPeriod.ONCE
     gives: bool = True  # False: its condition does not hold for the usage at hand
+    why: tuple[str, ...] = ()  # the condition that holds, and what it asked for
 
     def __post_init__(self) -> None:
         assert ZERO < self.percent <= 100
@@ -42,8 +43,11 @@ class LimitedDiscount(msgspec.Struct, frozen=True, gc=False):
 def explained(
     discount: LimitedDiscount, counted: Totals, steps: Sequence[ExplanationStep]
 ) -> tuple[ExplanationStep, ...]:
-    """Return the steps of an event from which the discount was taken last, with it by its name."""
+    """Return the steps of an event from which the discount was taken last, with it by its name, and
+    why it was given."""
     place = max(place for place, step in enumerate(steps) if step[0] == _DISCOUNT)
     _, percent, before = steps[place]
     named = (str(discount.times), str(counted.records), discount.period.value)
-    return (*steps[:place], ("limited_discount", percent, before, *named), *steps[place + 1 :])
+    why = (("discount_condition", percent, *discount.why),) if discount.why else ()
+    taken = ("limited_discount", percent, before, *named)
+    return (*steps[:place], *why, taken, *steps[place + 1 :])

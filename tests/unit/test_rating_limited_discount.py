@@ -172,6 +172,13 @@ def test_the_charge_says_it():
     assert "100 % off 10.00 EUR: it is given to the first event." in sentences(once.ledger()[0])
 
 
+def test_a_charge_without_it_does_not_say_that_its_condition_gave_it():
+    stage = stage_of(FLAT + ", discount: {percent: 50, times: 1, when: quantity > 5}")
+    charged(stage, "6", "6", "5")
+    said = ["50 % off is given: quantity > 5." in sentences(one) for one in stage.ledger()]
+    assert said == [True, False, False]
+
+
 def test_an_allowance_that_is_given_once_is_taken_over_months():
     price = "model: per_unit, amount: 1, per: 1 s, allowance: gift"
     stage = stage_of(price, allowances="gift: {units: 10 s, every: once}")
