@@ -197,26 +197,25 @@ def _with_limited(selected: Selected, limited: LimitedDiscount, before: Sequence
     counted, others = before[place], (*before[:place], *before[place + 1 :])
     counts: Count = None
     without = msgspec.structs.replace(rule, limited=None)
-    priced: Priced | None = None
+    priced = charge_after(msgspec.structs.replace(selected, rule=without), others)
     if limited.is_left(counted):
         adjusting = rule.adjusting or Adjusting()
         discounts = (*adjusting.discounts, limited.percent)
         adjusting = msgspec.structs.replace(adjusting, discounts=discounts)
         given = msgspec.structs.replace(without, adjusting=adjusting)
-        priced = charge_after(msgspec.structs.replace(selected, rule=given), others)
-        steps = explained(limited, counted, priced.explanation)
-        if steps is None:
-            priced = None
-        else:
-            priced, counts = (
-                msgspec.structs.replace(priced, explanation=steps),
-                (selected.used, None),
-            )
-    if priced is None:
-        priced = charge_after(msgspec.structs.replace(selected, rule=without), others)
+        cheaper = charge_after(msgspec.structs.replace(selected, rule=given), others)
+        if _comes_to(cheaper) != _comes_to(priced):
+            steps = explained(limited, counted, cheaper.explanation)
+            priced = msgspec.structs.replace(cheaper, explanation=steps)
+            counts = selected.used, None
     of_others = priced.counts or (None,) * len(others)
     all_counts = (*of_others[:place], counts, *of_others[place:])
     return msgspec.structs.replace(priced, counts=all_counts)
+
+
+def _comes_to(priced: Priced) -> tuple[Decimal, Decimal, tuple[Count, ...]]:
+    """Return what a discount may change of a charge: also what credits paid of it."""
+    return priced.amount, priced.restated, priced.counts
 
 
 def _ordinary(selected: Selected, price: PerUnitPrice) -> Priced:

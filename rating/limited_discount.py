@@ -1,7 +1,7 @@
 """A discount that is used up: of the first events of a subscription, or of the first ones of each month.
 
 It is the last of the discounts of a price. What is counted are the events that had it, whenever they
-were used: who is rated first has it. An event that costs nothing without it uses nothing of it.
+were used: who is rated first has it. An event that it makes no cheaper uses nothing of it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ class LimitedDiscount(msgspec.Struct, frozen=True, gc=False):
     times: int
     period: CounterPeriod = CounterPeriod.ONCE
     gives: bool = True  # False: its condition does not hold for the usage at hand
+    why: tuple[str, ...] = ()  # the condition that holds, and what it asked for
 
     def __post_init__(self) -> None:
         assert ZERO < self.percent <= 100
@@ -41,15 +42,12 @@ class LimitedDiscount(msgspec.Struct, frozen=True, gc=False):
 
 def explained(
     discount: LimitedDiscount, counted: Totals, steps: Sequence[ExplanationStep]
-) -> tuple[ExplanationStep, ...] | None:
-    """Return the steps of an event from which the discount was taken last, with it by its name; None
-    where there was nothing that it could be taken from."""
-    places = [place for place, step in enumerate(steps) if step[0] == _DISCOUNT]
-    if not places:  # everything was free
-        return None
-    place = places[-1]
+) -> tuple[ExplanationStep, ...]:
+    """Return the steps of an event from which the discount was taken last, with it by its name, and
+    why it was given."""
+    place = max(place for place, step in enumerate(steps) if step[0] == _DISCOUNT)
     _, percent, before = steps[place]
-    if not Decimal(before):
-        return None
     named = (str(discount.times), str(counted.records), discount.period.value)
-    return (*steps[:place], ("limited_discount", percent, before, *named), *steps[place + 1 :])
+    why = (("discount_condition", percent, *discount.why),) if discount.why else ()
+    taken = ("limited_discount", percent, before, *named)
+    return (*steps[:place], *why, taken, *steps[place + 1 :])

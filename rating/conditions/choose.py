@@ -71,9 +71,7 @@ def with_chosen_discounts(
     if conditional.of_limited is not None:
         assert limited is not None
         why = conditional.of_limited.why(event, used, holder)
-        if why is None:
-            limited = msgspec.structs.replace(limited, gives=False)
-        elif why:
-            steps.append(("discount_condition", to_text(limited.percent), *why))
+        # Whether it is given is not known yet: it may be used up, and then nothing is said of it.
+        limited = msgspec.structs.replace(limited, gives=why is not None, why=why or ())
     chosen = msgspec.structs.replace(rule, adjusting=adjusting, limited=limited)
     return chosen, tuple(steps)

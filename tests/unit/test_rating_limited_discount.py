@@ -101,6 +101,36 @@ def test_an_event_that_costs_nothing_uses_nothing_of_it():
     assert counted(free.ledger()[0]) == {}
 
 
+def test_an_event_that_it_makes_no_cheaper_uses_nothing_of_it():
+    once = FLAT + ", discount: {percent: 50, times: 1, when: quantity > 5}"
+    stage = stage_of(f"{once}, most: {{day: 10}}")
+    assert charged(stage, "5", "6", ("6", OCTOBER + DAY_MS)) == [10, 0, 5]
+    assert [
+        bool(counted(one).get("discounted:a-1/s:basic/x/once:s")) for one in stage.ledger()
+    ] == [*(False, False, True)]
+    bounded = stage_of(f"{FLAT}, discount: {{percent: 50, times: 1}}, most: {{event: 5}}")
+    assert charged(bounded, "1", "1") == [5, 5]
+    assert [counted(one) for one in bounded.ledger()] == [{}, {}]
+    least = stage_of("model: flat, amount: 1, least: {event: 2}, discount: {percent: 50, times: 1}")
+    assert charged(least, "1") == [2]
+    assert counted(least.ledger()[0]) == {}
+
+
+def test_what_is_small_before_it_is_exchanged_or_multiplied_has_it():
+    """0.30 is nothing by the rounding of the other currency, and costs 4,800 in it."""
+    small = "model: flat, amount: 0.30, discount: {percent: 100, times: 1}"
+    rounding = "rounding: {rule: half_up, places: 0, times: 16000}"
+    assert charged(stage_of(f"{small}, {rounding}"), "1", "1") == [0, 4800]
+    rates = """
+    exchange_rates:
+      fx: {from: USD, to: EUR, rates: [{valid_from: 2020-01-01, rate: 16000}]}
+    """
+    text = rates + plan(f"{small}, exchange: fx, rounding: {{rule: half_up, places: 0}}")
+    catalogue = compile(document_of(files_of(text)), 7)
+    stage = MemoryStage(accounts=(account(),), catalogue=catalogue)
+    assert charged(stage, "1", "1") == [0, 4800]
+
+
 def test_it_comes_after_the_other_discounts_and_before_caps_and_credit():
     others = "discount: [{percent: 50, times: 2, every: month}, 10]"
     assert charged(stage_of(f"{FLAT}, {others}"), "1", "1", "1") == [D("4.5"), D("4.5"), 9]
@@ -140,6 +170,13 @@ def test_the_charge_says_it():
     once = stage_of(ONCE)
     charged(once, "1")
     assert "100 % off 10.00 EUR: it is given to the first event." in sentences(once.ledger()[0])
+
+
+def test_a_charge_without_it_does_not_say_that_its_condition_gave_it():
+    stage = stage_of(FLAT + ", discount: {percent: 50, times: 1, when: quantity > 5}")
+    charged(stage, "6", "6", "5")
+    said = ["50 % off is given: quantity > 5." in sentences(one) for one in stage.ledger()]
+    assert said == [True, False, False]
 
 
 def test_an_allowance_that_is_given_once_is_taken_over_months():
