@@ -58,6 +58,8 @@ class CounterPeriod(StrEnum):
     ONCE = "once"  # never: it counts all that there ever was
 
 
+_RECORD = "record"  # as a product's unit is written
+
 EVER_MS = 0
 """Where the period of a counter begins that never begins anew: one that all usage is in."""
 
@@ -77,13 +79,16 @@ class Counter(msgspec.Struct, frozen=True, gc=False):
         """Return the counter's name among those of the account.
 
         With the unit, for a catalogue that measures the product in another one must not take the
-        seconds counted so far for minutes; and with the period where that is no month, for the first
+        seconds counted so far for minutes (records that had a discount are records in any unit); and
+        with the period where that is no month, for the first
         day of a month begins with it.
         """
         if self.kind is CounterKind.PRODUCT:
             return f"{self.kind.value}:{self.of}:{self.currency}"
         whose = "" if self.shared else subscription_id
         often = "" if self.period is CounterPeriod.MONTH else f"/{self.period.value}"
+        if self.kind is CounterKind.DISCOUNTED:
+            unit = _RECORD
         return f"{self.kind.value}:{whose}:{self.of}{often}:{self.currency or unit}"
 
 

@@ -12,6 +12,7 @@ from rating.catalogue import check, compile
 from rating.catalogue.asked import asked_attributes
 from rating.catalogue.differences import diff
 from rating.catalogue.document_parts import document_from_parts, document_to_parts
+from rating.counting import Counter, CounterKind, CounterPeriod
 from rating.explain import sentences
 from rating.scenario import run_folder
 from schemas.period import month_start_ms
@@ -73,15 +74,21 @@ def test_the_first_event_ever_has_it_and_no_other():
     assert charged(stage, "1", "1") == [0, 10]
     assert charged(stage, ("1", NOVEMBER), ("1", OCTOBER - DAY_MS), "1") == [10, 10, 10]
     first, second, *_ = stage.ledger()
-    assert counted(first) == {"discounted:a-1/s:basic/x/once:s": (0, 1)}
+    assert counted(first) == {"discounted:a-1/s:basic/x/once:record": (0, 1)}
     assert counted(second) == {}
+
+
+def test_events_that_had_it_are_known_in_whatever_unit_the_product_is_measured():
+    counter = Counter(CounterKind.DISCOUNTED, "basic/x", CounterPeriod.ONCE)
+    names = {counter.name(subscription_id="s", unit=unit) for unit in ("s", "min", "record")}
+    assert names == {"discounted:s:basic/x/once:record"}
 
 
 def test_of_each_month_the_first_ones_have_it_by_the_time_of_the_usage():
     stage = stage_of(MONTHLY)
     assert charged(stage, "1", "1", "1") == [5, 5, 10]
     assert charged(stage, ("1", NOVEMBER), ("1", NOVEMBER - 1), ("1", NOVEMBER)) == [5, 10, 5]
-    assert counted(stage.ledger()[3]) == {"discounted:a-1/s:basic/x:s": (NOVEMBER, 1)}
+    assert counted(stage.ledger()[3]) == {"discounted:a-1/s:basic/x:record": (NOVEMBER, 1)}
 
 
 def test_of_each_day():
@@ -106,7 +113,7 @@ def test_an_event_that_it_makes_no_cheaper_uses_nothing_of_it():
     stage = stage_of(f"{once}, most: {{day: 10}}")
     assert charged(stage, "5", "6", ("6", OCTOBER + DAY_MS)) == [10, 0, 5]
     assert [
-        bool(counted(one).get("discounted:a-1/s:basic/x/once:s")) for one in stage.ledger()
+        bool(counted(one).get("discounted:a-1/s:basic/x/once:record")) for one in stage.ledger()
     ] == [*(False, False, True)]
     bounded = stage_of(f"{FLAT}, discount: {{percent: 50, times: 1}}, most: {{event: 5}}")
     assert charged(bounded, "1", "1") == [5, 5]
@@ -301,7 +308,9 @@ def test_a_month_that_may_take_of_what_is_given_once_is_not_corrected():
     stage = stage_of(ONCE)
     charged(stage, "1", "1", ("1", NOVEMBER))
     for month in ((OCTOBER, NOVEMBER), (NOVEMBER, DECEMBER)):
-        with pytest.raises(CannotCorrect, match=r"given once \(discounted:a-1/s:basic/x/once:s\)"):
+        with pytest.raises(
+            CannotCorrect, match=r"given once \(discounted:a-1/s:basic/x/once:record\)"
+        ):
             taken_back(stage, 0, month)
 
 
