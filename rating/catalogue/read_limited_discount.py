@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from rating.catalogue.document import DiscountTimes
+from rating.catalogue.errors import closest
 from rating.catalogue.read_condition import read_condition
 from rating.catalogue.reader import Reader
 from rating.catalogue.yaml_tree import Mapping
@@ -12,11 +13,13 @@ from rating.counting import CounterPeriod
 
 MOST_TIMES = 1_000_000
 _HUNDRED = Decimal(100)
+_KEYS = ("percent", "times", "every", "when")
 
 
 def is_limited(item: Mapping) -> bool:
-    """Return whether a discount says how often it is given."""
-    return any(key.text in ("times", "every") for key, _ in item.entries)
+    """Return whether a discount says how often it is given, or means to: with a key that is written
+    like one that does."""
+    return any(closest(key.text, _KEYS) in ("times", "every") for key, _ in item.entries)
 
 
 def read_limited(reader: Reader, item: Mapping, field: str) -> DiscountTimes | None:

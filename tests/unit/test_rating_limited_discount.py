@@ -270,6 +270,20 @@ def test_an_allowance_given_once_belongs_to_no_month(allowance, field):
     assert "every: once" in error.found
 
 
+@pytest.mark.parametrize(
+    ("discount", "meant"),
+    [
+        ("{percent: 100, time: 1}", "times"),
+        ("{percent: 100, tims: 1}", "times"),
+        ("{percent: 100, times: 1, evry: once}", "every"),
+    ],
+)
+def test_a_misspelt_key_is_answered_with_the_one_that_is_meant(discount, meant):
+    errors = check(files_of(plan(f"{FLAT}, discount: {discount}"))).errors
+    assert f"(did you mean {meant}?)" in errors[0].found
+    assert not any("the key when" in each.expected for each in errors)
+
+
 def test_it_is_published_differs_and_is_refused_by_who_does_not_know_it():
     price = FLAT + ", discount: [{percent: 50, times: 2, every: month, when: account.vip != ''}]"
     without, limited = document_of(files_of(plan(FLAT))), document_of(files_of(plan(price)))
