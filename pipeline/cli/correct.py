@@ -60,7 +60,7 @@ def group() -> None:
 def reverse(
     context: typer.Context,
     charge_ids: Annotated[
-        list[str], typer.Argument(metavar="CHARGE...", help="Ids of charges of usage.")
+        list[str], typer.Argument(metavar="CHARGE", help="Ids of charges of usage.")
     ],
     reason: Reason = "",
     apply: Apply = False,
@@ -90,7 +90,7 @@ def rerate(
     context: typer.Context,
     charge_ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[CHARGE...]", help="Ids of charges of usage; without --month."),
+        typer.Argument(metavar="CHARGE", help="Ids of charges of usage; without --month."),
     ] = None,
     month: Annotated[
         str | None, typer.Option(metavar="YYYY-MM", help="The month of the usage.")

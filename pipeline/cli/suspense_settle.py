@@ -33,7 +33,7 @@ _SUSPENSE_ID = re.compile(r"[0-9a-f]{32}")
 
 Ids = Annotated[
     list[str] | None,
-    typer.Argument(metavar="ID...", help="Ids of records, as `suspense list` shows them."),
+    typer.Argument(metavar="ID", help="Ids of records, as `suspense list` shows them."),
 ]
 All = Annotated[bool, typer.Option("--all", help="Every record that waits.")]
 Apply = Annotated[
