@@ -75,7 +75,8 @@ def carrying(
     history: History, before: Replayed, after: Replayed, asked: Asked
 ) -> Iterable[CorrectedCharge]:
     """Yield a charge of nothing where only counters change: tiers or allowances go on as they are now."""
-    price = min(sums_of(history.rows), key=str)
+    # Of a product that still has usage: of one that was taken back nothing is counted.
+    price = min(sums_of(of_month(history, before)), key=str)
     yield _of_price(history, price, Difference(Sum(), Sum()), asked, before, after, 0)
 
 

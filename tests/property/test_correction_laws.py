@@ -342,3 +342,22 @@ def test_what_was_nothing_is_taken_back_as_nothing_without_a_sign():
     (reversal,) = reversals_of((as_it_was,), Asked())
     assert reversal.free == "0.00"
     assert [(one.billed, one.amount) for one in reversal.other_ratings] == [("1", "0.00")]
+
+
+def test_only_counters_change_beside_a_product_that_was_all_taken_back():
+    """Nothing is counted of that product any more, and it stands before the other one."""
+    records = [
+        event(1, "hotline", at_ms=SEPTEMBER, quantities={"min": Decimal(0)}),
+        event(2, "voice", at_ms=SEPTEMBER, quantities={"s": Decimal(30)}),
+    ]
+    stage = run(world(), records, ())
+    history = history_of(stage, "a-1", SEPTEMBER, OCTOBER)
+    (hotline,) = (row.charge_id for row in history.rows if row.product == "hotline")
+    stage.batch(command_of(worked_out(stage, history, Asked(reverse=frozenset({hotline})))))
+    text = CATALOGUE.replace("      daily:", "      each-day:").replace("[daily,", "[each-day,")
+    renamed = compile(check({"plans.yaml": text.encode()}).document, 9)
+    history = history_of(stage, "a-1", SEPTEMBER, OCTOBER)
+    found = worked_out(stage, history, Asked(rerate=Under(9, REFERENCE)), renamed)
+    stage.batch(command_of(found))
+    assert not stage.suspense()
+    assert not verified(stage)
