@@ -13,7 +13,7 @@ from pipeline.correcting.differences import (
     rests_by_price,
 )
 from pipeline.correcting.history import CHARGE_RERATED, RERATED, History
-from pipeline.correcting.others import Others, unchanged
+from pipeline.correcting.others import Others, unchanged, unchanged_sums
 from pipeline.correcting.others import corrected as corrected_ratings
 from pipeline.correcting.others import taken_back as taken_back_ratings
 from pipeline.correcting.replay import Replayed
@@ -212,7 +212,7 @@ def _of_price(
         price_id=price.price_id,
         tax_code=price.tax_code,
         explanation=(*steps, *_because(asked)),
-        other_ratings=_ratings(history, price, difference),
+        other_ratings=_ratings(history, price, difference) or unchanged_sums(difference.now.others),
     )
 
 

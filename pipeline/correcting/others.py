@@ -125,6 +125,17 @@ def unchanged(ratings: tuple[OtherRating, ...]) -> tuple[OtherRating, ...]:
     )
 
 
+def unchanged_sums(others: Others) -> tuple[OtherRating, ...]:
+    """Return the other ratings of a correction of a price that changes none of its sums; none where its
+    charges have other ratings than one another."""
+    if len(others) != 1:
+        return ()
+    ((chain, ratings),) = others.items()
+    return corrected(
+        chain, {chain: tuple(each._replace(billed=ZERO, amount=ZERO) for each in ratings)}, others
+    )
+
+
 def _kept(others: Others) -> Others:
     return {
         chain: ratings

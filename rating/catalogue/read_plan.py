@@ -11,6 +11,7 @@ from rating.catalogue.also_rated import KEY as ALSO_RATED
 from rating.catalogue.also_rated import read_also_rated
 from rating.catalogue.bounds import MAX_PRICES, MAX_PRICES_OF_A_PLAN
 from rating.catalogue.check_price import restates
+from rating.catalogue.compile_model import is_of_the_month
 from rating.catalogue.document import (
     BandSet,
     Card,
@@ -390,6 +391,14 @@ def _read_versions(
                     "came to, and a month has one price for that",
                     found=quoted(str(since)),
                 )
+            elif since.day != 1 and _caps_uncounted_units(before, price):
+                reader.complain(
+                    values["valid_from"],
+                    f"{at}.valid_from",
+                    expected="the first of a month: its most of the month is one of units, and those of the "
+                    "version before it were not counted, so that as much could be charged once more",
+                    found=quoted(str(since)),
+                )
             if since <= before.valid_from or (before.valid_to and since < before.valid_to):
                 expected = f"a date after {before.valid_from}, where the version before it begins"
                 if before.valid_to is not None and since < before.valid_to:
@@ -416,3 +425,10 @@ def _read_destinations(reader: Reader, node: Node | None, field: str) -> tuple[s
             continue
         prefixes.append(text)
     return tuple(prefixes)
+
+
+def _caps_uncounted_units(before: PriceVersion, price: PriceVersion) -> bool:
+    """Return whether a month comes to so much at the most by units that began to be counted with the
+    version."""
+    is_capped = price.most_month is not None and is_of_the_month(price)
+    return is_capped and not is_of_the_month(before)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.planted.bugs import BUGS, needs_services
+from tests.planted.bugs import BUGS, SIMULATION, Bug, needs_services
 from tests.planted.plant import ROOT, DoesNotFit, catch, plant
 
 IN_MEMORY = [bug for bug in BUGS if not needs_services(bug)]
@@ -24,6 +24,14 @@ def test_an_edit_that_does_not_fit_is_an_error_and_not_a_bug_that_was_caught(tmp
     path.write_text((ROOT / bug.edits[0].file).read_text().replace(bug.edits[0].old, ""))
     with pytest.raises(DoesNotFit):
         plant(bug, tmp_path)
+
+
+@pytest.mark.timeout(600)
+def test_a_copy_without_a_bug_passes_what_catches_them():
+    """Else a suite that fails in any copy would seem to catch everything."""
+    suites = {bug.suites[0] for bug in IN_MEMORY} - {SIMULATION}
+    caught = catch(Bug("none", "no mistake at all", (), tuple(sorted(suites))), {})
+    assert caught.suite is None, caught.said
 
 
 @pytest.mark.timeout(600)

@@ -176,3 +176,20 @@ def test_a_command_with_a_figure_that_is_none_takes_no_effect():
     stage.batch(command_of(msgspec.structs.replace(found, correction=correction)))
     (suspended,) = stage.suspense()
     assert suspended.reason == "mediation.invalid_command"
+
+
+@pytest.mark.parametrize("is_summed", [False, True], ids=["by charges", "by sums"])
+def test_what_is_charged_more_is_margin_whether_it_is_said_by_charges_or_by_sums(is_summed):
+    films = [event(number, "film", at_ms=SEPTEMBER) for number in range(3)]
+    stage = run(world(), films, ())
+    dearer = compiled(TEXT.replace("amount: 3}", "amount: 5}"), 9)
+    asked = Asked(rerate=Under(9, REFERENCE), is_summed=is_summed)
+    history = history_of(stage, "a-1", SEPTEMBER, OCTOBER)
+    found = worked_out(stage, history, asked, dearer)
+    stage.batch(command_of(found))
+    charges = [one for one in stage.ledger() if isinstance(one, Charge)]
+    charged = sum(Decimal(one.amount) for one in charges)
+    over = [margins(Decimal(one.amount), one.other_ratings)[0].left for one in charges]
+    anew = run(world(dearer), films, ())
+    assert charged == sum(Decimal(one.amount) for one in anew.ledger())
+    assert sum(over) == charged - 3 * Decimal("0.07")

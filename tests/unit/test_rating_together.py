@@ -177,6 +177,23 @@ def test_a_price_that_restates_its_month_changes_at_the_first_of_one():
     assert not errors_of("", versions=versions(graduated, "2026-11-15"))
 
 
+def test_a_most_by_units_begins_at_the_first_of_a_month():
+    """What single charges came to before it was not counted in units: it could be charged once more."""
+    single = PER_UNIT % "most: {month: 2.50}"
+    graduated = f"{{model: graduated, {TIERS}, most: {{month: 2.50}}}}"
+
+    def versions(before, price, since):
+        return (
+            f"{{valid_from: 2026-10-01, price: {before}}}, {{valid_from: {since}, price: {price}}}"
+        )
+
+    (error,) = errors_of("", versions=versions(single, graduated, "2026-11-15"))
+    assert "versions[2].valid_from: expected the first of a month: its most of the month" in error
+    assert not errors_of("", versions=versions(single, graduated, "2026-11-01"))
+    for before, price in ((graduated, single), (graduated, graduated), (single, single)):
+        assert not errors_of("", versions=versions(before, price, "2026-11-15"))
+
+
 def test_bands_have_bands():
     found = errors_of(PER_UNIT % "increments: 1/1", extra="bands: {hours: {}}\n")
     assert len(found) == 1
