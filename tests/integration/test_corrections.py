@@ -78,6 +78,12 @@ async def _run(services, folder: Path) -> Run:
             ran.told["of a reversal"] = await here.command("correct", "reverse", reversal)
             ran.told["explained"] = await here.command("explain", reversal)
             ran.told["charges"] = await here.command("charges", "fleet", "--limit", 2)
+            listed = ("charges", "fleet", "--kind", "correction")
+            ran.told["corrections"] = await here.command(*listed)
+            ran.told["corrections as json"] = await here.command(*listed, "--json")
+            ran.told["taken back explained"] = await here.command("explain", charge_id)
+            moved = charge_id_of(ran.rows["shown"][2])
+            ran.told["moved explained"] = await here.command("explain", moved, "--json")
             unknown = ("correct", "reverse", "0" * 32)
             ran.told["unknown"] = await here.command(*unknown)
             await _close(here, "2026-01", "fleet")
@@ -178,6 +184,28 @@ def test_the_explanation_says_what_was_taken_back_and_why(ran):
     said = ran.told["correction explained"].out
     assert "catalogue version" in said
     assert "reversal" in ran.told["charges"].out
+
+
+def test_a_charge_says_what_corrected_it_and_a_correction_of_what_it_is(ran):
+    taken_back, moved = (charge_id_of(row) for row in ran.rows["shown"][1:3])
+    reversal, correction = (charge_id_of(row) for row in ran.rows["reversed"][-2:])
+    assert ran.told["taken back explained"].out.splitlines()[-1] == (
+        f"Taken back by {reversal}: -0.90 EUR, billed with 2026-01; together 0.00 EUR."
+    )
+    (said,) = ran.told["moved explained"].json["corrected_by"]
+    assert (said["charge_id"], said["kind"]) == (correction, "correction")
+    assert [Decimal(said[name]) for name in ("amount", "together")] == [
+        Decimal("0.40"),
+        Decimal("0.80"),
+    ]
+    last = ran.told["explained"].out.splitlines()[-1]
+    assert last.startswith(f"It corrects charge {taken_back} of record ")
+    assert "source meters" in last
+    header, _rule, row, *_ = ran.told["corrections"].out.strip().splitlines()
+    assert header.split()[-1] == "Corrects"
+    assert row.split()[-2:] == [correction, moved]
+    (listed,) = ran.told["corrections as json"].json
+    assert (listed["charge_id"], listed["corrects"]) == (correction, moved)
 
 
 def test_a_closed_month_that_is_rated_anew_is_billed_in_the_first_open_one(ran):
