@@ -71,6 +71,7 @@ async def _run(services, folder: Path) -> Run:
             await look("shown")
             ran.told["reversed"] = await here.command(*reverse, "--apply", "--json")
             ran.told["twice"] = await here.command(*reverse, "--apply", "--json")
+            ran.told["sent before"] = await here.command(*reverse, "--apply")
             await _relayed(here)
             await look("reversed")
             ran.told["again"] = await here.command(*reverse, "--apply")
@@ -148,6 +149,8 @@ def test_what_would_change_is_shown_and_nothing_is_changed(ran):
     assert "2.80 EUR" in said.out
     assert "2.30 EUR" in said.out
     assert "-0.50 EUR" in said.out
+    assert "Price (whole month 2026-01)" in said.out
+    assert "1 charge would be taken back." in said.err
     assert "Nothing was changed" in said.err
     assert charged(ran.rows["shown"]) == [
         ("data", Decimal("1.20")),
@@ -162,6 +165,8 @@ def test_what_would_change_is_shown_and_nothing_is_changed(ran):
 def test_a_charge_is_taken_back_once_and_the_tiers_close_up(ran):
     """50 of 180 B less: what they were charged, 0.90, and 40 B that move into the first tier, 0.40."""
     assert (ran.told["reversed"].json["queued"], ran.told["twice"].json["queued"]) == (1, 0)
+    assert "Nothing new was sent: 1 account's correction was sent" in ran.told["sent before"].err
+    assert "taken back" not in ran.told["sent before"].err
     first, second = ran.rows["reversed"][-2:]
     assert charged([first, second]) == [
         ("reversal", Decimal("-0.90")),
@@ -216,6 +221,12 @@ def test_a_closed_month_that_is_rated_anew_is_billed_in_the_first_open_one(ran):
     (row,) = new
     assert row["corrects"] == ran.rows["shown"][3]["charge_id"]
     assert row["bill_period"] > row["usage_period"]
+    assert "1 account's correction is on its way" in ran.told["rerated"].err
+    (alone,) = ran.told["alone shown"].json["corrections"]
+    (version,) = alone["catalogue_versions"]
+    assert f"Rated anew by catalogue version {version}; so far" in ran.told["rerated"].err
+    assert alone["rerated_by_catalogue"] > version
+    assert "1 account comes to what it was charged" in ran.told["rerated again"].err
     assert "nothing to correct" in ran.told["rerated again"].err
 
 
