@@ -55,6 +55,7 @@ class ListedCharge(NamedTuple):
     price_id: str
     invoice_number: str | None  # None: not on an invoice yet
     other_ratings: tuple[RatedOtherwise, ...]  # none: rated under its own plan alone
+    corrects: str | None  # the charge that it corrects, or takes back; None: none, or a price's sum
 
 
 async def list_charges(pool: Pool, asked: Asked, *, most: int) -> list[ListedCharge]:
@@ -63,7 +64,7 @@ async def list_charges(pool: Pool, asked: Asked, *, most: int) -> list[ListedCha
         rows = await pool.fetch(
             "SELECT u.started_at, u.charge_id, u.subscription_id, u.product, u.usage_kind, "
             "u.destination, u.used::text, u.billed::text, u.unit, u.amount::text, u.currency, "
-            "u.price_id, i.number, u.other_ratings FROM rated_usage u "
+            "u.price_id, i.number, u.other_ratings, u.corrects FROM rated_usage u "
             "LEFT JOIN invoice_charges x ON x.charge_id = u.charge_id "
             "LEFT JOIN invoices i ON i.invoice_id = x.invoice_id "
             "WHERE u.rating_key = $1 AND ($2::text IS NULL OR u.subscription_id = $2) "
@@ -79,7 +80,11 @@ async def list_charges(pool: Pool, asked: Asked, *, most: int) -> list[ListedCha
         )
     return [
         ListedCharge._make(
-            (row[0], row[1].hex, *tuple(row)[2:-1], _with_margins(row["amount"], row[-1]))
+            (
+                *(row[0], row[1].hex, *tuple(row)[2:-2]),
+                _with_margins(row["amount"], row["other_ratings"]),
+                None if row["corrects"] is None else row["corrects"].hex,
+            )
         )
         for row in rows
     ]

@@ -76,6 +76,7 @@ def charges(
         )
         return
     others = any(each.other_ratings for each in found)
+    corrections = any(each.corrects for each in found)
     results().print(
         table(
             None,
@@ -83,15 +84,16 @@ def charges(
                 *("Usage, UTC", "Subscription", "Product", ">Used", ">Amount"),
                 *(("Over", ">Costs", ">Margin") if others else ()),
                 *("Invoice", "Charge"),
+                *(("Corrects",) if corrections else ()),
             ],
-            [_line(each, with_others=others) for each in found],
+            [_line(each, with_others=others, with_corrects=corrections) for each in found],
         )
     )
     if len(found) == limit:
         tell(f"The newest {limit:,}; --limit shows more.")
 
 
-def _line(charge: ListedCharge, *, with_others: bool) -> tuple[str, ...]:
+def _line(charge: ListedCharge, *, with_others: bool, with_corrects: bool) -> tuple[str, ...]:
     is_usage = records_of(charge.usage_kind) == 1
     used = readable(Decimal(charge.used), charge.unit) if is_usage else charge.usage_kind
     return (
@@ -103,6 +105,7 @@ def _line(charge: ListedCharge, *, with_others: bool) -> tuple[str, ...]:
         *(_others(charge) if with_others else ()),
         charge.invoice_number or "",
         charge.charge_id,
+        *((charge.corrects or "",) if with_corrects else ()),
     )
 
 

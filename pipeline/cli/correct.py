@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from decimal import Decimal
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from pipeline.cli.correct_lines import (
+    columns_and_rows,
+    document_of,
+    said_of_changes,
+    said_of_sending,
+)
 from pipeline.cli.exits import Exit
 from pipeline.cli.help_text import examples
-from pipeline.cli.output import money, results, table, tell, write_json
+from pipeline.cli.output import counted, results, table, tell, write_json
 from pipeline.cli.period import MONTH
 from pipeline.cli.running import run_to_end
 from pipeline.cli.session import session_of
@@ -259,75 +264,29 @@ def _show(done: _Done, *, as_json: bool, apply: bool) -> None:
                 "queued": done.queued,
                 "unchanged": done.unchanged,
                 "failures": list(done.failures),
-                "corrections": [_document(each) for each in done.corrections],
+                "corrections": [document_of(each) for each in done.corrections],
             }
         )
         _fail(done)
         return
-    rows: list[tuple[str, ...]] = []
-    totals: dict[str, Decimal] = {}
-    for each in done.corrections:
-        for line in each.lines:
-            difference = line.now - line.was
-            if not line.rating:
-                totals[line.currency] = totals.get(line.currency, Decimal(0)) + difference
-            amounts = (line.was, line.now, difference)
-            rows.append(
-                (
-                    each.account_id,
-                    line.subscription_id,
-                    f"{line.price_id}, as {line.rating}" if line.rating else line.price_id,
-                    *(money(amount, line.currency, places=2) for amount in amounts),
-                )
-            )
-    for currency, total in sorted(totals.items()):
-        rows.append(("Total", "", "", "", "", money(total, currency, places=2)))
+    columns, rows = columns_and_rows(done.corrections)
     if rows:
-        columns = ["Account", "Subscription", "Price", ">Charged", ">Corrected", ">Difference"]
         results().print(table(None, columns, rows))
-    taken_back = sum(len(each.taken_back) for each in done.corrections)
-    if taken_back:
-        tell(f"{taken_back:,} charge{'s' if taken_back > 1 else ''} taken back.")
-    for said in _said_of_charges(done.corrections):
+    is_sent = done.queued > 0
+    for said in said_of_changes(done.corrections, is_sent=is_sent, is_shown_only=not apply):
         tell(said)
     if done.unchanged:
-        tell(f"{len(done.unchanged):,} accounts come to what they were charged.")
+        comes = "comes to what it was" if len(done.unchanged) == 1 else "come to what they were"
+        tell(f"{counted(len(done.unchanged), 'account')} {comes} charged.")
     if not done.corrections:
         if not done.failures:
             tell("There is nothing to correct.")
     elif not apply:
         tell("Nothing was changed: this is what would be; --apply sends it.")
     else:
-        tell(
-            f"{done.queued:,} corrections are on their way; `ratemill charges ACCOUNT` shows them once "
-            "they are rated and loaded."
-        )
-        before = len(done.corrections) - done.queued
-        if before:
-            tell(
-                f"{before:,} were sent before and had no effect yet; `ratemill suspense list` shows them "
-                "if they were refused."
-            )
+        for said in said_of_sending(done.corrections, done.queued):
+            tell(said)
     _fail(done)
-
-
-def _said_of_charges(corrections: list[WorkedOut]) -> Iterator[str]:
-    """Yield how many charges come to something else, and what the ledger says of them."""
-    from pipeline.correcting.work_out import Detail
-
-    each = sum(one.corrected for one in corrections if one.detail is not Detail.SUMS)
-    if each:
-        yield f"Charges that come to something else: {each:,}; each has a correction of its own."
-    for is_asked, why in ((False, ", more than one command holds"), (True, "")):
-        summed = [
-            one for one in corrections if one.detail is Detail.SUMS and one.is_summed is is_asked
-        ]
-        charges = sum(one.corrected for one in summed)
-        if charges:
-            yield (
-                f"Charges that come to something else: {charges:,} in {len(summed):,} accounts{why}; they "
-                "are corrected in sums, one for each price."
-            )
 
 
 def _fail(done: _Done) -> None:
@@ -335,36 +294,6 @@ def _fail(done: _Done) -> None:
     for failure in done.failures:
         tell(failure)
     if done.failures:
-        tell(f"{len(done.failures):,} accounts were left as they are.")
+        were = "was left as it is" if len(done.failures) == 1 else "were left as they are"
+        tell(f"{counted(len(done.failures), 'account')} {were}.")
         raise typer.Exit(Exit.FAILED)
-
-
-def _document(each: WorkedOut) -> dict[str, object]:
-    from pipeline.correcting.work_out import Detail
-
-    return {
-        "account": each.account_id,
-        "job_id": each.correction.job_id,
-        "usage_period_ms": each.correction.usage_period_ms,
-        "prices": [line._asdict() for line in each.lines],
-        "taken_back": [row.charge_id for row in each.taken_back],
-        "charges_corrected": each.corrected,
-        "corrected_in": "sums" if each.detail is Detail.SUMS else "charges",
-        "charges": [
-            {
-                "kind": charge.kind,
-                "corrects": charge.corrects,
-                "subscription": charge.subscription_id,
-                "price": charge.price_id,
-                "billed": charge.billed,
-                "unit": charge.unit,
-                "amount": charge.amount,
-                "currency": charge.currency,
-                "other_ratings": [
-                    {"name": one.name, "plan": one.plan, "amount": one.amount}
-                    for one in charge.other_ratings
-                ],
-            }
-            for charge in each.correction.charges
-        ],
-    }

@@ -7,6 +7,14 @@ from decimal import Decimal
 
 import msgspec
 
+from pipeline.cli.explaining_corrections import (
+    CorrectedUsage,
+    Correction,
+    corrected_usage,
+    corrected_usage_line,
+    correction_lines,
+    corrections_with_sums,
+)
 from pipeline.cli.output import money
 from pipeline.cli.provenance import Provenance, provenance_of
 from pipeline.embedded import Endpoints
@@ -17,6 +25,7 @@ from rating.explain import sentences
 from rating.explain_others import ShownRating, shown_ratings
 from schemas.period import from_ms
 from sinks.connection import open_pool
+from sinks.correction_queries import CorrectedBy, corrections_of
 from sinks.queries import FoundCharge, find_charge
 
 
@@ -37,6 +46,8 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
     sentences: tuple[str, ...]
     other_ratings: tuple[ShownRating, ...]  # none: rated under its own plan alone
     raw: Provenance | None  # None: the raw topic no longer holds it
+    corrects: CorrectedUsage | None = None  # None: it is no correction
+    corrected_by: tuple[Correction, ...] = ()  # in the order of the ledger
 
     def in_lines(self) -> list[str]:
         """Return the explanation for a reader."""
@@ -54,7 +65,13 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
         for rating in self.other_ratings:
             lines += [f"Rated as {rating.name} under plan {rating.plan}:", ""]
             lines += [*_numbered(rating.sentences), ""]
-        return [*lines, *_provenance_lines(self.raw)]
+        if self.corrects is not None:
+            lines.append(corrected_usage_line(self.corrects))  # its raw record is the command
+        else:
+            lines += _provenance_lines(self.raw)
+        if self.corrected_by:
+            lines += ["", *correction_lines(self.corrected_by)]
+        return lines
 
 
 def _numbered(sentences: Iterable[str]) -> list[str]:
@@ -66,11 +83,14 @@ def _provenance_lines(raw: Provenance | None) -> list[str]:
         return ["The record it came from is no longer in the raw topic."]
     where = f"{raw.topic}/{raw.partition}, offset {raw.offset}, item {raw.index}"
     of_file = f"{raw.counts} {raw.line} of {raw.file}, " if raw.file else ""
-    return [
+    lines = [
         f"From {of_file}source {raw.source}, format {raw.format}",
-        f"  received {raw.appended_at}, {where}:",
-        f"  {raw.text}",
+        f"  received {raw.appended_at}, {where}",
     ]
+    if raw.text:  # a command has none
+        lines[-1] += ":"
+        lines.append(f"  {raw.text}")
+    return lines
 
 
 async def explain_charge(
@@ -81,6 +101,7 @@ async def explain_charge(
         endpoints.postgres_dsn, installation=settings.installation, max_size=1
     ) as pool:
         found = await find_charge(pool, charge_id)
+        corrections = await corrections_of(pool, charge_id)
     if found is None:
         return None
     raw = await provenance_of(
@@ -89,11 +110,13 @@ async def explain_charge(
         bootstrap=endpoints.kafka_bootstrap,
         mappings=load_mappings(settings),
     )
-    return explained(found, raw)
+    return explained(found, raw, corrections)
 
 
-def explained(found: FoundCharge, raw: Provenance | None) -> Explained:
-    """Return the explanation of a charge whose raw record was found, or not."""
+def explained(
+    found: FoundCharge, raw: Provenance | None, corrections: Iterable[CorrectedBy] = ()
+) -> Explained:
+    """Return the explanation of a charge whose raw record was found, or not, and what corrects it."""
     charge = found.charge
     return Explained(
         charge_id=charge.charge_id,
@@ -110,4 +133,6 @@ def explained(found: FoundCharge, raw: Provenance | None) -> Explained:
         sentences=tuple(sentences(charge)),
         other_ratings=shown_ratings(charge),
         raw=raw,
+        corrects=corrected_usage(charge),
+        corrected_by=corrections_with_sums(charge, corrections),
     )

@@ -46,6 +46,10 @@ class WorkedOut(msgspec.Struct, frozen=True, kw_only=True):
     corrected: int  # charges that come to something else besides
     detail: Detail  # how much the correction says of them
     is_summed: bool  # as it was asked for
+    rated_under: tuple[
+        int, ...
+    ]  # versions of the catalogue by which what is rated anew counts so far
+    rerated_under: int | None  # that by which it is rated anew; None: it is not
 
 
 def work_out(
@@ -99,10 +103,26 @@ def work_out(
                 corrected=len(corrected_originals(found)),
                 detail=detail,
                 is_summed=asked.is_summed,
+                rated_under=_catalogues(history, asked),
+                rerated_under=asked.rerate.catalogue if asked.rerate else None,
             )
     raise CannotCorrect(
         f"The correction of {history.account_id} has {size:,} bytes, {MAX_RECORD_BYTES:,} fit. "
         "Operator action: take back fewer charges at a time, or rate fewer anew by their ids."
+    )
+
+
+def _catalogues(history: History, asked: Asked) -> tuple[int, ...]:
+    """Return the catalogue versions by which the charges count that are rated anew."""
+    by_now = history.under_by_now()
+    return tuple(
+        sorted(
+            {
+                by_now[row.charge_id].catalogue
+                for row in history.events()
+                if asked.under(row.charge_id) is not None
+            }
+        )
     )
 
 

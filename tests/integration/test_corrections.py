@@ -71,6 +71,7 @@ async def _run(services, folder: Path) -> Run:
             await look("shown")
             ran.told["reversed"] = await here.command(*reverse, "--apply", "--json")
             ran.told["twice"] = await here.command(*reverse, "--apply", "--json")
+            ran.told["sent before"] = await here.command(*reverse, "--apply")
             await _relayed(here)
             await look("reversed")
             ran.told["again"] = await here.command(*reverse, "--apply")
@@ -78,6 +79,12 @@ async def _run(services, folder: Path) -> Run:
             ran.told["of a reversal"] = await here.command("correct", "reverse", reversal)
             ran.told["explained"] = await here.command("explain", reversal)
             ran.told["charges"] = await here.command("charges", "fleet", "--limit", 2)
+            listed = ("charges", "fleet", "--kind", "correction")
+            ran.told["corrections"] = await here.command(*listed)
+            ran.told["corrections as json"] = await here.command(*listed, "--json")
+            ran.told["taken back explained"] = await here.command("explain", charge_id)
+            moved = charge_id_of(ran.rows["shown"][2])
+            ran.told["moved explained"] = await here.command("explain", moved, "--json")
             unknown = ("correct", "reverse", "0" * 32)
             ran.told["unknown"] = await here.command(*unknown)
             await _close(here, "2026-01", "fleet")
@@ -142,6 +149,8 @@ def test_what_would_change_is_shown_and_nothing_is_changed(ran):
     assert "2.80 EUR" in said.out
     assert "2.30 EUR" in said.out
     assert "-0.50 EUR" in said.out
+    assert "Price (whole month 2026-01)" in said.out
+    assert "1 charge would be taken back." in said.err
     assert "Nothing was changed" in said.err
     assert charged(ran.rows["shown"]) == [
         ("data", Decimal("1.20")),
@@ -156,6 +165,8 @@ def test_what_would_change_is_shown_and_nothing_is_changed(ran):
 def test_a_charge_is_taken_back_once_and_the_tiers_close_up(ran):
     """50 of 180 B less: what they were charged, 0.90, and 40 B that move into the first tier, 0.40."""
     assert (ran.told["reversed"].json["queued"], ran.told["twice"].json["queued"]) == (1, 0)
+    assert "Nothing new was sent: 1 account's correction was sent" in ran.told["sent before"].err
+    assert "taken back" not in ran.told["sent before"].err
     first, second = ran.rows["reversed"][-2:]
     assert charged([first, second]) == [
         ("reversal", Decimal("-0.90")),
@@ -180,6 +191,28 @@ def test_the_explanation_says_what_was_taken_back_and_why(ran):
     assert "reversal" in ran.told["charges"].out
 
 
+def test_a_charge_says_what_corrected_it_and_a_correction_of_what_it_is(ran):
+    taken_back, moved = (charge_id_of(row) for row in ran.rows["shown"][1:3])
+    reversal, correction = (charge_id_of(row) for row in ran.rows["reversed"][-2:])
+    assert ran.told["taken back explained"].out.splitlines()[-1] == (
+        f"Taken back by {reversal}: -0.90 EUR, billed with 2026-01; together 0.00 EUR."
+    )
+    (said,) = ran.told["moved explained"].json["corrected_by"]
+    assert (said["charge_id"], said["kind"]) == (correction, "correction")
+    assert [Decimal(said[name]) for name in ("amount", "together")] == [
+        Decimal("0.40"),
+        Decimal("0.80"),
+    ]
+    last = ran.told["explained"].out.splitlines()[-1]
+    assert last.startswith(f"It corrects charge {taken_back} of record ")
+    assert "source meters" in last
+    header, _rule, row, *_ = ran.told["corrections"].out.strip().splitlines()
+    assert header.split()[-1] == "Corrects"
+    assert row.split()[-2:] == [correction, moved]
+    (listed,) = ran.told["corrections as json"].json
+    assert (listed["charge_id"], listed["corrects"]) == (correction, moved)
+
+
 def test_a_closed_month_that_is_rated_anew_is_billed_in_the_first_open_one(ran):
     """130 B: 30 of them at 0.005 instead of 0.01."""
     assert ran.told["rerated"].code == Exit.OK, ran.told["rerated"]
@@ -188,6 +221,12 @@ def test_a_closed_month_that_is_rated_anew_is_billed_in_the_first_open_one(ran):
     (row,) = new
     assert row["corrects"] == ran.rows["shown"][3]["charge_id"]
     assert row["bill_period"] > row["usage_period"]
+    assert "1 account's correction is on its way" in ran.told["rerated"].err
+    (alone,) = ran.told["alone shown"].json["corrections"]
+    (version,) = alone["catalogue_versions"]
+    assert f"Rated anew by catalogue version {version}; so far" in ran.told["rerated"].err
+    assert alone["rerated_by_catalogue"] > version
+    assert "1 account comes to what it was charged" in ran.told["rerated again"].err
     assert "nothing to correct" in ran.told["rerated again"].err
 
 

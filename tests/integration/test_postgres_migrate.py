@@ -162,7 +162,7 @@ async def test_a_period_without_a_partition_is_kept_and_moved_when_it_gets_one(t
         indexes = await owner.fetchval(
             "SELECT count(*) FROM pg_index WHERE indrelid = 'rated_usage_2026_03'::regclass"
         )
-    assert indexes == 2
+    assert indexes == 3
 
 
 async def test_partitions_that_are_there_are_not_made_again(tables):

@@ -57,7 +57,7 @@ def test_one_that_cannot_be_corrected_is_named_and_the_others_are_looked_at(unab
     document = json.loads(said.out)
     assert document["unchanged"] == ["acme", "zeta"]
     assert document["failures"] == ["broken: 1 of 2 records would have no price"]
-    assert "1 accounts were left as they are" in said.err
+    assert "1 account was left as it is" in said.err
 
 
 def test_an_account_that_is_named_twice_is_worked_out_once(unable):
