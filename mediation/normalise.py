@@ -557,6 +557,7 @@ class _Decision:
     def _end_of_file(self, received: Received, item: ReceivedItem, end: End) -> NormaliseOutcome:
         copy = self._copy(received, item, version=0)
         if copy is not None:
+            self._tally.no_usage(received.origin.source)
             return copy
         progress = self._progress(end.file_key)
         self._changed[end.file_key] = None
@@ -565,6 +566,7 @@ class _Decision:
         self._mark(received, item, 0, day, MarkState.PASSED)
         if missing is not None:
             return self._suspend(received, item, Refused(RefusalReason.FILE_INCOMPLETE, missing))
+        self._tally.no_usage(received.origin.source)
         return NormaliseOutcome.COMMAND
 
     def _progress(self, file_key: bytes) -> FileProgress:
@@ -585,7 +587,10 @@ class _Decision:
         self, received: Received, item: ReceivedItem, refused: Refused
     ) -> NormaliseOutcome:
         self._into_suspense(received, item, refused)
-        self._tally.refused(refused.reason, received.origin.source)
+        # Of a block that cannot be read as a whole one item is left, whatever it held.
+        block = received.block if len(received.items) == 1 else None
+        whole = 1 if block is None else max(1, block.items)
+        self._tally.refused(refused.reason, received.origin.source, whole=whole)
         return NormaliseOutcome.SUSPENDED
 
     def _into_suspense(

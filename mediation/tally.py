@@ -56,11 +56,19 @@ class NormaliseTally:
         """Count an outcome, that was counted, once more apart: of an item that came back."""
         self._recycled[outcome.value] += 1
 
-    def refused(self, reason: RefusalReason, source: str) -> None:
-        """Count why an item was suspended."""
+    def refused(self, reason: RefusalReason, source: str, *, whole: int = 1) -> None:
+        """Count why an item was suspended. ``whole``: items of the block that could not be read, which
+        is one in suspense; of its source they all came and were all refused."""
         self._refusals[reason.value] += 1
         if source:
-            self._source_refusals[source] += 1
+            self._source_items[source] += whole - 1
+            self._source_refusals[source] += whole
+
+    def no_usage(self, source: str) -> None:
+        """Count an item that was recorded as none of its source: the end of a file says nothing of
+        which share of the usage was refused."""
+        if source:
+            self._source_items[source] -= 1
 
     def in_suspense(self, suspense_id: str) -> None:
         """Count a record of the suspense topic, a duplicate's included."""

@@ -130,7 +130,12 @@ def announce(settings: Settings, stage: str, monitor: Monitor) -> None:
     folder = run_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{stage}-{os.getpid()}.json"
-    path.write_text(json.dumps({"stage": stage, "pid": os.getpid(), "metrics_port": port}))
+    words: dict[str, object] = {"stage": stage, "pid": os.getpid(), "metrics_port": port}
+    if stage == "normalise":
+        from pipeline.mappings import mapping_versions
+
+        words["mappings"] = mapping_versions(settings)  # for `ratemill ingest`
+    path.write_text(json.dumps(words))
     write_target(
         folder,
         installation=settings.installation,

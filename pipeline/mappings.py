@@ -40,3 +40,11 @@ def load_mappings(settings: Settings) -> dict[str, Decoder]:
         listed = "\n".join(problems)
         raise SettingsError(f"{listed}\nOperator action: correct the mappings, then start again.")
     return decoders
+
+
+def mapping_versions(settings: Settings) -> dict[str, str]:
+    """Return the version and digest of every mapping by its name, as proofs say them."""
+    return {
+        name: f"{decoder.version}:{decoder.digest}"
+        for name, decoder in load_mappings(settings).items()
+    }

@@ -10,7 +10,10 @@ REMEDIES: Mapping[RefusalReason, str] = {
     RefusalReason.TOO_LARGE: (
         "have the source write smaller records; close old periods where the ledger record is meant"
     ),
-    RefusalReason.UNKNOWN_FORMAT: "load the mapping (`RATEMILL_MAPPINGS`), or correct the header `format`",
+    RefusalReason.UNKNOWN_FORMAT: (
+        "load the mapping for the workers: set `RATEMILL_MAPPINGS`, `ratemill down`, `ratemill up "
+        "--detach`, then `ratemill suspense recycle`; or correct the header `format`"
+    ),
     RefusalReason.MISROUTED: (
         "set the producer's partitioner to murmur2 (`partitioner=murmur2_random` for librdkafka)"
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rating.meant import meant_name
 from sinks.connection import Pool
 from sinks.errors import classified
 
@@ -19,3 +20,16 @@ async def unknown_accounts(pool: Pool, account_ids: Sequence[str]) -> list[str]:
         )
     known = {row[0] for row in rows}
     return [each for each in account_ids if each not in known]
+
+
+_MOST_COMPARED = 500
+
+
+async def meant_account(pool: Pool, account_id: str) -> str:
+    """Return `` Did you mean acme?`` where an account is named almost so; empty where none is, and
+    where there are too many to compare."""
+    with classified():
+        rows = await pool.fetch(
+            "SELECT DISTINCT account_id FROM accounts LIMIT $1", _MOST_COMPARED + 1
+        )
+    return meant_name(account_id, [row[0] for row in rows])

@@ -90,6 +90,15 @@ async def list_charges(pool: Pool, asked: Asked, *, most: int) -> list[ListedCha
     ]
 
 
+async def kinds_charged(pool: Pool, account_id: str) -> set[str]:
+    """Return the kinds of the charges of an account."""
+    with classified():
+        rows = await pool.fetch(
+            "SELECT DISTINCT usage_kind FROM rated_usage WHERE rating_key = $1", account_id
+        )
+    return {row[0] for row in rows}
+
+
 _ratings = msgspec.json.Decoder(tuple[OtherRating, ...])
 
 

@@ -10,7 +10,7 @@ import typer
 from pipeline.cli.exits import Exit
 from pipeline.cli.help_text import examples
 from pipeline.cli.output import tell, write_json
-from pipeline.cli.running import run_to_end
+from pipeline.cli.running import NOTHING_LEFT, run_to_end
 from pipeline.cli.session import session_of
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def bench(
             kept.put(so_far)
 
     work = run_bench(settings, wanted, clock=SystemClock(), tell=tell, on_part=on_part)
-    result = run_to_end(work)
+    result = run_to_end(work, stopped=NOTHING_LEFT)
     if kept is not None:
         result = kept.put(result)
     if docs is not None:

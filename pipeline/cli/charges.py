@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,7 @@ from pipeline.cli.period import MONTH
 from pipeline.cli.running import run_to_end
 from pipeline.cli.session import connect, session_of
 from rating.units import readable
-from schemas.ledger import records_of
+from schemas.ledger import REVERSAL, WITHOUT_USAGE, records_of
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
@@ -123,10 +124,36 @@ def _others(charge: ListedCharge) -> tuple[str, str, str]:
 async def _list(settings: Settings, asked: Asked, limit: int) -> tuple[list[ListedCharge], bool]:
     """Return the charges; and whether there is such an account, where there are none."""
     from sinks.account_queries import unknown_accounts
-    from sinks.charge_queries import list_charges
+    from sinks.charge_queries import kinds_charged, list_charges
     from sinks.connection import open_pool
 
-    dsn = (await connect(settings)).postgres_dsn
+    endpoints = await connect(settings)
+    dsn = endpoints.postgres_dsn
     async with open_pool(dsn, installation=settings.installation, max_size=1) as pool:
         found = await list_charges(pool, asked, most=limit)
-        return found, bool(found) or not await unknown_accounts(pool, [asked.account_id])
+        if found:
+            return found, True
+        if asked.usage_kind is not None:
+            kinds = await kinds_charged(pool, asked.account_id)
+            kinds |= await _kinds_of_catalogue(settings, endpoints.kafka_bootstrap)
+            look_at_kind(asked.usage_kind, kinds)
+        return found, not await unknown_accounts(pool, [asked.account_id])
+
+
+async def _kinds_of_catalogue(settings: Settings, bootstrap: str) -> set[str]:
+    from pipeline.cli.versions import published_catalogue
+
+    catalogue = await published_catalogue(settings, bootstrap=bootstrap)
+    return set() if catalogue is None else {one.usage_kind for one in catalogue.document.products}
+
+
+def look_at_kind(kind: str, of_usage: Collection[str]) -> None:
+    """Raise `typer.BadParameter` where a kind is none of usage and none that charges have besides."""
+    from rating.meant import meant_name
+
+    known = sorted({*of_usage, *WITHOUT_USAGE, REVERSAL})
+    if kind not in known:
+        raise typer.BadParameter(
+            f"{kind!r} is no kind of charges. Kinds are {', '.join(known)}.{meant_name(kind, known)}",
+            param_hint="--kind",
+        )

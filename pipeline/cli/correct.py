@@ -17,7 +17,7 @@ from pipeline.cli.correct_lines import (
 from pipeline.cli.exits import Exit
 from pipeline.cli.help_text import examples
 from pipeline.cli.output import counted, results, table, tell, write_json
-from pipeline.cli.period import MONTH
+from pipeline.cli.period import MONTH, look_at_accounts
 from pipeline.cli.running import run_to_end
 from pipeline.cli.session import session_of
 
@@ -133,11 +133,12 @@ def rerate(
         _show(done, as_json=as_json, apply=apply)
         return
     if month is None:
-        raise typer.BadParameter("name charges, or a month with --month", param_hint="--month")
+        raise typer.BadParameter(
+            "name charges, or a month with --month and its accounts", param_hint="CHARGE"
+        )
     if MONTH.fullmatch(month) is None:
         raise typer.BadParameter(f"{month!r} is not such as 2026-10", param_hint="--month")
-    if bool(account) == all_accounts:
-        raise typer.BadParameter("name accounts, or --all; not both", param_hint="--account")
+    look_at_accounts(account, all_accounts=all_accounts)
     _look_at_reason(reason)
     done = run_to_end(_rerate(settings, month, account or [], reason, is_summed=sums, apply=apply))
     _show(done, as_json=as_json, apply=apply)
@@ -229,7 +230,9 @@ async def _rerate(
         charged = await accounts_charged(jobs.pool, month=month)
         unknown = [name for name in wanted if name not in charged]
         if unknown:
-            raise _refused(f"Account {unknown[0]} has no charges in {month}; nothing was changed.")
+            raise await _refused_account(jobs, unknown[0], month)
+        if not charged:
+            raise _refused(f"There are no charges in {month}; nothing was changed.")
         corrections, unchanged = [], []
         names = list(dict.fromkeys(wanted)) or sorted(charged)
         failures: list[str] = []
@@ -249,6 +252,15 @@ async def _rerate(
                 corrections.append(worked_out)
         queued = await jobs.send(corrections) if apply else 0
         return _Done(corrections, unchanged, queued, failures)
+
+
+async def _refused_account(jobs: Corrections, account_id: str, month: str) -> typer.Exit:
+    from sinks.account_queries import meant_account, unknown_accounts
+
+    if await unknown_accounts(jobs.pool, [account_id]):
+        meant = await meant_account(jobs.pool, account_id)
+        return _refused(f"There is no account {account_id}; nothing was changed.{meant}")
+    return _refused(f"Account {account_id} has no charges in {month}; nothing was changed.")
 
 
 def _refused(text: str) -> typer.Exit:

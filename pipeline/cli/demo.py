@@ -9,7 +9,7 @@ import typer
 from pipeline.cli.exits import Exit
 from pipeline.cli.help_text import examples
 from pipeline.cli.output import tell, write_json
-from pipeline.cli.running import run_to_end
+from pipeline.cli.running import NOTHING_LEFT, run_to_end
 from pipeline.cli.session import session_of
 
 DEFAULT_RECORDS = 100_000
@@ -44,7 +44,8 @@ def demo(
 
     settings = session_of(context).settings
     result = run_to_end(
-        run_demo(settings, records=records, seed=seed, clock=SystemClock(), tell=tell)
+        run_demo(settings, records=records, seed=seed, clock=SystemClock(), tell=tell),
+        stopped=NOTHING_LEFT,
     )
     if as_json:
         write_json(result.report)

@@ -69,7 +69,9 @@ def ingest(
     one that is still being written and one that is damaged is refused, the others go on, and the
     exit code is 4.
     """
+    from pipeline.app import run_folder
     from pipeline.cli.ingesting import Ingest, ingest_files
+    from pipeline.cli.mappings_at_work import not_loaded
 
     settings = session_of(context).settings
     decoder = known_format(settings, format_name)
@@ -85,6 +87,9 @@ def ingest(
         again=again,
         settle_s=settle,
     )
+    warning = not_loaded(decoder, folder=run_folder(settings))
+    if warning:
+        tell(warning)
     report = run_to_end(ingest_files(settings, wanted))
     if as_json:
         write_json(report)
@@ -102,8 +107,11 @@ def known_format(settings: Settings, name: str) -> Decoder:
     plain, _, version = name.partition("@")
     decoder = mappings.get(plain)
     if decoder is None:
+        from rating.meant import meant_name
+
         known = ", ".join(sorted(mappings))
-        raise typer.BadParameter(f"{plain!r} is none of {known}", param_hint="--format")
+        meant = meant_name(plain, mappings)
+        raise typer.BadParameter(f"{plain!r} is none of {known}.{meant}", param_hint="--format")
     if version and version != str(decoder.version):
         raise typer.BadParameter(
             f"{plain} is at version {decoder.version} here", param_hint="--format"

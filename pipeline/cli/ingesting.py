@@ -149,8 +149,7 @@ class _Reader:
         await self._remember(path, summary)
         if summary.oversize:
             tell(
-                f"{path}: {summary.oversize:,} items are too large and go to suspense; "
-                f"{MAX_RECORD_BYTES:,} bytes fit."
+                f"{path}: {_too_large(summary.oversize)} to suspense; {MAX_RECORD_BYTES:,} bytes fit."
             )
         if not summary.bytes:
             tell(f"{path} is empty: nothing to charge in it.")
@@ -207,6 +206,11 @@ class _Reader:
                 items=summary.items,
             ),
         )
+
+
+def _too_large(items: int) -> str:
+    words = "is too large and goes" if items == 1 else "are too large and go"
+    return f"{counted(items, 'item')} {words}"
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import typer
 
 from pipeline.cli.help_text import examples
 from pipeline.cli.output import instant, results, tell, write_json
-from pipeline.cli.running import run_to_end
+from pipeline.cli.running import BEFORE_THE_END, WATCHING_ENDED, run_to_end
 from pipeline.cli.session import connect, require_topics, session_of
 from schemas.period import from_ms
 
@@ -98,7 +98,10 @@ def peek(
         limit,
         follow,
     )
-    shown = run_to_end(_peek(settings, topic, asked, _write if as_json else _show))
+    shown = run_to_end(
+        _peek(settings, topic, asked, _write if as_json else _show),
+        stopped=WATCHING_ENDED if follow else BEFORE_THE_END,
+    )
     if not shown:
         tell("There is no such record.")
 

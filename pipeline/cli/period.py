@@ -57,8 +57,7 @@ def close(
     found = MONTH.fullmatch(month)
     if found is None:
         raise typer.BadParameter(f"{month!r} is not such as 2026-10", param_hint="--month")
-    if bool(account) == all_accounts:
-        raise typer.BadParameter("name accounts, or --all; not both", param_hint="--account")
+    look_at_accounts(account, all_accounts=all_accounts)
     year, number = int(found[1]), int(found[2])
     queued, asked = run_to_end(
         _close(session_of(context).settings, year, number, tuple(account or ()))
@@ -71,6 +70,16 @@ def close(
             "were closed before."
             if queued < asked
             else f"{queued:,} accounts: the close of {month} is on its way."
+        )
+
+
+def look_at_accounts(account: list[str] | None, *, all_accounts: bool) -> None:
+    """Raise `typer.BadParameter` unless either accounts are named, or all are meant."""
+    if account and all_accounts:
+        raise typer.BadParameter("name accounts, or --all; not both", param_hint="--account")
+    if not account and not all_accounts:
+        raise typer.BadParameter(
+            "say of which accounts: name each, or --all for every one", param_hint="--account"
         )
 
 

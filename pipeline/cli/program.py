@@ -149,7 +149,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else Exit.FAILED
     except Stopped as stopped:
-        tell("Stopped; nothing is left running.")
+        tell(stopped.told)
         return stopped.exit_code
     except KeyboardInterrupt:
         return Exit.INTERRUPTED

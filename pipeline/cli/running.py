@@ -16,21 +16,29 @@ T = TypeVar("T")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TIMES_TO_LEAVE_AT_ONCE = 3
 
+BEFORE_THE_END = "Stopped before the end."
+WATCHING_ENDED = "Watching ended; what runs goes on."
+NOTHING_LEFT = "Stopped; nothing is left running."  # of what starts processes
+
 
 class Stopped(BaseException):
     """The work was ended by a signal, and has cleaned up."""
 
-    def __init__(self, number: signal.Signals) -> None:
+    def __init__(self, number: signal.Signals, told: str) -> None:
         super().__init__(number.name)
         self.exit_code = 128 + number
+        self.told = told  # what the user reads
 
 
-def run_to_end(work: Coroutine[None, None, T]) -> T:
-    """Return what the work returns; `Stopped` after a Ctrl-C or TERM, when it has cleaned up."""
-    return asyncio.run(_guarded(work))
+def run_to_end(work: Coroutine[None, None, T], *, stopped: str = BEFORE_THE_END) -> T:
+    """Return what the work returns; `Stopped` after a Ctrl-C or TERM, when it has cleaned up.
+
+    ``stopped``: what is told then.
+    """
+    return asyncio.run(_guarded(work, stopped))
 
 
-async def _guarded(work: Coroutine[None, None, T]) -> T:
+async def _guarded(work: Coroutine[None, None, T], stopped: str) -> T:
     task = asyncio.current_task()
     assert task is not None
     asked: list[signal.Signals] = []
@@ -53,5 +61,5 @@ async def _guarded(work: Coroutine[None, None, T]) -> T:
         return await work
     except asyncio.CancelledError:
         if asked:
-            raise Stopped(asked[0]) from None
+            raise Stopped(asked[0], stopped) from None
         raise

@@ -8,7 +8,7 @@ import typer
 
 from pipeline.cli.help_text import examples
 from pipeline.cli.output import results, tell, write_json
-from pipeline.cli.running import run_to_end
+from pipeline.cli.running import NOTHING_LEFT, run_to_end
 from pipeline.cli.session import session_of
 
 
@@ -55,7 +55,7 @@ def up(
         else:
             results().print(keeper.described(running), markup=False)
     else:
-        run_to_end(keeper.keep_in_foreground(settings))
+        run_to_end(keeper.keep_in_foreground(settings), stopped=NOTHING_LEFT)
 
 
 def supervise(context: typer.Context) -> None:

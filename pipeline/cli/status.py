@@ -12,7 +12,7 @@ import typer
 
 from pipeline.cli.help_text import examples
 from pipeline.cli.output import results, table, tell, write_json
-from pipeline.cli.running import run_to_end
+from pipeline.cli.running import WATCHING_ENDED, run_to_end
 from pipeline.cli.session import connect, require_topics, session_of
 from pipeline.cli.sources import SourceLine, source_text, sources_table, watched_sources
 
@@ -89,7 +89,7 @@ def status(
         raise typer.BadParameter("stands alone.", param_hint="--watch")
     settings = session_of(context).settings
     if watch:
-        run_to_end(_watch(settings))
+        run_to_end(_watch(settings), stopped=WATCHING_ENDED)
         return
     found = run_to_end(_status(settings))
     from pipeline.cli.database_place import DatabasePlace

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import reduce
@@ -63,6 +64,7 @@ class ScenarioResult(NamedTuple):
     failures: tuple[Failure, ...]  # none: all is as written
 
 
+_MOST_EXPLAINED = 5  # different outcomes of one line
 _Came = tuple[Charge, ...] | Filtered | Refused
 
 
@@ -158,7 +160,7 @@ class _Running:
         charges = [charge for one in came if isinstance(one, tuple) for charge in one]
         self._charges += [(stated.line, charge) for charge in charges]
         wrong = _mismatches(stated.expected, came, charges)
-        return self._failure(stated, wrong, _why(came[-1]))
+        return self._failure(stated, wrong, _why_each(came))
 
     def _event(self, stated: UsageLine, quantities: Mapping[str, Decimal]) -> UsageEvent:
         self._events += 1
@@ -282,6 +284,30 @@ def _as_written(units: Sequence[StatedUnits]) -> str:
 
 def _sum(charges: Iterable[Charge]) -> Decimal:
     return reduce(EXACT.add, (Decimal(charge.amount) for charge in charges), ZERO)
+
+
+def _why_each(came: Sequence[_Came]) -> Sequence[str]:
+    """Return why the events came out as they did: each different outcome once, by the last event that
+    had it, and behind how many had it where there are several."""
+    counts = Counter(map(_came_to, came))
+    last = {_came_to(one): one for one in came}
+    if len(counts) == 1:
+        return _why(came[-1])
+    said: list[str] = []
+    for outcome in list(counts)[:_MOST_EXPLAINED]:
+        first, *others = _why(last[outcome])
+        said += (f"{counts[outcome]:,} of {len(came):,} events: {first}", *others)
+    rest = [counts[outcome] for outcome in list(counts)[_MOST_EXPLAINED:]]
+    return (
+        [*said, f"{sum(rest):,} of {len(came):,} events came out in other ways."] if rest else said
+    )
+
+
+def _came_to(came: _Came) -> tuple[str, ...]:
+    """Return what tells one outcome from another: what is charged, or why nothing is."""
+    if not isinstance(came, tuple):
+        return (_outcome(came), came.detail)
+    return tuple(text for charge in came for text in (charge.price_id, charge.amount))
 
 
 def _why(came: _Came) -> Sequence[str]:

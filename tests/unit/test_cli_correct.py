@@ -71,3 +71,54 @@ async def test_a_month_with_two_beginnings_is_refused():
     corrections = Corrections(None, nowhere, None, None)
     with pytest.raises(CannotCorrect, match="moved to another zone within the month"):
         await corrections.rerating("acme", [1, 3_600_001], "")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "name charges, or a month with --month"),
+        (["--month", "2026-10"], "say of which accounts"),
+        (["--month", "2026-10", "--all", "--account", "acme"], "not both"),
+        (["--month", "2026-13", "--all"], "is not such as 2026-10"),
+    ],
+    ids=["nothing", "no accounts", "both", "no month"],
+)
+def test_what_is_missing_is_asked_for(unable, capsys, words, told):
+    assert run(["correct", "rerate", *words]) == Exit.USAGE
+    assert told in _words(capsys)
+    assert unable.asked == []
+
+
+def test_a_month_without_any_charges_is_refused(unable, monkeypatch, capsys):
+    async def none_charged(pool, *, month):
+        return {}
+
+    monkeypatch.setattr(charge_history, "accounts_charged", none_charged)
+    assert run(["correct", "rerate", "--month", "2027-02", "--all"]) == Exit.REFUSED
+    assert "There are no charges in 2027-02; nothing was changed." in _words(capsys)
+
+
+@pytest.mark.parametrize(
+    ("unknown", "told"),
+    [
+        (["acmee"], "There is no account acmee; nothing was changed. Did you mean acme?"),
+        ([], "Account acmee has no charges in 2026-10; nothing was changed."),
+    ],
+    ids=["not known", "not charged"],
+)
+def test_an_account_that_is_not_known_is_told_from_one_without_charges(
+    unable, monkeypatch, capsys, unknown, told
+):
+    class Pool:
+        async def fetch(self, query, *values):
+            return (
+                [] if "ANY" in query and unknown else [("acmee",) if "ANY" in query else ("acme",)]
+            )
+
+    unable.pool = Pool()
+    assert run(["correct", "rerate", "--month", "2026-10", "--account", "acmee"]) == Exit.REFUSED
+    assert told in _words(capsys)
+
+
+def _words(capsys):
+    return " ".join(capsys.readouterr().err.replace("\u2502", " ").split())

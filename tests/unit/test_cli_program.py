@@ -321,10 +321,11 @@ def test_decode_shows_items_and_reasons_without_any_service(tmp_path, capsys):
     ("options", "told"),
     [
         (["--format", "nope"], "is none of"),
+        (["--format", "freeswich-csv"], "Did you mean"),
         (["--format", "asterisk@99"], "is at version"),
         (["--format", "asterisk", "--zone", "Mars"], "is no zone"),
     ],
-    ids=["format", "version", "zone"],
+    ids=["format", "format nearly", "version", "zone"],
 )
 def test_a_format_or_zone_that_there_is_not_is_wrong_usage(tmp_path, capsys, options, told):
     path = tmp_path / "x.csv"

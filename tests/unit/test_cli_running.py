@@ -9,7 +9,9 @@ import signal
 import pytest
 
 from pipeline.app import run_folder
+from pipeline.cli import status
 from pipeline.cli.database_place import database_place
+from pipeline.cli.exits import Exit
 from pipeline.cli.keeper import (
     AlreadyRuns,
     claimed,
@@ -17,8 +19,9 @@ from pipeline.cli.keeper import (
     running_installation,
     running_installations,
 )
+from pipeline.cli.output import messages
 from pipeline.cli.program import run
-from pipeline.cli.running import Stopped, run_to_end
+from pipeline.cli.running import NOTHING_LEFT, Stopped, run_to_end
 from pipeline.cli.session import _no_topic
 from pipeline.embedded import Endpoints
 from pipeline.settings import Settings
@@ -138,3 +141,28 @@ def test_a_topic_that_is_missing_is_told_with_the_installations_that_run(tmp_pat
         with claimed(Settings(data=tmp_path, installation="us")):
             assert "eu and us run there" in _no_topic(settings, "t")
             assert "name it with --installation eu" in _no_topic(settings, "t")
+
+
+async def _interrupted():
+    os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.Event().wait()
+
+
+def test_only_what_started_something_says_that_nothing_is_left_running():
+    for asked, told in (
+        ({}, "Stopped before the end."),
+        ({"stopped": NOTHING_LEFT}, "Stopped; nothing is left running."),
+    ):
+        with pytest.raises(Stopped) as stopped:
+            run_to_end(_interrupted(), **asked)
+        assert stopped.value.told == told
+
+
+def test_the_end_of_watching_says_that_the_installation_goes_on(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("RATEMILL_DATA", str(tmp_path))
+    monkeypatch.setattr(status, "_watch", lambda settings: _interrupted())
+    messages.cache_clear()
+    assert run(["status", "--watch"]) == Exit.INTERRUPTED
+    said = capsys.readouterr().err
+    assert "Watching ended; what runs goes on." in said
+    assert "nothing is left" not in said

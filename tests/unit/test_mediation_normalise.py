@@ -13,6 +13,7 @@ from mediation.file_progress import (
     NOTHING,
     BlockSeen,
     after_block,
+    count_items,
     progress_from_bytes,
     progress_to_bytes,
 )
@@ -494,6 +495,35 @@ def test_blocks_that_nobody_can_read_did_arrive(stage):
         stage.send(block, record="block", file_id="f", block=str(number), format="telepathy")
     end = file_end_to_json(file_end(BLOCKS))
     assert stage.send(end, record="end", file_id="f", format="telepathy") == {"command": 1}
+
+
+def test_of_a_source_whose_blocks_are_all_refused_all_was_refused(stage):
+    """Every line of a block that nobody can read came and was refused; the end of a file is no usage."""
+    blocks = [
+        stage.record(block, record="block", file_id="f", block=str(number), format="telepathy")
+        for number, block in enumerate(BLOCKS)
+    ]
+    end = stage.record(file_end_to_json(file_end(BLOCKS)), record="end", file_id="f")
+    proof = stage.batch(*blocks, end).proof
+    lines = sum(count_items(block, None) for block in BLOCKS)
+    assert lines > len(BLOCKS)
+    assert proof.sources == {"gate": SourceTally(lines, lines)}
+    assert proof.refusals == {"mediation.unknown_format": len(BLOCKS)}
+    assert proof.outcomes == {"suspended": len(BLOCKS), "command": 1}
+
+
+def test_the_end_of_a_file_is_usage_of_no_source_unless_it_is_refused(stage):
+    end = file_end_to_json(file_end([]))
+    assert stage.batch(stage.record(end, record="end", file_id="f")).proof.sources == {
+        "gate": SourceTally(0, 0)
+    }
+    assert stage.batch(stage.record(end, record="end", file_id="f")).proof.sources == {
+        "gate": SourceTally(0, 0)
+    }
+    lacking = file_end_to_json(file_end(BLOCKS))
+    assert stage.batch(stage.record(lacking, record="end", file_id="g")).proof.sources == {
+        "gate": SourceTally(1, 1)
+    }
 
 
 def test_an_item_too_large_for_a_block_counts_as_its_source_says(stage):

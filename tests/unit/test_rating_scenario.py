@@ -5,7 +5,7 @@ import textwrap
 import pytest
 
 from rating.catalogue import check, compile
-from rating.scenario import read_scenarios, run_scenario
+from rating.scenario import read_scenarios, run, run_scenario
 from rating.scenario.read import in_text
 from tests.rating_builders import document_of
 
@@ -232,6 +232,26 @@ def test_what_came_is_explained():
     assert (failure.line, failure.scenario) == (3, "a")
     assert failure.explanation[0] == "Used: 8 GB of data."
     assert failure.explanation[-1] == "Charge: 8.00 EUR."
+
+
+EACH = scenario("4 x 5 min of voice to 4930, charge 1.50 EUR\ntotal 1.00 EUR")
+
+
+def test_each_different_outcome_of_a_line_is_explained_once():
+    (failure,) = failures_of(EACH)
+    heads = [line for line in failure.explanation if " of 4 events: " in line]
+    assert heads == ["2 of 4 events: Used: 5 min of voice."] * 2
+    amounts = [line for line in failure.explanation if line.startswith("Charge: ")]
+    assert amounts == ["Charge: 0.00 EUR.", "Charge: 0.50 EUR."]
+
+
+def test_of_many_different_outcomes_the_first_few_are_explained_and_the_others_counted(monkeypatch):
+    monkeypatch.setattr(run, "_MOST_EXPLAINED", 1)
+    (failure,) = failures_of(EACH)
+    assert failure.explanation[-2:] == (
+        "Charge: 0.00 EUR.",
+        "2 of 4 events came out in other ways.",
+    )
 
 
 def test_a_total_is_explained_by_the_lines_that_it_is_of():
