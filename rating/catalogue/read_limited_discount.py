@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 from rating.catalogue.document import DiscountTimes
-from rating.catalogue.errors import closest
 from rating.catalogue.read_condition import read_condition
 from rating.catalogue.reader import Reader
 from rating.catalogue.yaml_tree import Mapping
 from rating.counting import CounterPeriod
+from rating.meant import closest
 
 MOST_TIMES = 1_000_000
 _HUNDRED = Decimal(100)
