@@ -5,7 +5,8 @@ The framework's reads what was not committed too, unless it writes in transactio
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
@@ -13,6 +14,7 @@ from aiokafka.errors import IllegalStateError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP
 from faust.types.transports import ConsumerT
+from mode.threads import ServiceThread, WorkerThread
 
 from pipeline.kafka_security import client_arguments
 from pipeline.settings import Settings
@@ -22,6 +24,16 @@ if TYPE_CHECKING:
     import faust
 
 _REQUEST_TIMEOUT_MS = 20_000
+_POSITION_S = 1.0
+
+
+class _EndsWithTheProcess(WorkerThread):
+    """The thread of the consumer. Once the worker has stopped nothing is left to be done in it, but its
+    client may wait for a broker that is gone."""
+
+    def __init__(self, service: ServiceThread, **rest: Any) -> None:  # noqa: ANN401  (its base has)
+        super().__init__(service, **rest)
+        self.daemon = True
 
 
 async def behind(consumer: ConsumerT, partition: TP, *, counted: int | None) -> int | None:
@@ -50,8 +62,9 @@ async def behind(consumer: ConsumerT, partition: TP, *, counted: int | None) -> 
 async def _position_and_end(client: AIOKafkaConsumer, partition: TP) -> tuple[int, int] | None:
     """Return both; it runs where the client runs, so that no rebalance comes between."""
     try:
-        position = await client.position(partition)
-    except IllegalStateError:
+        # Without a broker it would wait for ever, and the end of the worker for it.
+        position = await asyncio.wait_for(client.position(partition), _POSITION_S)
+    except (IllegalStateError, TimeoutError):
         return None
     return position, client.highwater(partition) or position
 
@@ -65,6 +78,8 @@ def committed_transport(
     """
 
     class Thread(AIOKafkaConsumerThread):
+        Worker = _EndsWithTheProcess
+
         def _create_worker_consumer(self, transport: Transport) -> AIOKafkaConsumer:
             self._assignor = one_owner(started_ms=started_ms)
             return AIOKafkaConsumer(
