@@ -150,10 +150,10 @@ def run_folder(settings: Settings) -> Path:
     return settings.data / "run" / settings.installation
 
 
-def run_worker(app: faust.App) -> None:
+def run_worker(app: faust.App, *, worker_type: type[faust.Worker] = faust.Worker) -> None:
     """Run a worker until TERM or INT; ends the process."""
     collect_seldom()
-    worker = faust.Worker(
+    worker = worker_type(
         app,
         loglevel="WARN",
         redirect_stdouts=False,  # else what is printed turns into warnings

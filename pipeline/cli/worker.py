@@ -58,8 +58,9 @@ def worker(
 
     if stage == "watch":
         from pipeline.watching.app import build_watch_app
+        from pipeline.watching.worker import run_watch_worker
 
-        run_worker(build_watch_app(settings, bootstrap=bootstrap, monitor=monitor))
+        run_watch_worker(build_watch_app(settings, bootstrap=bootstrap, monitor=monitor))
         return
     filled = settings.model_copy(update={"kafka_bootstrap": bootstrap, "postgres_dsn": dsn})
     app = build_app(filled, stage=stage, bootstrap=bootstrap, dsn=dsn, monitor=monitor)

@@ -399,7 +399,7 @@ def test_a_message_of_5_mb_is_refused_to_its_sender_by_the_broker(ran):
 def test_a_file_that_holds_a_line_of_5_mb_is_told_of(ran):
     (file,) = ran.told["events"].json["files"]
     assert (file["state"], file["oversize"]) == ("ingested", 1)
-    assert "1 items are too large" in ran.told["events"].err
+    assert "1 item is too large" in ran.told["events"].err
     assert LIMIT in ran.told["events"].err
 
 
