@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from mediation.changes import MARK_KEY, SETTLED_KEY, pack, state_changes, unpack
-from mediation.decode.item import DecodedItem, Decoder, Ignored
+from mediation.decode.item import DecodedItem, Decoder, Ignored, content_of
 from mediation.dedup import (
     DAY_MS,
     Mark,
@@ -135,9 +135,7 @@ class NormaliseStep:
         self._ordinary = OrdinaryUsage(self._owners, self.window)
         self._partition_of = partition_of
         self._partitions: dict[str, int] = {}
-        self._mappings = {
-            decoder.name: f"{decoder.version}:{decoder.digest}" for decoder in mappings.values()
-        }
+        self._mappings = {decoder.name: content_of(decoder) for decoder in mappings.values()}
 
     def prepare(
         self, records: Sequence[SourceRecord], *, internal_errors: frozenset[int] = frozenset()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mediation.decode.document import InvalidMapping
-from mediation.decode.item import Decoder
+from mediation.decode.item import Decoder, content_of
 from mediation.decode.mapping import load_decoder
 from pipeline.errors import SettingsError
 from pipeline.settings import Settings
@@ -44,7 +44,4 @@ def load_mappings(settings: Settings) -> dict[str, Decoder]:
 
 def mapping_versions(settings: Settings) -> dict[str, str]:
     """Return the version and digest of every mapping by its name, as proofs say them."""
-    return {
-        name: f"{decoder.version}:{decoder.digest}"
-        for name, decoder in load_mappings(settings).items()
-    }
+    return {name: content_of(decoder) for name, decoder in load_mappings(settings).items()}

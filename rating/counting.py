@@ -80,8 +80,7 @@ class Counter(msgspec.Struct, frozen=True, gc=False):
 
         With the unit, for a catalogue that measures the product in another one must not take the
         seconds counted so far for minutes (records that had a discount are records in any unit); and
-        with the period where that is no month, for the first
-        day of a month begins with it.
+        with the period where that is no month, for the first day of a month begins with it.
         """
         if self.kind is CounterKind.PRODUCT:
             return f"{self.kind.value}:{self.of}:{self.currency}"

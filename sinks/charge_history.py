@@ -13,6 +13,7 @@ from schemas.period import from_ms, to_ms
 from schemas.proof import RATE
 from sinks.connection import Pool
 from sinks.errors import SinkMisconfigured, classified
+from sinks.months import month_of
 
 _decode_steps = msgspec.json.Decoder(tuple[ExplanationStep, ...]).decode
 _decode_ratings = msgspec.json.Decoder(tuple[OtherRating, ...]).decode
@@ -166,9 +167,8 @@ async def accounts_charged(pool: Pool, *, month: str) -> dict[str, list[int]]:
     instants at which the month begins: one, but for an account that was moved to another zone."""
     with classified():
         rows = await pool.fetch(
-            # A period begins at midnight of the account's zone: within half a day of it in UTC.
             "SELECT DISTINCT rating_key, usage_period FROM rated_usage WHERE "
-            "to_char((usage_period AT TIME ZONE 'UTC') + interval '15 days', 'YYYY-MM') = $1 "
+            f"{month_of('usage_period')} = $1 "
             "ORDER BY rating_key",
             month,
         )

@@ -13,6 +13,7 @@ from schemas.decimals import DecimalText, to_text
 from schemas.ledger import OtherRating
 from sinks.connection import Pool
 from sinks.errors import classified
+from sinks.months import month_of
 
 
 class Asked(NamedTuple):
@@ -70,9 +71,7 @@ async def list_charges(pool: Pool, asked: Asked, *, most: int) -> list[ListedCha
             "WHERE u.rating_key = $1 AND ($2::text IS NULL OR u.subscription_id = $2) "
             "AND ($3::text IS NULL OR u.product = $3) "
             "AND ($4::text IS NULL OR u.usage_kind = $4) "
-            # A period begins at midnight of the account's zone: within half a day of it in UTC.
-            "AND ($5::text IS NULL OR to_char((u.usage_period AT TIME ZONE 'UTC') "
-            "+ interval '15 days', 'YYYY-MM') = $5) "
+            f"AND ($5::text IS NULL OR {month_of('u.usage_period')} = $5) "
             "AND (NOT $6 OR x.charge_id IS NULL) "
             "ORDER BY u.started_at DESC, u.sequence DESC LIMIT $7",
             *(asked.account_id, asked.subscription_id, asked.product, asked.usage_kind),

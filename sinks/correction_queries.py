@@ -7,6 +7,7 @@ from typing import NamedTuple
 from schemas.decimals import DecimalText
 from sinks.connection import Pool
 from sinks.errors import classified
+from sinks.months import month_of
 
 
 class CorrectedBy(NamedTuple):
@@ -25,8 +26,7 @@ async def corrections_of(pool: Pool, charge_id: str) -> list[CorrectedBy]:
     with classified():
         rows = await pool.fetch(
             "SELECT u.charge_id, u.usage_kind, u.amount::text, u.currency, "
-            # A period begins at midnight of the account's zone: within half a day of it in UTC.
-            "to_char((u.bill_period AT TIME ZONE 'UTC') + interval '15 days', 'YYYY-MM'), i.number "
+            f"{month_of('u.bill_period')}, i.number "
             "FROM rated_usage u LEFT JOIN invoice_charges x ON x.charge_id = u.charge_id "
             "LEFT JOIN invoices i ON i.invoice_id = x.invoice_id "
             "WHERE u.corrects = $1 ORDER BY u.sequence",

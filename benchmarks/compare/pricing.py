@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple
 
 from benchmarks.compare.event import Charge, charge_to_json, event_from_json, usage_of
+from benchmarks.counted import counted
 from rating.catalogue import check
 from rating.catalogue import compile as compile_catalogue
 from rating.rate import Selected, charge, select
@@ -21,20 +21,6 @@ from schemas.period import month_start_of
 
 Get = Callable[[str], str | None]
 Put = Callable[[str, str], None]
-
-_NOTHING = "0 0 0"
-
-
-class _Counted(NamedTuple):
-    """A counter, as `rating.counting.Totals`."""
-
-    records: int
-    quantity: Decimal
-    amount: Decimal
-
-    def text_with(self, quantity: Decimal, amount: Decimal | None) -> str:
-        """Return what is stored after one more record."""
-        return f"{self.records + 1} {self.quantity + quantity} {self.amount + (amount or 0)}"
 
 
 class Pricing:
@@ -59,14 +45,14 @@ class Pricing:
             return None
         period_ms = month_start_of(usage.started_at_ms, zone=usage.zone)
         names = {name: f"{name}/{period_ms}" for name in selected.counters}
-        before = {name: _counted(get(key)) for name, key in names.items()}
+        before = {name: counted(get(key)) for name, key in names.items()}
         rated = charge(selected, before)
         for name, quantity, amount in rated.counted:
             put(names[name], before[name].text_with(quantity, amount))
         total = f"product:{rated.product}/{period_ms}"
-        after = _counted(get(total)).text_with(rated.used, rated.amount)
+        after = counted(get(total)).text_with(rated.used, rated.amount)
         put(total, after)
-        put("unbilled", _counted(get("unbilled")).text_with(Decimal(0), rated.amount))
+        put("unbilled", counted(get("unbilled")).text_with(Decimal(0), rated.amount))
         return charge_to_json(
             Charge(
                 charge_id=event.id,
@@ -83,8 +69,3 @@ class Pricing:
                 counter_after=after,
             )
         )
-
-
-def _counted(value: str | None) -> _Counted:
-    records, quantity, amount = (value or _NOTHING).split()
-    return _Counted(int(records), Decimal(quantity), Decimal(amount))

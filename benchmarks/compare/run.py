@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +18,12 @@ from pipeline.bench.end_to_end import end_to_end, reconcile
 from pipeline.bench.ground import Ground, bench_folder, own_installation, own_services
 from pipeline.bench.live import live_installation
 from pipeline.bench.machine import hardware
+from pipeline.bench.outside import run_outside
 from pipeline.bench.refusals import check_room
 from pipeline.bench.result import Findings, rounded
 from pipeline.bench.run import ACCOUNTS, PARTITIONS, PREFIXES, document_of, made_workload
 from pipeline.bench.workload import Parameters, start_of
 from pipeline.clock import Clock
-from pipeline.embedded.children import leashed
 from pipeline.embedded.layout import layout_of
 from pipeline.errors import RatemillError
 from pipeline.settings import Settings
@@ -163,26 +161,8 @@ async def _run(task: Task, command: Sequence[str], log: Path) -> Answer:
     """Return what the program wrote; its process has ended by then, and when this is cancelled."""
     description = Path(task.figures).with_name("task.json")
     description.write_bytes(msgspec.json.encode(task))
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
-        process = await asyncio.create_subprocess_exec(
-            *leashed([*command, str(description)], dies_on=signal.SIGKILL),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env={**os.environ, "PYTHONPATH": str(_ROOT)},
-            start_new_session=True,
-        )
     patience_s = _PATIENCE_S + task.events * _PATIENCE_S_PER_EVENT
-    try:
-        async with asyncio.timeout(patience_s):
-            await process.wait()
-    except TimeoutError:
-        pass  # the answer tells whether it was only slow to stop
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    await run_outside([*command, str(description)], log=log, modules=_ROOT, patience_s=patience_s)
     return _answer(task, log, patience_s)
 
 

@@ -26,11 +26,11 @@ import sys
 import traceback
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple
 
 import faust
 import msgspec
 
+from benchmarks.counted import counted
 from mediation.decode.item import DecodedItem
 from mediation.identity import event_identity
 from pipeline.bench.task import FaustTask
@@ -168,7 +168,7 @@ def build_app(task: FaustTask) -> faust.App:
                 continue
             period_ms = month_start_of(usage.started_at_ms, zone=usage.zone)
             names = {name: f"{usage.rating_key}/{name}/{period_ms}" for name in selected.counters}
-            before = {name: _counted(counters[key]) for name, key in names.items()}
+            before = {name: counted(counters[key]) for name, key in names.items()}
             rated = charge(selected, before)
             for name, quantity, amount in rated.counted:
                 counters[names[name]] = before[name].text_with(quantity, amount)
@@ -199,23 +199,6 @@ def build_app(task: FaustTask) -> faust.App:
             done.amount += rated.amount
 
     return app
-
-
-class _Counted(NamedTuple):
-    """A counter, as `rating.counting.Totals`."""
-
-    records: int
-    quantity: Decimal
-    amount: Decimal
-
-    def text_with(self, quantity: Decimal, amount: Decimal | None) -> str:
-        """Return the table's value after one more record."""
-        return f"{self.records + 1} {self.quantity + quantity} {self.amount + (amount or 0)}"
-
-
-def _counted(value: str) -> _Counted:
-    records, quantity, amount = (value or "0 0 0").split()
-    return _Counted(int(records), Decimal(quantity), Decimal(amount))
 
 
 class _Done:

@@ -84,6 +84,11 @@ def format_name(decoder: Decoder) -> str:
     return f"{decoder.name}@{decoder.version}"
 
 
+def content_of(decoder: Decoder) -> str:
+    """Return ``1:8f0c...``, version and digest: how proofs say which mapping it was, to the letter."""
+    return f"{decoder.version}:{decoder.digest}"
+
+
 def check_text(text: str, field: str) -> Refused | None:
     """Return why a text cannot be kept, or None. Postgres stores no NUL."""
     if len(text) > MAX_TEXT:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
 import sys
 from collections.abc import Iterable
 from decimal import Decimal
@@ -15,8 +12,8 @@ from aiokafka.admin import NewTopic
 
 from pipeline.bench.faust_expected import single_records
 from pipeline.bench.ground import Ground, remove_topics
+from pipeline.bench.outside import run_outside
 from pipeline.bench.task import FaustTask, Task, measured
-from pipeline.embedded.children import leashed
 from pipeline.embedded.layout import layout_of
 from pipeline.errors import RatemillError
 from pipeline.kafka import admin_client, idempotent_producer
@@ -132,25 +129,8 @@ async def _run(task: FaustTask, scratch: Path, log: Path) -> AgentFigures:
     """Return what the agent wrote; its process has ended by then, and when this is cancelled."""
     description = scratch / "task.json"
     description.write_bytes(msgspec.json.encode(task))
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
-        process = await asyncio.create_subprocess_exec(
-            *leashed([sys.executable, str(AGENT), str(description)], dies_on=signal.SIGKILL),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env={**os.environ, "PYTHONPATH": str(AGENT.parents[2])},
-            start_new_session=True,
-        )
-    try:
-        async with asyncio.timeout(_TIMEOUT_S):
-            await process.wait()
-    except TimeoutError:
-        pass  # the figures tell whether it was only slow to stop
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    command = [sys.executable, str(AGENT), str(description)]
+    await run_outside(command, log=log, modules=AGENT.parents[2], patience_s=_TIMEOUT_S)
     try:
         return _read(Path(task.figures))
     except OSError as error:

@@ -18,13 +18,14 @@ def not_loaded(decoder: Decoder, *, folder: Path) -> str:
     Empty where they do, and where none says what it reads: none runs here, or without metrics. It
     costs a look at a few small files in ``folder``, where workers say that they run.
     """
+    from mediation.decode.item import content_of
     from pipeline.cli.workers import announced_workers
 
     said = []
     for worker in announced_workers(folder):
         with suppress(OSError, ValueError, KeyError):
             said.append(dict(json.loads(worker.path.read_text())["mappings"]))
-    return words_of_not_loaded(decoder.name, f"{decoder.version}:{decoder.digest}", said)
+    return words_of_not_loaded(decoder.name, content_of(decoder), said)
 
 
 def words_of_not_loaded(name: str, version: str, loaded: Iterable[Mapping[str, str]]) -> str:

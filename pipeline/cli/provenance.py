@@ -30,9 +30,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     appended_at: str  # ISO 8601, UTC: when the broker took it
     file: str = ""
     line: int | None = None
-    counts: str = (
-        "line"  # what ``line`` is the number of: of a charging file, which has no lines, an item
-    )
+    counts: str = "line"  # what ``line`` counts; "item" of a charging file, which has no lines
     text: str = ""  # the item itself; bytes that are no UTF-8 are escaped, a charging record is hex
 
 

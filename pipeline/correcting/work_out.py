@@ -46,9 +46,7 @@ class WorkedOut(msgspec.Struct, frozen=True, kw_only=True):
     corrected: int  # charges that come to something else besides
     detail: Detail  # how much the correction says of them
     is_summed: bool  # as it was asked for
-    rated_under: tuple[
-        int, ...
-    ]  # versions of the catalogue by which what is rated anew counts so far
+    rated_under: tuple[int, ...]  # catalogues by which what is rated anew counts so far
     rerated_under: int | None  # that by which it is rated anew; None: it is not
 
 
