@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pipeline.bench.result import BenchResult
+from pipeline.bench.result import FIRST_FORMATS, BenchResult
 
 _REGRESSION_PERCENT = 10.0
 _CPU = "_us_per_"  # in the name of every CPU time per event, row or key
@@ -59,7 +59,7 @@ def differences(before: BenchResult, now: BenchResult) -> list[str]:
 
 
 def _formats(result: BenchResult) -> int | str:
-    return result.workload.get("formats", "60 % CSV rows, 40 % CloudEvents")  # of the first results
+    return result.workload.get("formats", FIRST_FORMATS)
 
 
 def _percent(before: float, now: float) -> float | None:

@@ -52,12 +52,8 @@ def judged(
         figure = result.figures.get(name)
         if figure is None:
             verdict, why = "not measured", "its part was not asked for"
-        elif target.reaches(figure, target.aim):
-            verdict, why = "aim reached", ""
-        elif target.reaches(figure, target.must):
-            verdict, why = "must reached", reasons.get(name, "")
         else:
-            verdict, why = "MISSED", reasons.get(name, _NO_REASON)
+            verdict, why = _verdict(figure, target), _why(figure, target, reasons.get(name, ""))
         shown = "" if figure is None else number(figure)
         rows.append(
             Judged(ABOUT[name], shown, number(target.must), number(target.aim), verdict, why)
@@ -73,10 +69,8 @@ def _comparison(row: Comparison, found: Compared | None, reasons: Mapping[str, s
     figure = found.figures["times_our_cpu"]
     bounds = (number(target.must), number(target.aim))
     about = f"{row.about}: its CPU as a multiple of ours"
-    where, why = circumstances(found), reasons.get(row.reason_name, "")
-    if not why and not target.reaches(figure, target.must):
-        why = _NO_REASON
-    said = f"{where}; {why}" if why and not target.reaches(figure, target.aim) else where
+    where, why = circumstances(found), _why(figure, target, reasons.get(row.reason_name, ""))
+    said = f"{where}; {why}" if why else where
     return Judged(about, number(figure), *bounds, _verdict(figure, target), said)
 
 
@@ -84,6 +78,13 @@ def _verdict(figure: float, target: Target) -> str:
     if target.reaches(figure, target.aim):
         return "aim reached"
     return "must reached" if target.reaches(figure, target.must) else "MISSED"
+
+
+def _why(figure: float, target: Target, reason: str) -> str:
+    """Return why the aim is not reached; empty where it is, or where that needs no reason."""
+    if target.reaches(figure, target.aim):
+        return ""
+    return reason if reason or target.reaches(figure, target.must) else _NO_REASON
 
 
 def measured_alone(rows: list[Judged]) -> list[Judged]:

@@ -8,7 +8,7 @@ from pipeline.bench.compare import changes, differences
 from pipeline.bench.compared import read_compared
 from pipeline.bench.judged import judged, number, reasons_by_name
 from pipeline.bench.markdown import UNKNOWN, figure, md_table, section
-from pipeline.bench.result import BenchResult, Figures, rounded
+from pipeline.bench.result import FIRST_FORMATS, BenchResult, Figures, rounded
 
 _COMPARED = (  # of all figures, those that a reader of the document follows
     "_us_per_",
@@ -64,7 +64,7 @@ def _setting(result: BenchResult) -> str:
 
 def _formats(workload: Mapping[str, int | str]) -> str:
     if "formats" not in workload:
-        return ""
+        return f"{FIRST_FORMATS}: measured before there were charging files in the workload. "
     return f"{workload['formats']}, these in {workload['charging_files']:,} files. "
 
 

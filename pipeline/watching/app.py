@@ -134,6 +134,7 @@ def follow(app: faust.App, settings: Settings, *, monitor: Monitor, clock: Clock
             watch.release(partition)
             stage.released(partition)
             counted.pop(partition, None)
+            told.pop(partition, None)
         followed.intersection_update(numbers)
         for partition in sorted(numbers):
             take_up(partition)

@@ -6,7 +6,7 @@ The framework's reads what was not committed too, unless it writes in transactio
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
@@ -14,7 +14,6 @@ from aiokafka.errors import IllegalStateError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP
 from faust.types.transports import ConsumerT
-from mode.threads import ServiceThread, WorkerThread
 
 from pipeline.kafka_security import client_arguments
 from pipeline.settings import Settings
@@ -25,15 +24,6 @@ if TYPE_CHECKING:
 
 _REQUEST_TIMEOUT_MS = 20_000
 _POSITION_S = 1.0
-
-
-class _EndsWithTheProcess(WorkerThread):
-    """The thread of the consumer. Once the worker has stopped nothing is left to be done in it, but its
-    client may wait for a broker that is gone."""
-
-    def __init__(self, service: ServiceThread, **rest: Any) -> None:  # noqa: ANN401  (its base has)
-        super().__init__(service, **rest)
-        self.daemon = True
 
 
 async def behind(consumer: ConsumerT, partition: TP, *, counted: int | None) -> int | None:
@@ -78,8 +68,6 @@ def committed_transport(
     """
 
     class Thread(AIOKafkaConsumerThread):
-        Worker = _EndsWithTheProcess
-
         def _create_worker_consumer(self, transport: Transport) -> AIOKafkaConsumer:
             self._assignor = one_owner(started_ms=started_ms)
             return AIOKafkaConsumer(
