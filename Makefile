@@ -5,17 +5,23 @@ PYTHON ?= python3
 UV ?= uv
 BIN := .venv/bin
 INSTALLED := .venv/installed
+COMPILED := .venv/compiled
 
 help:    ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-venv: $(INSTALLED)  ## Install everything into .venv, as the lock says
+venv: $(INSTALLED) $(COMPILED)  ## Install everything into .venv, as the lock says
 
 # --clear: an environment that an interrupted install left half full is of no use.
 $(INSTALLED): requirements.lock
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Without a C compiler everything works, by Python alone and slower: that is said, and is no failure.
+$(COMPILED): $(INSTALLED) $(wildcard native/*.pyx native/*.pxd native/*.h) deploy/build_native.py
+	-$(BIN)/python -m deploy.build_native
 	@touch $@
 
 demo: venv  ## Start everything on this machine, rate 100,000 records, show what came of it

@@ -15,6 +15,7 @@ from mediation.decode.item import DecodedItem, Item
 from mediation.dedup import DAY_MS, MarkState, Window, new_content_hash, pack_mark
 from mediation.owners import Owners
 from mediation.received import Origin, Ready, ReceivedItem
+from native import compiled
 from schemas.flow import SourceRecord
 from schemas.raw import MAX_RECORD_BYTES
 from schemas.sethash import event_digest
@@ -26,6 +27,18 @@ _REST = (None, None, True, None)  # of an event that is no part of another and w
 _END_BYTES = len(array_to_wire((_NO_BATCH, *_REST))) - 1
 _LARGEST_BATCH_BYTES = 9
 _LARGEST = MAX_RECORD_BYTES - _LARGEST_BATCH_BYTES
+
+_native = compiled("ordinary")
+_compiled_items = _native and _native.OrdinaryItems(
+    decoded=DecodedItem,
+    ready=Ready,
+    received=ReceivedItem,
+    mark_key=MARK_KEY,
+    kind=USAGE,
+    run=RETAIL,
+    passed=_PASSED,
+    largest=_LARGEST,
+)
 
 
 class OrdinaryUsage:
@@ -39,6 +52,20 @@ class OrdinaryUsage:
         self, record: SourceRecord, origin: Origin, items: Iterable[Item]
     ) -> list[ReceivedItem | Ready]:
         """Return the items of a record, each with its identity and its content hash."""
+        if _compiled_items is None:
+            return self.items_in_python(record, origin, items)
+        appended_at_ms = record.appended_at_ms
+        oldest_ms = appended_at_ms - self._window.horizon_ms
+        newest_ms = appended_at_ms + self._window.future_ms
+        made: list[ReceivedItem | Ready] = _compiled_items.items(
+            record, origin, items, self._owners.find, oldest_ms, newest_ms
+        )
+        return made
+
+    def items_in_python(
+        self, record: SourceRecord, origin: Origin, items: Iterable[Item]
+    ) -> list[ReceivedItem | Ready]:
+        """Return what `items` returns, by nothing that is compiled."""
         partition, offset, appended_at_ms = record.partition, record.offset, record.appended_at_ms
         oldest_ms = appended_at_ms - self._window.horizon_ms
         newest_ms = appended_at_ms + self._window.future_ms

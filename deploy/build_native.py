@@ -1,0 +1,85 @@
+"""Compile `native/`: at each installation, and by ``python -m deploy.build_native`` after a change.
+
+Without a C compiler or Python's headers nothing is compiled, and everything works by the Python twins,
+half as fast. Which it is, is what ``ratemill doctor`` and ``ratemill bench`` say.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+MODULES = tuple(sorted(path.stem for path in (ROOT / "native").glob("*.pyx")))
+
+
+def build() -> None:
+    """Compile every module into `native/`; raises what the compiler or its absence raises."""
+    from Cython.Build import cythonize
+    from setuptools import Distribution, Extension
+    from setuptools.command.build_ext import build_ext
+
+    extensions = [
+        Extension(
+            f"native.{name}",
+            [f"native/{name}.pyx"],
+            include_dirs=["native"],
+            depends=["native/blake2b.h"],
+            extra_compile_args=["-O3", "-Wno-unreachable-code"],
+        )
+        for name in MODULES
+    ]
+    built = cythonize(
+        extensions,
+        build_dir="build/native",
+        compiler_directives={"language_level": 3},
+        force=True,
+        quiet=True,
+    )
+    command = build_ext(Distribution({"ext_modules": built, "packages": ["native"]}))
+    command.inplace = True
+    command.force = True
+    command.build_temp = "build/native"
+    command.ensure_finalized()
+    command.run()
+
+
+def built() -> list[str]:
+    """Return the files of the compiled modules that are there."""
+    return sorted(str(path.relative_to(ROOT)) for path in (ROOT / "native").glob("*.so"))
+
+
+class NativeHook(BuildHookInterface[Any]):
+    """Puts the compiled modules into a wheel, or beside their sources in an editable install."""
+
+    PLUGIN_NAME = "custom"
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Compile before the files are gathered; a wheel is then of one platform."""
+        try:
+            build()
+        except (Exception, SystemExit) as error:  # whatever a compiler that is not there does
+            self.app.display_warning(_not_compiled(error))
+            return
+        build_data["artifacts"] = built()
+        build_data["pure_python"] = False
+        build_data["infer_tag"] = True
+
+
+def _not_compiled(error: BaseException) -> str:
+    return (
+        f"native/ was not compiled, so Ratemill runs by its Python twins, at half the speed: {error}. "
+        "Operator action: install a C compiler and Python's headers (Debian: gcc python3-dev), "
+        "then install Ratemill again."
+    )
+
+
+if __name__ == "__main__":
+    try:
+        build()
+    except (Exception, SystemExit) as failed:
+        sys.exit(_not_compiled(failed))
+    sys.stdout.write("\n".join(built()) + "\n")
