@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mediation.changes import MARK_KEY
-from mediation.decode.item import DecodedItem, Item
+from mediation.decode.item import DecodedItem, Item, MadeCompiled
 from mediation.dedup import DAY_MS, MarkState, Window, new_content_hash, pack_mark
 from mediation.owners import Owners
 from mediation.received import Origin, Ready, ReceivedItem
@@ -29,16 +29,6 @@ _LARGEST_BATCH_BYTES = 9
 _LARGEST = MAX_RECORD_BYTES - _LARGEST_BATCH_BYTES
 
 _native = compiled("ordinary")
-_compiled_items = _native and _native.OrdinaryItems(
-    decoded=DecodedItem,
-    ready=Ready,
-    received=ReceivedItem,
-    mark_key=MARK_KEY,
-    kind=USAGE,
-    run=RETAIL,
-    passed=_PASSED,
-    largest=_LARGEST,
-)
 
 
 class OrdinaryUsage:
@@ -47,19 +37,30 @@ class OrdinaryUsage:
     def __init__(self, owners: Owners, window: Window) -> None:
         self._owners = owners
         self._window = window
+        self._maker = _native and _native.Maker(
+            owners,
+            decoded=DecodedItem,
+            ready=Ready,
+            received=ReceivedItem,
+            mark_key=MARK_KEY,
+            kind=USAGE,
+            run=RETAIL,
+            passed=_PASSED,
+            largest=_LARGEST,
+        )
 
     def items(
         self, record: SourceRecord, origin: Origin, items: Iterable[Item]
     ) -> list[ReceivedItem | Ready]:
         """Return the items of a record, each with its identity and its content hash."""
-        if _compiled_items is None:
+        if self._maker is None:
             return self.items_in_python(record, origin, items)
-        appended_at_ms = record.appended_at_ms
-        oldest_ms = appended_at_ms - self._window.horizon_ms
-        newest_ms = appended_at_ms + self._window.future_ms
-        made: list[ReceivedItem | Ready] = _compiled_items.items(
-            record, origin, items, self._owners.find, oldest_ms, newest_ms
-        )
+        window = self._window.horizon_ms, self._window.future_ms
+        made: list[ReceivedItem | Ready] | None = None
+        if isinstance(items, MadeCompiled):
+            made = items.made_compiled(self._maker, record, origin, *window)
+        if made is None:
+            made = self._maker.items(record, origin, items, *window)
         return made
 
     def items_in_python(

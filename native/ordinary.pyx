@@ -1,19 +1,18 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Ordinary usage made into its event: what `mediation/ordinary.py` does, byte for byte.
 
-It knows no rule of its own. What is not within its reach (a number beyond 64 bits) it leaves to the
-Python twin, and `tests/property/test_native_laws.py` holds both to the same bytes.
+It knows no rule of its own. `tests/property/test_native_ordinary.py` holds it to its Python twin.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_GetItem
 from cpython.object cimport PyObject
-from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memcpy
 
 from native.wire cimport (
-    Bytes, drop, make_room, pack_array_head, pack_bytes, pack_int, pack_map_head, pack_none,
-    pack_text, pack_text_or_none, put, put_big, put_byte, put_field, put_utf8, taken,
+    drop, no_bytes, pack_array_head, pack_bytes, pack_int, pack_map_head, pack_none, pack_str,
+    pack_text, pack_text_or_none, put, put_big, put_byte, put_bytes, put_field, put_str_field, taken,
+    text_of,
 )
 
 
@@ -22,179 +21,208 @@ cdef extern from "blake2b.h" nogil:
 
 
 cdef enum:
-    IDENTITY = 16  # bytes; `schemas.ids.ID_BYTES`
-    CONTENT = 8  # `mediation.dedup.CONTENT_HASH_BYTES`
     DAY_MS = 86_400_000
     EVENT_FIELDS = 26
+    PROVENANCE_FIELDS = 5
 
 
-cdef class OrdinaryItems:
-    """`OrdinaryUsage.items`, given what it makes and what it must not do without asking."""
+cdef void clear(Usage *usage) noexcept:
+    no_bytes(&usage.quantities)
+    no_bytes(&usage.attributes)
 
-    cdef object decoded, ready, received
-    cdef bytes mark_key
-    cdef str kind, run
-    cdef Py_ssize_t largest
-    cdef uint8_t passed
+
+cdef void free(Usage *usage) noexcept:
+    drop(&usage.quantities)
+    drop(&usage.attributes)
+
+
+cdef class Maker:
+    def __dealloc__(self) -> None:
+        drop(&self.head)
+        drop(&self.after_hash)
+        drop(&self.identity_of)
+        drop(&self.begin)
+        drop(&self.tail)
+        drop(&self.event)
+        drop(&self.small)
 
     def __init__(
-        self,
-        *,
-        decoded,
-        ready,
-        received,
-        mark_key: bytes,
-        kind: str,
-        run: str,
-        passed: int,
-        largest: int,
+        self, owners, *, decoded, ready, received, bytes mark_key, str kind, str run, int passed,
+        Py_ssize_t largest,
     ) -> None:
-        """``largest``: bytes that an event may have; the others are the constants of the twin."""
-        self.decoded, self.ready, self.received = decoded, ready, received
-        self.mark_key, self.kind, self.run = mark_key, kind, run
-        self.passed, self.largest = passed, largest
+        """``owners`` find as `Owners.find`, and remember; ``largest``: bytes that an event may have."""
+        self.owners, self.decoded, self.ready, self.received = owners, decoded, ready, received
+        self.mark_key, self.passed, self.largest = mark_key, passed, largest
+        pack_array_head(&self.head, EVENT_FIELDS)
+        pack_str(&self.head, kind)
+        pack_str(&self.after_hash, run)
 
-    def items(self, record, origin, items, owner_of, int64_t oldest_ms, int64_t newest_ms) -> list:
-        """Return what the twin's `items` returns. ``owner_of`` finds an owner as `Owners.find`."""
-        cdef Bytes to, begin
+    def items(self, record, origin, items, int64_t horizon_ms, int64_t future_ms) -> list:
+        """Return what the twin's `items_in_python` returns."""
+        cdef Usage usage
         cdef list made = []
-        to.at = begin.at = NULL
-        to.used = to.room = begin.used = begin.room = 0
+        cdef int64_t index
+        cdef bytes line
+        self.open(record, origin, horizon_ms, future_ms)
+        clear(&usage)
         try:
-            self._make(made, record, origin, items, owner_of, oldest_ms, newest_ms, &to, &begin)
+            for index, line, outcome in items:
+                made.append(self.from_outcome(&usage, outcome, index, line))
         finally:
-            drop(&to)
-            drop(&begin)
+            free(&usage)
         return made
 
-    cdef int _make(
-        self, list made, record, origin, items, owner_of,
-        int64_t oldest_ms, int64_t newest_ms, Bytes *to, Bytes *begin,
-    ) except -1:
-        cdef int64_t partition = record.partition, offset = record.offset
-        cdef int64_t appended_at_ms = record.appended_at_ms
-        cdef int64_t started_ms, index
-        cdef str tenant = origin.tenant, source = origin.source, format_name = origin.format
-        cdef str record_id
-        cdef bytes content, identity, hashed, line
+    cdef object from_outcome(self, Usage *usage, outcome, int64_t index, bytes line):
+        """Return the item of an outcome of a decoder."""
+        if type(outcome) is self.decoded:
+            return self._decoded(usage, outcome, index, line)
+        return self.received(index, line, outcome)
+
+    cdef object _decoded(self, Usage *usage, decoded, int64_t index, bytes line):
+        cdef bytes content = decoded.content
         cdef tuple owner
-        cdef uint8_t digest[IDENTITY]
-        cdef uint8_t hash_of_content[CONTENT]
-        cdef Py_ssize_t before
-        put_field(begin, tenant)
-        put_field(begin, source)
-        before = begin.used
-        for index, line, usage in items:
-            if type(usage) is not self.decoded:
-                made.append(self.received(index, line, usage))
-                continue
-            record_id = usage.record_id
-            begin.used = before
-            put_field(begin, record_id)
-            blake2b(digest, IDENTITY, begin.at, begin.used)
-            content = usage.content
-            blake2b(
-                hash_of_content, CONTENT, <uint8_t *>PyBytes_AS_STRING(content), PyBytes_GET_SIZE(content)
-            )
-            started_at_ms = usage.started_at_ms
-            started_ms = appended_at_ms if started_at_ms is None else started_at_ms
-            if oldest_ms <= started_ms <= newest_ms:
-                found = owner_of(tenant, usage.identifiers, started_ms)
-                if found is not None:
-                    owner = <tuple>found  # a subclass, which a typed name would refuse
-                    self._event(
-                        to, usage, owner, tenant, source, record_id, digest, hash_of_content, started_ms,
-                        partition, offset, index, format_name, appended_at_ms,
-                    )
-                    if to.used <= self.largest:
-                        made.append(
-                            self._ready(
-                                to, usage, owner, digest, hash_of_content, started_ms, offset, index, line
-                            )
-                        )
-                        continue
-            made.append(
-                self.received(
-                    index,
-                    line,
-                    usage,
-                    self.mark_key + digest[:IDENTITY],
-                    <bytes>hash_of_content[:CONTENT],
-                )
-            )
+        # What `Text`s point at must live as long: these names hold it.
+        record_id, product, usage_kind = decoded.record_id, decoded.product, decoded.usage_kind
+        origin, destination = decoded.origin, decoded.destination
+        service_class = decoded.service_class
+        usage.record_id = text_of(record_id)
+        self.identify(usage.record_id, <uint8_t *>PyBytes_AS_STRING(content), PyBytes_GET_SIZE(content))
+        started_at_ms, ended_at_ms = decoded.started_at_ms, decoded.ended_at_ms
+        usage.started_ms = self.appended_at_ms if started_at_ms is None else started_at_ms
+        owner = self.owner(decoded.identifiers, usage.started_ms)
+        if owner is not None:
+            usage.has_end = ended_at_ms is not None
+            usage.ended_ms = ended_at_ms if usage.has_end else 0
+            usage.product, usage.usage_kind = text_of(product), text_of(usage_kind)
+            usage.origin, usage.destination = text_of(origin), text_of(destination)
+            usage.service_class = text_of(service_class)
+            usage.content_version = decoded.content_version
+            pack_texts(&usage.quantities, decoded.quantities)
+            pack_texts(&usage.attributes, decoded.attributes)
+            made = self.item(usage, owner, index, line)
+            if made is not None:
+                return made
+        return self.received(
+            index,
+            line,
+            decoded,
+            self.mark_key + self.identity[:IDENTITY],
+            <bytes>self.hash_of_content[:CONTENT],
+        )
+
+    cdef int open(self, record, origin, int64_t horizon_ms, int64_t future_ms) except -1:
+        """Begin with a raw record."""
+        cdef str format_name = origin.format, source = origin.source
+        self.tenant = origin.tenant
+        self.of_tenant = self.owners._remembered.get(self.tenant)
+        self.partition, self.offset = record.partition, record.offset
+        self.appended_at_ms = record.appended_at_ms
+        self.oldest_ms = self.appended_at_ms - horizon_ms
+        self.newest_ms = self.appended_at_ms + future_ms
+        self.identity_of.used = self.begin.used = self.tail.used = 0
+        put_str_field(&self.identity_of, self.tenant)
+        put_str_field(&self.identity_of, source)
+        self.identity_head = self.identity_of.used
+        put_bytes(&self.begin, &self.head)
+        pack_str(&self.begin, self.tenant)
+        self.source = text_of(source)  # held by `origin`, which outlives the record
+        pack_str(&self.tail, format_name)
+        pack_int(&self.tail, self.appended_at_ms)
+        # No batch yet, no correlation id, no part, the last part, not recycled.
+        return put(&self.tail, b"\x00\xc0\xc0\xc3\xc0", 5)
+
+    cdef int identify(self, Text record_id, const uint8_t *content, Py_ssize_t length) except -1:
+        """Hash the identity and the content of an item."""
+        self.identity_of.used = self.identity_head
+        put_field(&self.identity_of, record_id)
+        blake2b(self.identity, IDENTITY, self.identity_of.at, self.identity_of.used)
+        blake2b(self.hash_of_content, CONTENT, content, length)
         return 0
 
-    cdef int _event(
-        self, Bytes *to, usage, tuple owner, str tenant, str source, str record_id,
-        const uint8_t *identity, const uint8_t *hash_of_content, int64_t started_ms,
-        int64_t partition, int64_t offset, int64_t index, str format_name, int64_t appended_at_ms,
-    ) except -1:
-        cdef dict quantities = usage.quantities, attributes = usage.attributes
-        to.used = 0
-        pack_array_head(to, EVENT_FIELDS)
-        pack_text(to, self.kind)
-        pack_text(to, tenant)
-        pack_bytes(to, identity, IDENTITY)
-        pack_bytes(to, hash_of_content, CONTENT)
-        pack_text(to, self.run)
-        pack_text(to, <str>owner[2])
-        pack_text(to, source)
-        pack_text(to, record_id)
-        pack_text(to, <str>owner[5])
-        pack_text(to, <str>owner[6])
-        pack_text(to, <str>usage.product)
-        pack_text(to, <str>usage.usage_kind)
-        pack_int(to, started_ms)
-        ended_at_ms = usage.ended_at_ms
-        if ended_at_ms is None:
-            pack_none(to)
-        else:
-            pack_int(to, ended_at_ms)
-        pack_text(to, <str>owner[7])
-        pack_map_head(to, len(quantities))
-        for unit, quantity in quantities.items():
-            pack_text(to, <str>unit)
-            pack_text(to, str(quantity))
-        pack_text_or_none(to, <str>usage.origin)
-        pack_text_or_none(to, <str>usage.destination)
-        pack_text_or_none(to, <str>usage.service_class)
-        pack_map_head(to, len(attributes))
-        for name, value in attributes.items():
-            pack_text(to, <str>name)
-            pack_text(to, <str>value)
-        pack_array_head(to, 5)
-        pack_int(to, partition)
-        pack_int(to, offset)
-        pack_int(to, index)
-        pack_text(to, format_name)
-        pack_int(to, appended_at_ms)
-        # No batch yet, no correlation id, no part, the last part, not recycled.
-        return put(to, b"\x00\xc0\xc0\xc3\xc0", 5)
+    cdef tuple owner(self, tuple identifiers, int64_t at_ms):
+        """Return whose usage it is; None where it is out of the window, or nobody is known."""
+        cdef PyObject *held
+        if not self.oldest_ms <= at_ms <= self.newest_ms:
+            return None
+        at = at_ms
+        if self.of_tenant is not None:
+            for identifier in identifiers:
+                held = PyDict_GetItem(self.of_tenant, identifier)
+                if held == NULL:
+                    break
+                for owner in <tuple>held:
+                    if (<tuple>owner)[0] <= at < (<tuple>owner)[1]:
+                        return <tuple>owner
+            else:
+                return None
+        found = self.owners.find(self.tenant, identifiers, at)
+        self.of_tenant = self.owners._remembered.get(self.tenant)
+        return <tuple>found
 
-    cdef object _ready(
-        self, Bytes *to, usage, tuple owner, const uint8_t *identity, const uint8_t *hash_of_content,
-        int64_t started_ms, int64_t offset, int64_t index, bytes line,
-    ):
-        cdef bytes event = taken(to)
+    cdef object item(self, Usage *usage, tuple owner, int64_t index, bytes line):
+        """Return the event of an item that was identified; None where it is too large."""
+        cdef Bytes *to = &self.event
+        cdef bytes event, mark, key
         cdef bytes in_digest = owner[8]
-        cdef bytes mark, key
         cdef uint8_t member[IDENTITY]
         to.used = 0
-        put(to, hash_of_content, CONTENT)
-        put_big(to, <int>usage.content_version, 2)
-        put_big(to, <int64_t>(started_ms // DAY_MS), 4)
+        put_bytes(to, &self.begin)
+        pack_bytes(to, self.identity, IDENTITY)
+        pack_bytes(to, self.hash_of_content, CONTENT)
+        put_bytes(to, &self.after_hash)
+        pack_str(to, <str>owner[2])
+        pack_text(to, self.source)
+        pack_text(to, usage.record_id)
+        pack_str(to, <str>owner[5])
+        pack_str(to, <str>owner[6])
+        pack_text(to, usage.product)
+        pack_text(to, usage.usage_kind)
+        pack_int(to, usage.started_ms)
+        if usage.has_end:
+            pack_int(to, usage.ended_ms)
+        else:
+            pack_none(to)
+        pack_str(to, <str>owner[7])
+        put_bytes(to, &usage.quantities)
+        pack_text_or_none(to, usage.origin)
+        pack_text_or_none(to, usage.destination)
+        pack_text_or_none(to, usage.service_class)
+        put_bytes(to, &usage.attributes)
+        pack_array_head(to, PROVENANCE_FIELDS)
+        pack_int(to, self.partition)
+        pack_int(to, self.offset)
+        pack_int(to, index)
+        put_bytes(to, &self.tail)
+        if to.used > self.largest:
+            return None
+        event = taken(to)
+        to = &self.small
+        to.used = 0
+        put(to, self.hash_of_content, CONTENT)
+        put_big(to, usage.content_version, 2)
+        put_big(to, <int64_t>(usage.started_ms // DAY_MS), 4)
         put_byte(to, self.passed)
-        put_big(to, offset, 8)
+        put_big(to, self.offset, 8)
         put_big(to, index, 4)
         mark = taken(to)
         to.used = 0
         put_big(to, IDENTITY, 4)
-        put(to, identity, IDENTITY)
+        put(to, self.identity, IDENTITY)
         put(to, PyBytes_AS_STRING(in_digest), PyBytes_GET_SIZE(in_digest))
-        put(to, hash_of_content, CONTENT)
+        put(to, self.hash_of_content, CONTENT)
         blake2b(member, IDENTITY, to.at, to.used)
         to.used = 0
         put(to, PyBytes_AS_STRING(self.mark_key), PyBytes_GET_SIZE(self.mark_key))
-        put(to, identity, IDENTITY)
+        put(to, self.identity, IDENTITY)
         key = taken(to)
         return self.ready(index, line, key, mark, owner, event, <bytes>member[:IDENTITY])
+
+
+cdef int pack_texts(Bytes *to, dict texts) except -1:
+    """Write a map of texts; a decimal is its text."""
+    to.used = 0
+    pack_map_head(to, len(texts))
+    for name, value in texts.items():
+        pack_str(to, <str>name)
+        pack_str(to, <str>value if type(value) is str else str(value))
+    return 0

@@ -16,6 +16,26 @@ cdef struct Bytes:
     Py_ssize_t room
 
 
+cdef struct Text:  # UTF-8 where it lies, in an object that somebody holds; `at` is NULL for None
+    const uint8_t *at
+    Py_ssize_t length
+
+
+cdef inline Text text_of(text):
+    """Return a str, or None, where it lies; for as long as the caller holds it."""
+    cdef Text found
+    found.at = NULL
+    found.length = 0
+    if text is not None:
+        found.at = <const uint8_t *>PyUnicode_AsUTF8AndSize(text, &found.length)
+    return found
+
+
+cdef inline void no_bytes(Bytes *to) noexcept:
+    to.at = NULL
+    to.used = to.room = 0
+
+
 cdef inline void drop(Bytes *to) noexcept:
     PyMem_Free(to.at)
     to.at = NULL
@@ -65,19 +85,18 @@ cdef inline int put_marked(Bytes *to, uint8_t mark, uint64_t value, int size) ex
     return put_big(to, value, size)
 
 
-cdef inline int put_utf8(Bytes *to, str text) except -1:
-    """Put a text as it is."""
-    cdef Py_ssize_t length
-    cdef const char *at = PyUnicode_AsUTF8AndSize(text, &length)
-    return put(to, at, length)
+cdef inline int put_bytes(Bytes *to, const Bytes *others) except -1:
+    return put(to, others.at, others.used)
 
 
-cdef inline int put_field(Bytes *to, str text) except -1:
+cdef inline int put_field(Bytes *to, Text text) except -1:
     """Put a text behind its length in four bytes."""
-    cdef Py_ssize_t length
-    cdef const char *at = PyUnicode_AsUTF8AndSize(text, &length)
-    put_big(to, length, 4)
-    return put(to, at, length)
+    put_big(to, text.length, 4)
+    return put(to, text.at, text.length)
+
+
+cdef inline int put_str_field(Bytes *to, str text) except -1:
+    return put_field(to, text_of(text))
 
 
 # MessagePack, each value in the shortest of its forms. ----------------------------------------
@@ -119,15 +138,17 @@ cdef inline int pack_text_head(Bytes *to, Py_ssize_t length) except -1:
     return put_marked(to, 0xDB, length, 4)
 
 
-cdef inline int pack_text(Bytes *to, str text) except -1:
-    cdef Py_ssize_t length
-    cdef const char *at = PyUnicode_AsUTF8AndSize(text, &length)
-    pack_text_head(to, length)
-    return put(to, at, length)
+cdef inline int pack_text(Bytes *to, Text text) except -1:
+    pack_text_head(to, text.length)
+    return put(to, text.at, text.length)
 
 
-cdef inline int pack_text_or_none(Bytes *to, str text) except -1:
-    return pack_none(to) if text is None else pack_text(to, text)
+cdef inline int pack_text_or_none(Bytes *to, Text text) except -1:
+    return pack_none(to) if text.at == NULL else pack_text(to, text)
+
+
+cdef inline int pack_str(Bytes *to, str text) except -1:
+    return pack_text(to, text_of(text))
 
 
 cdef inline int pack_bytes(Bytes *to, const void *at, Py_ssize_t length) except -1:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from mediation.decode.delimited_mapping import DelimitedMapping, QuantityRule
 from mediation.decode.item import MAX_TEXT, DecodedItem, Ignored, Item, Outcome, check_text
 from mediation.decode.local_time import (
+    PrintedMinutes,
     PrintedTime,
     WallClock,
     iso_time,
@@ -26,11 +28,13 @@ from mediation.decode.ordinary_row import (
     OrdinaryRow,
     Row,
     TextAt,
+    offset_reader,
     ordinary_row,
 )
 from mediation.decode.quantity import quantity_of, scaled
 from mediation.decode.written_number import cleaned, separated, separation
 from mediation.identity import record_id_of, row_record_id
+from native import compiled
 from schemas import raw
 from schemas.refusal import RefusalReason, Refused
 
@@ -53,6 +57,7 @@ _UNKNOWN_ZONE = Refused(
     RefusalReason.TIME_WITHOUT_ZONE, "the raw header zone is not the IANA name of a zone"
 )
 _pack = msgspec.msgpack.Encoder().encode
+_native = compiled("rows")
 
 
 class DelimitedDecoder:
@@ -75,27 +80,9 @@ class DelimitedDecoder:
         """Return an item per line; a broken one never reaches into the next."""
         return list(self.each(value, headers))
 
-    def each(self, value: bytes, headers: Mapping[str, bytes]) -> Iterator[Item]:
-        """Yield the items of `decode`."""
-        lines = value.split(b"\n")
-        if not lines[-1]:
-            lines.pop()
-        clock = self._clock(headers)
-        reader, header_row = self._reader(lines, headers)
-        # Row by row, not all rows first: a block's cells are more than a processor keeps at hand.
-        for index, (line, row) in enumerate(zip(lines, self._rows(value, lines), strict=True)):
-            outcome: Outcome
-            if isinstance(row, Refused):
-                outcome = row
-            elif not row or not line.strip():
-                outcome = _EMPTY_LINE
-            elif index == header_row:
-                outcome = _COLUMN_NAMES
-            elif isinstance(reader, Refused):
-                outcome = reader
-            else:
-                outcome = reader.read(row, clock, len(line) > MAX_TEXT)
-            yield index, line, outcome
+    def each(self, value: bytes, headers: Mapping[str, bytes]) -> _Block:
+        """Return the items of `decode`, one after the other."""
+        return _Block(self, value, headers)
 
     def _columns(self) -> tuple[str, ...]:
         return (*self._mapping.columns, *self._mapping.optional_columns)
@@ -232,6 +219,53 @@ class DelimitedDecoder:
         return _RowReader(self._mapping, columns, columns)
 
 
+class _Block:
+    """The lines of a raw record, each of which is an item: `item.MadeCompiled`."""
+
+    def __init__(
+        self, decoder: DelimitedDecoder, value: bytes, headers: Mapping[str, bytes]
+    ) -> None:
+        self._decoder, self._value = decoder, value
+        self._lines = value.split(b"\n")
+        if not self._lines[-1]:
+            self._lines.pop()
+        self._clock = decoder._clock(headers)
+        self._reader, self._header_row = decoder._reader(self._lines, headers)
+
+    def __iter__(self) -> Iterator[Item]:
+        lines = self._lines
+        # Row by row, not all rows first: a block's cells are more than a processor keeps at hand.
+        rows = self._decoder._rows(self._value, lines)
+        for index, (line, row) in enumerate(zip(lines, rows, strict=True)):
+            yield index, line, self._outcome(index, line, row)
+
+    def made_compiled(self, maker: Any, *about: Any) -> list[Any] | None:
+        """Return what ``maker`` makes of the items, or None where nothing compiled reads them."""
+        reader, clock = self._reader, self._clock
+        if isinstance(reader, Refused) or reader.compiled is None:
+            return None
+        known = clock if isinstance(clock, WallClock) else None
+        made: list[Any] = reader.compiled.items(
+            maker, *about, self._value, known, self._outcome_alone, self._header_row
+        )
+        return made
+
+    def _outcome_alone(self, index: int, line: bytes) -> Outcome:
+        text = line.removeprefix(_BOM) if index == 0 else line
+        return self._outcome(index, line, self._decoder._row(text))
+
+    def _outcome(self, index: int, line: bytes, row: Row | Refused) -> Outcome:
+        if isinstance(row, Refused):
+            return row
+        if not row or not line.strip():
+            return _EMPTY_LINE
+        if index == self._header_row:
+            return _COLUMN_NAMES
+        if isinstance(self._reader, Refused):
+            return self._reader
+        return self._reader.read(row, self._clock, len(line) > MAX_TEXT)
+
+
 class _RowReader:
     """Reads rows whose columns stand in a known order."""
 
@@ -273,22 +307,43 @@ class _RowReader:
         self._content_version = int.from_bytes(
             hashlib.blake2b(_pack(["delimited", *mapping.content]), digest_size=2).digest(), "big"
         )
-        self._ordinary = self._ordinary_reader()
+        self._ordinary: OrdinaryRow | None = None
+        self.compiled: Any = None
+        # There is no short way where another format is tried before `iso_time`.
+        if mapping.time_formats[:1] == (iso_time,):
+            wall_minutes = PrintedMinutes(lambda wall_ms: wall_ms)
+            ways: dict[str, Any] = {
+                "products": self._products,
+                "product_otherwise": mapping.product.constant,
+                "usage_kind": mapping.usage_kind,
+                "offset_of": learn and offset_reader(learn, wall_minutes),
+                "wall_minutes": wall_minutes,
+                "content_version": self._content_version,
+                "quantity_of_text": _quantity,
+            }
+            self._ordinary = ordinary_row(self._columns, full_record_id=self._record_id, **ways)
+            if _native is not None and self._can_be_compiled(_native.MOST_COLUMNS):
+                self.compiled = _native.OrdinaryRows(
+                    self._columns,
+                    delimiter=mapping.delimiter,
+                    quote=mapping.quote,
+                    is_utf8=codecs.lookup(mapping.encoding).name == "utf-8",
+                    fewest=self._fewest,
+                    most=self._most,
+                    longest_text=MAX_TEXT,
+                    **ways,
+                )
 
-    def _ordinary_reader(self) -> OrdinaryRow | None:
-        """Return the short way; there is none where another format is tried before `iso_time`."""
+    def _can_be_compiled(self, most_columns: int) -> bool:
+        """Return whether bytes of ASCII are what they look like, and nothing else is in the way."""
         mapping = self._mapping
-        if mapping.time_formats[:1] != (iso_time,):
-            return None
-        return ordinary_row(
-            self._columns,
-            products=self._products,
-            product_otherwise=mapping.product.constant,
-            usage_kind=mapping.usage_kind,
-            learn_zone=mapping.learn_zone,
-            content_version=self._content_version,
-            quantity_of_text=_quantity,
-            full_record_id=self._record_id,
+        characters = bytes(range(32, 127))
+        units = [rule.unit for rule in mapping.quantities]
+        return (
+            self._most <= most_columns
+            and (mapping.delimiter + (mapping.quote or "")).isascii()
+            and characters.decode(mapping.encoding) == characters.decode("ascii")
+            and len(set(units)) == len(units)
         )
 
     def read(self, row: Row, clock: WallClock | Refused, long: bool) -> Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
@@ -42,6 +42,15 @@ Outcome = DecodedItem | Refused | Ignored
 
 Item = tuple[int, bytes, Outcome]
 """Its index in the raw record, from 0; its own bytes; what it is."""
+
+
+@runtime_checkable
+class MadeCompiled(Protocol):
+    """Items that something compiled may read and make events of at once, one by one as they are read."""
+
+    def made_compiled(self, maker: Any, *about: Any) -> list[Any] | None:
+        """Return what `native.ordinary.Maker.items` would return of them, or None: nothing does."""
+        ...
 
 
 class Decoder(Protocol):

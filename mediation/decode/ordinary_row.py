@@ -30,6 +30,9 @@ Quantity = Decimal | Refused | None
 OrdinaryRow = Callable[[Row, int, WallClock | None], DecodedItem | None]
 """Reads a padded row, given how many of its cells are its own; None: go the full way."""
 
+OffsetOf = Callable[[str, str, int], int | None]
+"""Tells the offset of a wall clock by the cells that tell it, and by what the clock showed; or not."""
+
 # Its column, remove, strip, what says whether it is a number with separators.
 TextAt = tuple[int, tuple[str, ...], tuple[str, ...], Callable[[str], bool]]
 NO_TEXT: TextAt = (-1, (), (), is_separated)  # the last cell of a padded row is empty
@@ -60,7 +63,8 @@ def ordinary_row(
     products: dict[str, str],
     product_otherwise: str | None,
     usage_kind: str,
-    learn_zone: LearnZone | None,
+    offset_of: OffsetOf | None,
+    wall_minutes: PrintedMinutes,
     content_version: int,
     quantity_of_text: Callable[[QuantityRule, str], Quantity],
     full_record_id: Callable[[Row, int], str | Refused],
@@ -69,7 +73,7 @@ def ordinary_row(
 
     A closure and not a class: what it needs are local names, which are read in no time.
     """
-    wall_minutes, seconds_ms = PrintedMinutes(lambda wall_ms: wall_ms), SECONDS_MS
+    seconds_ms = SECONDS_MS
     started_at, ended_at = _first_of(columns.started_at), _first_of(columns.ended_at)
     one_id = columns.identity[0][0] if columns.identity and len(columns.identity[0]) == 1 else -1
     identifiers_of = cells_of(columns.identifiers)
@@ -87,22 +91,6 @@ def ordinary_row(
     attribute_columns = columns.attributes
     learn_at, against_at = columns.learn
 
-    def offset_of(row: Row, started_ms: int) -> int | None:
-        """Return the offset that the row tells by itself, where it tells one beyond doubt."""
-        assert learn_zone is not None
-        found = learn_zone.pattern.search(row[learn_at])
-        if found is None:
-            return None
-        epoch_s, against = found[1], row[against_at]
-        minute_ms, second_ms = wall_minutes[against[:16]], seconds_ms.get(against[16:])
-        if minute_ms is None or second_ms is None or started_ms < minute_ms + second_ms:
-            return None
-        if not epoch_s or len(epoch_s) > 12 or not (epoch_s.isascii() and epoch_s.isdigit()):
-            return None
-        return learnt_offset_ms(
-            minute_ms + second_ms, int(epoch_s) * 1000, within_ms=learn_zone.within_ms
-        )
-
     def read(row: Row, cells: int, clock: WallClock | None) -> DecodedItem | None:
         for at, values in ignore:
             if row[at] in values:
@@ -110,7 +98,7 @@ def ordinary_row(
         for at, values in allowed:
             if row[at] not in values:
                 return None
-        if learn_zone is not None:
+        if offset_of is not None:
             minutes = wall_minutes
         elif clock is not None:
             minutes = clock.printed
@@ -130,8 +118,8 @@ def ordinary_row(
             ended_ms = minute_ms + second_ms
             if ended_ms < started_ms:
                 return None
-        if learn_zone is not None:
-            offset = offset_of(row, started_ms)
+        if offset_of is not None:
+            offset = offset_of(row[learn_at], row[against_at], started_ms)
             if offset is None:
                 return None
             started_ms -= offset
@@ -202,6 +190,27 @@ def ordinary_row(
         )
 
     return read
+
+
+def offset_reader(learn_zone: LearnZone, wall_minutes: PrintedMinutes) -> OffsetOf:
+    """Return what tells the offset of a row's wall clock by the row itself."""
+
+    def offset_of(learn: str, against: str, started_ms: int) -> int | None:
+        """Return the offset that the row tells by itself, where it tells one beyond doubt."""
+        found = learn_zone.pattern.search(learn)
+        if found is None:
+            return None
+        epoch_s = found[1]
+        minute_ms, second_ms = wall_minutes[against[:16]], SECONDS_MS.get(against[16:])
+        if minute_ms is None or second_ms is None or started_ms < minute_ms + second_ms:
+            return None
+        if not epoch_s or len(epoch_s) > 12 or not (epoch_s.isascii() and epoch_s.isdigit()):
+            return None
+        return learnt_offset_ms(
+            minute_ms + second_ms, int(epoch_s) * 1000, within_ms=learn_zone.within_ms
+        )
+
+    return offset_of
 
 
 def cells_of(columns: tuple[int, ...]) -> Callable[[Row], tuple[str, ...]]:

@@ -19,7 +19,7 @@ from schemas.raw import MAX_RECORD_BYTES
 from schemas.sethash import owned_by
 
 needs_compiled = pytest.mark.skipif(
-    ordinary._compiled_items is None, reason="nothing is compiled: no C compiler was there"
+    ordinary._native is None, reason="nothing is compiled: no C compiler was there"
 )
 
 texts = st.text(max_size=40) | st.text(alphabet="0123456789abc", max_size=300)
@@ -55,6 +55,7 @@ class Holders:
     """`Owners` that know one identifier."""
 
     def __init__(self, rating_key):
+        self._remembered = {}
         self.owner = Owner(
             -(1 << 62), 1 << 62, rating_key, rating_key.encode(), 1, "a-1", "s-1", "Europe/Berlin",
             owned_by("retail", rating_key),
