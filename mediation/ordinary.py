@@ -9,6 +9,7 @@ is a law (`test_mediation_normalise_laws.py`).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import cast
 
 from mediation.changes import MARK_KEY
 from mediation.decode.item import DecodedItem, Item, MadeCompiled
@@ -58,7 +59,8 @@ class OrdinaryUsage:
         window = self._window.horizon_ms, self._window.future_ms
         made: list[ReceivedItem | Ready] | None = None
         if isinstance(items, MadeCompiled):
-            made = items.made_compiled(self._maker, record, origin, *window)
+            found = items.made_compiled(self._maker, record, origin, *window)
+            made = cast("list[ReceivedItem | Ready] | None", found)
         if made is None:
             made = self._maker.items(record, origin, items, *window)
         return made

@@ -239,13 +239,13 @@ class _Block:
         for index, (line, row) in enumerate(zip(lines, rows, strict=True)):
             yield index, line, self._outcome(index, line, row)
 
-    def made_compiled(self, maker: Any, *about: Any) -> list[Any] | None:
+    def made_compiled(self, maker: object, *about: object) -> list[object] | None:
         """Return what ``maker`` makes of the items, or None where nothing compiled reads them."""
         reader, clock = self._reader, self._clock
         if isinstance(reader, Refused) or reader.compiled is None:
             return None
         known = clock if isinstance(clock, WallClock) else None
-        made: list[Any] = reader.compiled.items(
+        made: list[object] = reader.compiled.items(
             maker, *about, self._value, known, self._outcome_alone, self._header_row
         )
         return made

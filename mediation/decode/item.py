@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
@@ -46,10 +46,11 @@ Item = tuple[int, bytes, Outcome]
 
 @runtime_checkable
 class MadeCompiled(Protocol):
-    """Items that something compiled may read and make events of at once, one by one as they are read."""
+    """Items that something compiled may make events of while it reads them."""
 
-    def made_compiled(self, maker: Any, *about: Any) -> list[Any] | None:
-        """Return what `native.ordinary.Maker.items` would return of them, or None: nothing does."""
+    def made_compiled(self, maker: object, *about: object) -> list[object] | None:
+        """Return what ``maker.items``, of `native.ordinary.Maker`, would return of them; or None:
+        nothing compiled reads them. ``about`` is what that takes besides."""
         ...
 
 

@@ -1,0 +1,140 @@
+"""Laws of `native/rows.pyx`: a block's items are those that the Python twins make of it."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mediation.decode import delimited
+from mediation.decode.delimited import DelimitedDecoder
+from mediation.decode.mapping import load_decoder
+from mediation.dedup import Window
+from mediation.ordinary import OrdinaryUsage
+from mediation.owners import Owners
+from mediation.received import Origin, Ready
+from schemas.flow import SourceRecord
+from schemas.ids import event_identities
+from schemas.reference import ReferenceData
+from tests.mediation_world import DAY_MS, NOON, accounts
+from tests.normalise_stream import ALL, LINES, SITE_COLUMNS, ZONES, Draw, damaged
+
+needs_compiled = pytest.mark.skipif(
+    delimited._native is None, reason="nothing is compiled: no C compiler was there"
+)
+
+ROWS = sorted(name for name in LINES if isinstance(ALL[name], DelimitedDecoder))
+seeds = st.integers(0, 2**32)
+
+TINY = load_decoder(
+    """
+kind: delimited
+name: tiny
+version: 1
+delimiter: "|"
+columns: [id, who, from, to, class, began, n]
+optional_columns: [more]
+times: {formats: [iso], zone: Europe/Berlin}
+started_at: [began]
+identity: [[id, who]]
+identifiers: [who]
+product: voice
+usage_kind: voice
+quantities: {s: n, m: {column: more, optional: "yes"}}
+origin: {column: from, remove: [" ", "\\u00a0", "-"], strip: ["00", "+", "é"]}
+destination: {column: to, number: "no"}
+service_class: {column: class, remove: ["."]}
+attributes: {more: more}
+""",
+    "tiny.yaml",
+)
+
+
+def usage_of():
+    reference = ReferenceData()
+    reference.apply(accounts(), version=5)
+    owners = Owners(reference, lambda rating_key: len(rating_key) % 3)
+    return OrdinaryUsage(owners, Window(horizon_ms=62 * DAY_MS, future_ms=DAY_MS))
+
+
+def both(decoder, value, headers):
+    """What is made of a block: compiled, and by Python alone."""
+    usage = usage_of()
+    name = f"{decoder.name}@{decoder.version}"
+    origin = Origin("acme", "gate", name, decoder, event_identities(tenant="acme", source="gate"))
+    record = SourceRecord(2, 77, NOON, b"", value, ())
+    return (
+        usage.items(record, origin, decoder.each(value, headers)),
+        usage.items_in_python(record, origin, iter(decoder.each(value, headers))),
+    )
+
+
+@needs_compiled
+@given(seeds, st.sampled_from(ROWS), st.sampled_from(ZONES), st.sampled_from([b"\n", b"\r\n"]))
+def test_a_block_of_rows_is_what_python_makes_of_it(seed, name, zone, end_of_line):
+    draw = Draw(seed)
+    lines = [damaged(draw, LINES[name](draw)) for _ in range(12)]
+    headers = {"record": b"block", "columns_line": SITE_COLUMNS, "first_line": b"2"}
+    headers |= {} if zone is None else {"zone": zone.encode()}
+    compiled, twin = both(ALL[name], end_of_line.join(lines), headers)
+    assert compiled == twin
+
+
+cells = st.one_of(
+    st.text(max_size=8),
+    st.text(alphabet='0123456789.-+ |"é\u00a0٣\t', max_size=8),
+    st.sampled_from(["", "dev-1", "2001", "00", "+49 30", "49-30", "4930", "é4930", "x" * 257, "é" * 200]),
+    st.sampled_from(["2026-03-01 12:00:05", "2026-03-29 02:30:00", "2026-03-01T12:00:60", "0007"]),
+)  # fmt: skip
+tiny_rows = st.one_of(
+    st.lists(cells, min_size=6, max_size=9),
+    st.tuples(
+        st.sampled_from(["i1", "i2", "a/b", "~"]),
+        st.sampled_from(["dev-1", "2001", "nobody"]),
+        cells,
+        cells,
+        cells,
+        st.sampled_from(["2026-03-01 12:00:05", "2026-03-01T12:00:59"]),
+        st.sampled_from(["5", "007", "000", "1e3", "-1", "1.50", "9" * 18, "9" * 19]),
+        cells,
+    ),
+)
+
+
+def written(row, quoting):
+    return "|".join(
+        f'"{cell.replace(chr(34), chr(34) * 2)}"' if quoted else cell
+        for cell, quoted in zip(row, quoting, strict=False)
+    )
+
+
+@needs_compiled
+@given(
+    st.lists(st.tuples(tiny_rows, st.lists(st.booleans(), min_size=9, max_size=9)), max_size=6),
+    st.binary(max_size=6),
+    st.integers(0, 400),
+)
+@example(
+    [(("i1", "dev-1", "4930", "1.2.3.4", "gold", "2026-03-01 12:00:05", "7"), [True] * 9)], b"", 0
+)
+def test_rows_of_any_cells_are_what_python_makes_of_them(rows, put, at):
+    value = "\n".join(written(*row) for row in rows).encode("utf-8", "surrogatepass")
+    value = value[:at] + put + value[at:]
+    compiled, twin = both(TINY, value, {"record": b"block"})
+    assert compiled == twin
+
+
+@needs_compiled
+@pytest.mark.parametrize("name", ROWS)
+def test_most_rows_need_no_python(name, monkeypatch):
+    """Else the laws above would compare Python with itself."""
+    if name == "site":
+        pytest.skip("its dates are of several formats: nothing compiled reads them")
+    draw, alone = Draw(11), []
+    outcome_alone = delimited._Block._outcome_alone
+    monkeypatch.setattr(
+        delimited._Block,
+        "_outcome_alone",
+        lambda *given: alone.append(given) or outcome_alone(*given),
+    )
+    lines = [LINES[name](draw).encode() for _ in range(300)]
+    compiled, _ = both(ALL[name], b"\n".join(lines), {"record": b"block", "zone": b"Europe/Berlin"})
+    assert sum(type(item) is Ready for item in compiled) >= len(compiled) - len(alone) > 20
