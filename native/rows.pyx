@@ -8,16 +8,14 @@ event in the end, are read by the full way, one by one. That both give the same 
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.dict cimport PyDict_GetItem
-from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.string cimport memchr, memcmp, memcpy, memset
+from libc.string cimport memchr, memcpy
 
 from native.ordinary cimport Maker, Usage, clear, free
+from native.texts cimport TextRule, digits_alone, holds, is_same, is_utf8, packed, str_of
 from native.wire cimport (
-    Bytes, Text, drop, make_room, no_bytes, pack_array_head, pack_map_head, pack_str, pack_text, put, put_byte,
-    put_bytes, text_of,
+    Bytes, Text, drop, make_room, pack_array_head, pack_map_head, pack_str, pack_text, put, put_byte, text_of,
 )
 
 from decimal import Decimal
@@ -52,43 +50,6 @@ cdef int placed(Places *places, columns) except -1:
         places.at[places.count] = at
         places.count += 1
     return 0
-
-
-cdef inline str str_of(Text text):
-    return PyUnicode_DecodeUTF8(<const char *>text.at, text.length, NULL)
-
-
-cdef inline bint digits_alone(Text text) noexcept:
-    cdef Py_ssize_t at
-    for at in range(text.length):
-        if text.at[at] < 48 or text.at[at] > 57:
-            return False
-    return text.length > 0
-
-
-cdef inline bint is_ascii(Text text) noexcept:
-    cdef Py_ssize_t at
-    for at in range(text.length):
-        if text.at[at] > 127:
-            return False
-    return True
-
-
-cdef inline bint holds(Text text, uint8_t character) noexcept:
-    return memchr(text.at, character, text.length) != NULL
-
-
-cdef inline bint begins(Text text, bytes prefix) noexcept:
-    cdef Py_ssize_t length = PyBytes_GET_SIZE(prefix)
-    return text.length >= length and memcmp(text.at, PyBytes_AS_STRING(prefix), length) == 0
-
-
-cdef inline bint is_utf8(Text text) except -1:
-    try:
-        PyUnicode_DecodeUTF8(<const char *>text.at, text.length, NULL)
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 cdef class Minutes:
@@ -141,7 +102,7 @@ cdef class Values:
         if len(self.few) > FEW:
             return PyBytes_FromStringAndSize(<const char *>text.at, text.length) in self.many
         for value in self.few:
-            if PyBytes_GET_SIZE(value) == text.length and begins(text, <bytes>value):
+            if is_same(text, <bytes>value):
                 return True
         return False
 
@@ -158,53 +119,6 @@ cdef class Quantity:
         self.is_plain = rule.factor is None
 
 
-cdef class TextRule:
-    """Origin, destination or service class."""
-
-    cdef int at  # -1: none
-    cdef bytes remove
-    cdef bint removes_others
-    cdef tuple strip
-    cdef object is_separated  # None: it is no number
-
-    def __init__(self, int at, remove, strip, is_separated) -> None:
-        self.at, self.is_separated = at, is_separated
-        self.remove = "".join([each for each in remove if each.isascii()]).encode()
-        self.removes_others = not "".join(remove).isascii()
-        self.strip = tuple([each.encode() for each in strip])
-
-    cdef int read(self, Cells *cells, Text *to) except -1:
-        """Put the text there, and return 1; 0 where the full way must tell it."""
-        cdef Text text
-        cdef Py_ssize_t at
-        to.at, to.length = NULL, 0
-        if self.at < 0:
-            return 1
-        text = cells.at[self.at]
-        for at in range(PyBytes_GET_SIZE(self.remove)):
-            if holds(text, <uint8_t>PyBytes_AS_STRING(self.remove)[at]):
-                return 0
-        if self.removes_others and not is_ascii(text):
-            return 0
-        for prefix in self.strip:
-            if begins(text, <bytes>prefix):
-                text.at += PyBytes_GET_SIZE(prefix)
-                text.length -= PyBytes_GET_SIZE(prefix)
-                break
-        if text.length == 0:
-            return 1
-        # Most are digits, most others a name: neither is worth a call.
-        if (
-            self.is_separated is not None
-            and (48 <= text.at[0] <= 57 or text.at[0] > 127)  # there are digits beyond ASCII
-            and not digits_alone(text)
-            and self.is_separated(str_of(text))
-        ):
-            return 0
-        to[0] = text
-        return 1
-
-
 cdef class OrdinaryRows:
     """Reads the rows of a mapping whose columns stand in a known order."""
 
@@ -215,6 +129,7 @@ cdef class OrdinaryRows:
     cdef Places started_at, ended_at, identifiers, content
     cdef list ways, allowed, ignore, quantities, attributes
     cdef TextRule origin, destination, service_class
+    cdef int texts_at[3]  # -1: there is none
     cdef int product_at, learn_at, against_at
     cdef dict products, clocks
     cdef Text product_otherwise, usage_kind
@@ -251,9 +166,10 @@ cdef class OrdinaryRows:
             Quantity(packed(rule.unit), constant_of(rule), at, rule) for rule, at in columns.quantities
         ]
         self.attributes = [(packed(name), at) for name, at in columns.attributes]
-        origin, destination, service_class = columns.texts
+        self.texts_at = [at for at, *_ in columns.texts]
+        origin, destination, service_class = [rule for _, *rule in columns.texts]
         self.origin, self.destination = TextRule(*origin), TextRule(*destination)
-        self.service_class = TextRule(*service_class[:3], None)
+        self.service_class = TextRule(*service_class[:2], None)
         self.product_at = columns.product
         self.learn_at, self.against_at = columns.learn
         self.products = {text.encode(): name for text, name in products.items()}
@@ -434,9 +350,9 @@ cdef class OrdinaryRows:
         if not identifiers:
             return None
         if not (
-            self.origin.read(cells, &usage.origin)
-            and self.destination.read(cells, &usage.destination)
-            and self.service_class.read(cells, &usage.service_class)
+            self._text(cells, 0, self.origin, &usage.origin)
+            and self._text(cells, 1, self.destination, &usage.destination)
+            and self._text(cells, 2, self.service_class, &usage.service_class)
         ):
             return None
         content.used = 0
@@ -449,6 +365,12 @@ cdef class OrdinaryRows:
             return None
         self._attributes(usage, cells)
         return maker.item(usage, owner, index, line)
+
+    cdef int _text(self, Cells *cells, int which, TextRule rule, Text *to) except -1:
+        if self.texts_at[which] >= 0:
+            return rule.cleaned(cells.at[self.texts_at[which]], to)
+        to.at, to.length = NULL, 0
+        return 1
 
     cdef bint _quantities(self, Usage *usage, Cells *cells) except -1:
         cdef Quantity quantity
@@ -533,17 +455,6 @@ cdef inline Text first_of(Cells *cells, Places *places) noexcept:
         if text.length:
             break
     return text
-
-
-cdef bytes packed(str text):
-    """Return the MessagePack of a text."""
-    cdef Bytes to
-    no_bytes(&to)
-    try:
-        pack_str(&to, text)
-        return PyBytes_FromStringAndSize(<const char *>to.at, to.used)
-    finally:
-        drop(&to)
 
 
 cdef bytes constant_of(rule):

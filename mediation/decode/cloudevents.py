@@ -8,10 +8,10 @@ unique within that only.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import astuple
 from decimal import Decimal
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 
@@ -26,8 +26,9 @@ from mediation.decode.item import MAX_TEXT, DecodedItem, Ignored, Item, Outcome,
 from mediation.decode.local_time import PrintedTime, iso_time
 from mediation.decode.ordinary_event import Data, ordinary_event
 from mediation.decode.quantity import exact_quantity, quantity_of, scaled
-from mediation.decode.written_number import cleaned, is_separated, separated
+from mediation.decode.written_number import cleaned, is_separated, separated, separation
 from mediation.identity import record_id_of
+from native import compiled
 from schemas import raw
 from schemas.decimals import parse_decimal
 from schemas.refusal import RefusalReason, Refused
@@ -44,6 +45,10 @@ _NO_DATA: Data = {}
 _EMPTY_BATCH = Ignored("a batch without events")
 _pack = msgspec.msgpack.Encoder().encode
 _elements = msgspec.json.Decoder(list[msgspec.Raw])
+_native = compiled("cloudevents")
+
+_Part = tuple[int, bytes, Outcome | None]
+"""The index and the bytes of an event, and its outcome where that is known; else they are read."""
 
 
 class Event(msgspec.Struct):
@@ -97,27 +102,43 @@ class CloudEventsDecoder:
         self._new = cast("type[Event]", extended)
         self._event = msgspec.json.Decoder(self._new, float_hook=_exact_number)
         self._data = msgspec.json.Decoder(object, float_hook=_exact_number)
+        self.compiled: Any = _native and _native.OrdinaryEvents(
+            mapping.types,
+            attributes=self._attributes,
+            append_time_if_missing=mapping.append_time_if_missing,
+            longest_text=MAX_TEXT,
+            content_version=content_version,
+            full_quantity=_quantity,
+            exact_number=_exact_number,
+            canonical=_canonical,
+            iso_time=iso_time,
+            separations=_separations,
+        )
 
     def decode(self, value: bytes, headers: Mapping[str, bytes]) -> list[Item]:
         """Return an item per event; one that is broken refuses only itself."""
         return list(self.each(value, headers))
 
-    def each(self, value: bytes, headers: Mapping[str, bytes]) -> Iterable[Item]:
-        """Return the items of `decode` one after the other."""
+    def each(self, value: bytes, headers: Mapping[str, bytes]) -> _Events:
+        """Return the items of `decode`, one after the other."""
+        return _Events(self, value, headers)
+
+    def parts(self, value: bytes, headers: Mapping[str, bytes]) -> Iterable[_Part]:
+        """Return each event's bytes, with its outcome where it is known without them being read."""
         if _SPECVERSION in headers:
             return [(0, value, self._binary(value, headers))]
         content_type = headers.get(raw.CONTENT_TYPE) or headers.get(_KAFKA_CONTENT_TYPE, b"")
         if content_type.startswith(_BATCH):
             return self._batch(value)
         if content_type.startswith(_ONE):
-            return [(0, value, self._structured(value))]
+            return [(0, value, None)]
         if headers.get(raw.RECORD) == raw.RECORD_BLOCK:
             return self._lines(value)
         if value.removeprefix(_BOM).lstrip()[:1] == b"[":
             return self._batch(value)
-        return [(0, value, self._structured(value))]
+        return [(0, value, None)]
 
-    def _batch(self, value: bytes) -> Iterator[Item]:
+    def _batch(self, value: bytes) -> Iterator[_Part]:
         try:
             elements = _elements.decode(value.removeprefix(_BOM))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -126,17 +147,17 @@ class CloudEventsDecoder:
         if not elements:
             yield 0, value, _EMPTY_BATCH
         for index, element in enumerate(elements):
-            event = bytes(element)
-            yield index, event, self._structured(event)
+            yield index, bytes(element), None
 
-    def _lines(self, value: bytes) -> Iterator[Item]:
+    def _lines(self, value: bytes) -> Iterator[_Part]:
         lines = value.split(b"\n")
         if not lines[-1]:
             lines.pop()
         for index, line in enumerate(lines):
-            yield index, line, self._structured(line) if line.strip() else _EMPTY_LINE
+            yield index, line, None if line.strip() else _EMPTY_LINE
 
-    def _structured(self, value: bytes) -> Outcome:
+    def structured(self, value: bytes) -> Outcome:
+        """Return what an event is, given its JSON."""
         try:
             event = self._event.decode(value.removeprefix(_BOM))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -192,6 +213,29 @@ class CloudEventsDecoder:
         if item is not None:
             return item
         return rule.read(event, record_id=record_id, started_ms=started_ms)
+
+
+class _Events:
+    """The events of a raw record, each of which is an item: `item.MadeCompiled`."""
+
+    def __init__(
+        self, decoder: CloudEventsDecoder, value: bytes, headers: Mapping[str, bytes]
+    ) -> None:
+        self._decoder = decoder
+        self._parts = decoder.parts(value, headers)
+
+    def __iter__(self) -> Iterator[Item]:
+        structured = self._decoder.structured
+        for index, value, known in self._parts:
+            yield index, value, structured(value) if known is None else known
+
+    def made_compiled(self, maker: object, *about: object) -> list[object] | None:
+        """Return what ``maker`` makes of the items, or None where nothing compiled reads them."""
+        compiled, in_full = self._decoder.compiled, self._decoder.structured
+        if compiled is None:
+            return None
+        made: list[object] = compiled.items(maker, *about, self._parts, in_full)
+        return made
 
 
 class _Rule:
@@ -282,6 +326,13 @@ class _Rule:
         if text is None or isinstance(text, Refused):
             return text
         return _instant(text, ".".join(self._rule.ended_at))
+
+
+def _separations(rule: TypeRule) -> list[Callable[[str], bool]]:
+    """Return what says of origin and of destination whether it is a number with separators."""
+    return [
+        separation(number=each is None or each.number) for each in (rule.origin, rule.destination)
+    ]
 
 
 def _paths_of(rule: TypeRule) -> list[Path]:
