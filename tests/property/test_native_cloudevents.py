@@ -142,4 +142,5 @@ def test_most_events_need_no_python(monkeypatch):
     )
     lines = [cloud_event(draw).encode() for _ in range(300)]
     compiled, _ = both(decoder, b"\n".join(lines), {"record": b"block"})
-    assert sum(type(item) is Ready for item in compiled) >= len(compiled) - len(alone) > 20
+    without = len(lines) - (len(alone) - len(lines))  # the twin reads each of them so
+    assert sum(type(item) is Ready for item in compiled) >= without > 20
