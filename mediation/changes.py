@@ -18,11 +18,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from mediation.dedup import DAY_MS, MARK_BYTES, Window, mark_from_bytes
 from mediation.file_progress import PROGRESS_BYTES
 from mediation.settling import SETTLED_BYTES
+from native import compiled
 from schemas.flow import StateChange
 from schemas.ids import ID_BYTES
 
@@ -41,6 +42,7 @@ _IS_MARK, _IS_FILE = MARK_KEY[0], FILE_KEY[0]
 _DAY_AT, _DAY_END = 10, 14  # of the event day in the bytes of a mark
 _DAY_BATCH = struct.Struct(">1sIQ")
 _DAYS_BEFORE_1970 = 1 << 31  # so that keys sort by day
+_native = compiled("deciding")
 
 
 class UnreadableChanges(ValueError):
@@ -50,6 +52,13 @@ class UnreadableChanges(ValueError):
 def pack(changed: Mapping[bytes, bytes | None]) -> bytes:
     """Return the entries of a batch; ``changed`` holds marks, file progress and settled suspense ids by
     state key."""
+    if _native is not None and type(changed) is dict:
+        return cast("bytes", _native.pack(changed))
+    return pack_in_python(changed)
+
+
+def pack_in_python(changed: Mapping[bytes, bytes | None]) -> bytes:
+    """Return what `pack` returns, by nothing that is compiled."""
     entries: list[bytes] = []
     for key, value in changed.items():
         if value is None:
@@ -88,17 +97,23 @@ def unpack(packed: bytes) -> Iterator[StateChange]:
 def state_changes(changed: Iterable[StateChange], *, batch: int) -> list[StateChange]:
     """Return the changes of a batch with the index of its marks by day."""
     changes = list(changed)
-    by_day: dict[bytes, list[bytes]] = {}
-    for key, value in changes:
-        if key[0] == _IS_MARK and value is not None:
-            day = value[_DAY_AT:_DAY_END]
-            if day not in by_day:
-                by_day[day] = []
-            by_day[day].append(key[1:])
-    for day, identities in by_day.items():
+    days = by_day(changes) if _native is None else _native.by_day(changes)
+    for day, identities in days.items():
         number = int.from_bytes(day, "big", signed=True)
         changes.append((day_key(number, batch=batch), b"".join(identities)))
     return changes
+
+
+def by_day(changes: Iterable[StateChange]) -> dict[bytes, list[bytes]]:
+    """Return the identities of marks by the bytes of their day, by nothing that is compiled."""
+    days: dict[bytes, list[bytes]] = {}
+    for key, value in changes:
+        if key[0] == _IS_MARK and value is not None:
+            day = value[_DAY_AT:_DAY_END]
+            if day not in days:
+                days[day] = []
+            days[day].append(key[1:])
+    return days
 
 
 def day_key(day: int, *, batch: int) -> bytes:

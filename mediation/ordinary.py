@@ -25,7 +25,7 @@ from schemas.usage import RETAIL, USAGE, array_to_wire
 _PASSED = int(MarkState.PASSED)
 _NO_BATCH = 0  # one byte on the wire, in the place of the batch's number
 _REST = (None, None, True, None)  # of an event that is no part of another and was never refused
-_END_BYTES = len(array_to_wire((_NO_BATCH, *_REST))) - 1
+END_BYTES = len(array_to_wire((_NO_BATCH, *_REST))) - 1
 _LARGEST_BATCH_BYTES = 9
 _LARGEST = MAX_RECORD_BYTES - _LARGEST_BATCH_BYTES
 
@@ -145,4 +145,4 @@ def end_of_event(batch: int) -> bytes:
 
 def with_end(event: bytes, end: bytes) -> bytes:
     """Return an event of `Ready` with the `end_of_event` of its batch."""
-    return event[:-_END_BYTES] + end
+    return event[:-END_BYTES] + end
