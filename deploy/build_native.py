@@ -12,6 +12,9 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))  # a hook is run from a path
+import native
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MODULES = tuple(sorted(path.stem for path in (ROOT / "native").glob("*.pyx")))
 
@@ -44,12 +47,16 @@ def build() -> None:
     command.force = True
     command.build_temp = "build/native"
     command.ensure_finalized()
+    built_from = ROOT / "native" / native.BUILT_FROM
+    built_from.unlink(missing_ok=True)
     command.run()
+    built_from.write_text(native.sources_digest() + "\n")
 
 
 def built() -> list[str]:
-    """Return the files of the compiled modules that are there."""
-    return sorted(str(path.relative_to(ROOT)) for path in (ROOT / "native").glob("*.so"))
+    """Return the files of the compiled modules that are there, and what says that they are of these sources."""
+    names = [*(ROOT / "native").glob("*.so"), ROOT / "native" / native.BUILT_FROM]
+    return sorted(str(path.relative_to(ROOT)) for path in names)
 
 
 class NativeHook(BuildHookInterface[Any]):

@@ -8,17 +8,41 @@ from __future__ import annotations
 
 import importlib
 import os
+from hashlib import blake2b
+from importlib.resources import files
+from importlib.util import find_spec
 from types import ModuleType
 
 PYTHON_ONLY = "RATEMILL_PYTHON_ONLY"
 """Set to 1, nothing compiled is used: to compare, or to tell whose fault something is."""
 
 
+BUILT_FROM = "built_from.txt"
+"""The file that says which sources the compiled modules are of."""
+
+_SOURCES = (".pyx", ".pxd", ".h")
+
+
+def sources_digest() -> str:
+    """Return 32 hex digits of the sources of this room."""
+    digest = blake2b(digest_size=16)
+    for path in sorted(files(__name__).iterdir(), key=lambda each: each.name):
+        if path.name.endswith(_SOURCES):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _is_up_to_date() -> bool:
+    built_from = files(__name__) / BUILT_FROM
+    if not built_from.is_file() or built_from.read_text().strip() != sources_digest():
+        return False
+    return find_spec("native.ordinary") is not None  # not where they are of another Python
+
+
+IN_USE = os.environ.get(PYTHON_ONLY) != "1" and _is_up_to_date()
+"""Whether compiled modules are used: they were compiled, from the sources that lie here, and are wanted."""
+
+
 def compiled(name: str) -> ModuleType | None:
-    """Return a compiled module of this room; None where it was not compiled or is not wanted."""
-    if os.environ.get(PYTHON_ONLY) == "1":
-        return None
-    try:
-        return importlib.import_module(f"native.{name}")
-    except ModuleNotFoundError:
-        return None
+    """Return a compiled module of this room; None where none is used."""
+    return importlib.import_module(f"native.{name}") if IN_USE else None

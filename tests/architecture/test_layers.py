@@ -22,10 +22,11 @@ KAFKA = "Only pipeline talks to Kafka and RocksDB"
 
 # Which room may import which, written here once more and independently of the contract.
 MAY_IMPORT = {
-    "schemas": (),
-    **dict.fromkeys(("mediation", "rating", "counters", "billing"), ("schemas",)),
+    "native": (),
+    "schemas": ("native",),
+    **dict.fromkeys(("mediation", "rating", "counters", "billing"), ("native", "schemas")),
     **dict.fromkeys(
-        ("sources", "sinks"), ("schemas", "mediation", "rating", "counters", "billing")
+        ("sources", "sinks"), ("native", "schemas", "mediation", "rating", "counters", "billing")
     ),
     "pipeline": tuple(room for room in ROOMS if room != "pipeline"),
 }

@@ -13,13 +13,13 @@ needs_compiled = pytest.mark.skipif(
 )
 
 identities = st.binary(min_size=16, max_size=16)
-changed = st.dictionaries(
-    st.sampled_from([b"i", b"f", b"s"]).flatmap(lambda kind: identities.map(kind.__add__)),
-    st.binary(min_size=27, max_size=27),
-).flatmap(
-    lambda found: st.sets(st.sampled_from([k for k in found if k[:1] == b"f"] or [None])).map(
-        lambda done: {key: None if key in done else value for key, value in found.items()}
-    )
+lengths = {b"i": 27, b"f": 44, b"s": 9}
+keys = st.sampled_from(sorted(lengths)).flatmap(lambda kind: identities.map(kind.__add__))
+changed = st.dictionaries(keys, st.tuples(st.binary(min_size=44, max_size=44), st.booleans())).map(
+    lambda found: {
+        key: None if done and key[:1] == b"f" else value[: lengths[key[:1]]]
+        for key, (value, done) in found.items()
+    }
 )
 
 
