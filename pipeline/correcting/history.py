@@ -24,6 +24,12 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     month_end_ms: int
     rows: tuple[HistoryRow, ...]
     close: MonthEnd | None
+    since: int = 0  # the sequence from which on it is replayed; what was charged before stays
+
+    @property
+    def staying(self) -> list[HistoryRow]:
+        """Return what was charged before the replay begins."""
+        return [row for row in self.rows if row.sequence < self.since]
 
     def reversed_ids(self) -> frozenset[str]:
         """Return the charges that were taken back before."""
@@ -39,9 +45,14 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
         return len({row.job_id for row in self.rows if row.job_id is not None})
 
     def events(self) -> list[HistoryRow]:
-        """Return the charges of events that stand: each event has one, and one position."""
+        """Return the charges of events that stand and are replayed: each event has one, and one
+        position."""
         taken_back = self.reversed_ids()
-        return [row for row in self.rows if row.is_usage and row.charge_id not in taken_back]
+        return [
+            row
+            for row in self.rows
+            if row.is_usage and row.sequence >= self.since and row.charge_id not in taken_back
+        ]
 
     def rerated(self) -> tuple[int, Under] | None:
         """Return where in the ledger the month was last rated anew, and under which versions."""
