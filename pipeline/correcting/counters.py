@@ -8,8 +8,11 @@ from decimal import Decimal
 from counters.count import product_counter
 from pipeline.correcting.history import History
 from pipeline.correcting.replay import Replayed
+from rating.counting import CounterKind
 from schemas.correction import CORRECTIONS, CorrectedCharge, CorrectedCounter, CounterFigures
 from schemas.ledger import CounterAfter
+
+_SAMPLE = f"{CounterKind.SAMPLE.value}:"
 
 
 def counters_of(before: Replayed, after: Replayed) -> Iterable[CorrectedCounter]:
@@ -42,6 +45,12 @@ def told_of(
     for each in counters:
         if (each.counter, each.period_start_ms) in charged or changes(each):
             yield each
+
+
+def is_told(counter: CorrectedCounter) -> bool:
+    """Return whether the correction of a month says a counter: all but the samples that stay. Their records
+    are counted together as well, and that counter is said."""
+    return not counter.counter.startswith(_SAMPLE) or changes(counter)
 
 
 def changes(counter: CorrectedCounter) -> bool:

@@ -12,7 +12,6 @@ from pipeline.correcting.replay import Replayed
 from pipeline.correcting.sums import Sum, sums_of, whole_month
 from pipeline.correcting.together import HangsTogether, Together
 from pipeline.errors import CannotCorrect
-from rating.counting import CounterKind
 from schemas.correction import CORRECTIONS, CorrectedCharge, CorrectedCounter
 from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import records_of
@@ -20,28 +19,6 @@ from sinks.charge_history import HistoryRow
 
 _PRODUCT = "product:"
 _SHOWN = 5
-
-
-def refuse_samples(history: History, found: Replayed) -> None:
-    """Raise `CannotCorrect` where a price looks at the samples of the month: several closes may have
-    priced them, and a correction would have to state every one."""
-    begin = f"{CounterKind.SAMPLED.value}:"
-    # A close that asked for a least where nothing was sampled states that counter too, without a record.
-    named = next(
-        (
-            name
-            for (name, _), each in found.counters.items()
-            if name.startswith(begin) and each.records
-        ),
-        None,
-    )
-    if named is not None:
-        raise CannotCorrect(
-            f"{history.account_id}: the month has samples that a percentile is taken of "
-            f"({named.removeprefix(begin)}), and such a month cannot be corrected yet. Operator action: "
-            "send what is missing of them, which the next close prices; make good by hand what is too "
-            "much. Nothing was corrected."
-        )
 
 
 def refuse_other_amounts(history: History, found: Replayed) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -12,7 +13,8 @@ from counters.state import Bucket, bucket_key, bucket_to_state, head_key
 from pipeline.rate_prepare import Closing, Item, Priceable, RateBatch
 from pipeline.rate_step import RateStep
 from schemas import ledger, suspense, usage
-from schemas.flow import Channel, SourceRecord
+from schemas.correction import CORRECTIONS
+from schemas.flow import Channel, SourceRecord, StateValues
 from schemas.ledger import Charge, CounterAfter
 from schemas.proof import RATE, Proof, sealed
 from schemas.usage import RETAIL, PeriodClose, Provenance
@@ -27,6 +29,7 @@ class Entry(NamedTuple):
     value: bytes
     under: Under
     closes_ms: int | None = None  # the beginning of the month that a close is of; None: it is none
+    corrections: int = 0  # that the month had before the close
 
 
 class Replayed(NamedTuple):
@@ -61,7 +64,7 @@ def replay(
     charges: list[Charge] = []
     refused: list[tuple[int, str]] = []
     asked: set[tuple[str, int]] = set()
-    for (under, closes_ms, _), run in groupby(enumerate(entries), key=_together):
+    for (under, closes_ms, close), run in groupby(enumerate(entries), key=_together):
         records = [SourceRecord(0, place, 0, None, entry.value, ()) for place, entry in run]
         step = step_of(under)
         batch = step.prepare(records)
@@ -71,7 +74,11 @@ def replay(
             batch = batch._replace(items=[_of_month(item, closes_ms) for item in batch.items])
             # Each month is closed for itself: the one before it was, or was not, at another time.
             state.pop(head_key(account_id), None)
-        decided = step.decide(batch, state, previous=_NOTHING)
+            assert close is not None
+            corrections = Bucket(entries[close].corrections, "0", "0")
+            state[bucket_key(account_id, CORRECTIONS, closes_ms)] = bucket_to_state(corrections)
+        values = state if closes_ms is None else _scanned(state)
+        decided = step.decide(batch, values, previous=_NOTHING)
         for key, value in decided.changes:
             if value is None:
                 state.pop(key, None)
@@ -88,6 +95,19 @@ def replay(
                 suspended = suspense.from_wire(append.value)
                 refused.append((suspended.offset, f"{suspended.reason}: {suspended.detail}"))
     return Replayed(tuple(charges), counters, tuple(refused), frozenset(asked))
+
+
+def _scanned(state: dict[bytes, bytes]) -> StateValues:
+    """Return the state with its keys in order, for a close that looks at all samples of each line."""
+    keys = sorted(state)
+
+    def scan(prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        for place in range(bisect_left(keys, prefix), len(keys)):
+            if not keys[place].startswith(prefix):
+                return
+            yield keys[place], state[keys[place]]
+
+    return StateValues(state, scan)
 
 
 def _together(placed: tuple[int, Entry]) -> tuple[Under, int | None, int | None]:
@@ -112,7 +132,7 @@ def _of_month(item: Item, month_start_ms: int) -> Item:
 
 
 def close_of(account_id: str, tenant: str, start_ms: int, end_ms: int) -> bytes:
-    """Return the command that closes a month, as rate reads it."""
+    """Return the command that closes a period, as rate reads it."""
     return usage.to_wire(
         PeriodClose(
             tenant=tenant,

@@ -10,7 +10,7 @@ import msgspec
 
 from pipeline.correcting.asked import Asked, Detail
 from pipeline.correcting.charges import carrying, charges_of, of_another_month, reversals_of
-from pipeline.correcting.counters import counters_of, number_of, told_of
+from pipeline.correcting.counters import counters_of, is_told, number_of, told_of
 from pipeline.correcting.counters import is_any as is_any_counter
 from pipeline.correcting.differences import (
     Differences,
@@ -25,7 +25,6 @@ from pipeline.correcting.refusals import (
     refuse_filtered,
     refuse_other_amounts,
     refuse_other_counters,
-    refuse_samples,
     refuse_what_does_not_add_up,
 )
 from pipeline.correcting.replay import Entry, Replayed, StepOf, close_of, replay
@@ -96,7 +95,6 @@ def work_out(
     entries = _entries((_Month(month.history, _AS_IT_WAS) for month in months), rows, values)
     account_id = history.account_id
     as_charged = replay(entries, step_of, account_id=account_id, counters_before=before)
-    refuse_samples(history, as_charged)
     if together is None:
         refuse_alone(history, as_charged)
     for month in months:
@@ -106,7 +104,6 @@ def work_out(
     left = [row for row in rows if row.charge_id not in asked.reverse]
     entries = _entries(months, left, values)
     corrected = replay(entries, step_of, account_id=account_id, counters_before=before)
-    refuse_samples(history, corrected)
     if together is None:
         refuse_alone(history, corrected)
     if corrected.refused:
@@ -150,7 +147,8 @@ def work_out(
             )
     raise CannotCorrect(
         f"The correction of {account_id} has {size:,} bytes, {MAX_RECORD_BYTES:,} fit. "
-        "Operator action: take back fewer charges at a time, or rate fewer anew by their ids."
+        "Operator action: take back fewer charges at a time, or rate fewer anew by their ids; make good by "
+        "hand what cannot be divided, such as a month of samples by other intervals. Nothing was corrected."
     )
 
 
@@ -211,7 +209,7 @@ def _told(
 ) -> Iterable[CorrectedCounter]:
     """Yield the counters that the correction says, those of the corrections among them."""
     if together is None:
-        yield from counters
+        yield from (each for each in counters if is_told(each))
     else:
         yield from told_of(counters, charges, history.month_start_ms)
     own_ms = history.month_start_ms
@@ -302,10 +300,11 @@ def _placed(
         if row.charge_id in kept:
             value = values[row.source_partition, row.source_offset]
             yield row.sequence, Entry(value, asked.under(row.charge_id) or by_now[row.charge_id])
-    close = history.close
-    if close is not None and close.has_asked and close.sequence >= history.since:
-        start_ms, end_ms = history.month_start_ms, history.month_end_ms
-        command = close_of(history.account_id, history.rows[0].tenant, start_ms, end_ms)
-        under = (None if asked.only else asked.rerate) or history.close_under()
-        assert under is not None
-        yield close.sequence, Entry(command, under, start_ms)
+    start_ms, end_ms = history.month_start_ms, history.month_end_ms
+    for close in history.closes():
+        # A period behind the month asks for what came late of it, and for nothing else.
+        period = (start_ms, end_ms) if close.is_end else (end_ms, end_ms + 1)
+        command = close_of(history.account_id, history.rows[0].tenant, *period)
+        under = (None if asked.only else asked.rerate) or close.under
+        done = history.corrections_before(close.sequence)
+        yield close.sequence, Entry(command, under, start_ms, done)

@@ -305,3 +305,28 @@ def test_what_was_rated_before_stays_and_is_not_read_again():
     # What was corrected since is replayed from its own beginning.
     together = together_of(stage, "a-1", {MONTHS[2]})
     assert [each.month_start_ms for each in together.months] == MONTHS[1:3]
+
+
+def test_a_month_that_comes_to_the_same_is_rated_anew_all_the_same():
+    """Else it would have by its old prices what another month leaves by the new ones."""
+
+    def page(number, place):
+        return event(number, "page", at_ms=MONTHS[place], quantities={"record": Decimal(1)})
+
+    # Of 7 EUR that are given once the first month has 3, the third 3, the second one 1.
+    records = [page(0, 0), page(1, 2), page(2, 1), page(3, 1)]
+    stage = run(world(), records, ())
+    dearer = compiled(CATALOGUE.replace("amount: 7,", "amount: 4,"), 9)
+    asked = ANEW
+    for place in (1, 0, 2):
+        found = corrected_together(stage, "a-1", {MONTHS[place]}, asked, dearer)
+        stage.batch(command_of(found))
+    assert not stage.suspense()
+    # By now 4 EUR are given: 3 in the first month, 1 in the third.
+    assert {key[1]: value[2] for key, value in sums(stage).items() if "pages" in key[2]} == {
+        MONTHS[0]: 0,
+        MONTHS[1]: 6,
+        MONTHS[2]: 2,
+    }
+    for place in range(3):
+        assert corrected_together(stage, "a-1", {MONTHS[place]}, asked, dearer) is None
