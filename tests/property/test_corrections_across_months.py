@@ -78,14 +78,17 @@ def compiled(text, version):
 
 
 OLD, NEW = compiled(CATALOGUE, 7), compiled(DEARER, 9)
-MONTHS = [month_start_ms("UTC", 2026, month) for month in (8, 9, 10, 11)]
+ZONE = "Europe/Berlin"
+MONTHS = [month_start_ms(ZONE, 2026, month) for month in (8, 9, 10, 11)]
 DAY_MS = 86_400_000
 UNITS = {"data": "MB", "film": "record", "page": "record", "call": "min"}
 ANEW = Asked(rerate=Under(9, REFERENCE))
 
 
 def world(catalogue=OLD):
-    return MemoryStage(accounts=(account("a-1"), account("a-2")), catalogue=catalogue)
+    return MemoryStage(
+        accounts=(account("a-1", zone=ZONE), account("a-2", zone=ZONE)), catalogue=catalogue
+    )
 
 
 @st.composite
@@ -96,14 +99,16 @@ def usage(draw):
         who = draw(st.sampled_from(["a-1", "a-1", "a-2"]))
         month_ms = draw(st.sampled_from(MONTHS))
         if draw(st.integers(0, 9)) == 0:
-            span = month_of(month_ms, zone="UTC")
+            span = month_of(month_ms, zone=ZONE)
             records.append(period_close(*span, account=who, offset=number))
             continue
         product = draw(st.sampled_from(sorted(UNITS)))
         quantity = Decimal(draw(st.integers(0, 40))) / 2 if UNITS[product] != "record" else 1
         at_ms = month_ms + draw(st.sampled_from([-1, 0, 9 * DAY_MS]))
         quantities = {UNITS[product]: Decimal(quantity)}
-        records.append(event(number, product, account=who, at_ms=at_ms, quantities=quantities))
+        records.append(
+            event(number, product, account=who, at_ms=at_ms, quantities=quantities, zone=ZONE)
+        )
     return records
 
 
@@ -119,7 +124,7 @@ def events_of(stage, who="a-1"):
     """Return what may be taken back, in the order of the ledger, with its month."""
     found = []
     for start_ms in months_of(stage, who):
-        history = history_of(stage, who, *month_of(start_ms, zone="UTC"))
+        history = history_of(stage, who, *month_of(start_ms, zone=ZONE))
         found += [(row.sequence, row.charge_id, start_ms) for row in history.events()]
     return [(charge_id, start_ms) for _, charge_id, start_ms in sorted(found)]
 
@@ -130,7 +135,9 @@ def take_back(stage, chosen, *catalogues):
     ids = frozenset(charge_id for charge_id, _ in gone)
     if ids:
         asked = Asked(reverse=ids, reason="test")
-        found = corrected_together(stage, "a-1", {month for _, month in gone}, asked, *catalogues)
+        found = corrected_together(
+            stage, "a-1", {month for _, month in gone}, asked, *catalogues, zone=ZONE
+        )
         assert_shown(stage, found)
         stage.batch(command_of(found))
         assert not stage.suspense()
@@ -160,12 +167,12 @@ def assert_same(stage, other):
 
 
 MORE = [
-    event(1_000 + number, product, at_ms=month_ms, quantities={unit: Decimal(9)})
+    event(1_000 + number, product, at_ms=month_ms, quantities={unit: Decimal(9)}, zone=ZONE)
     for number, (month_ms, (product, unit)) in enumerate(
         (month_ms, each) for month_ms in MONTHS for each in sorted(UNITS.items())
     )
 ]
-LAST = period_close(*month_of(MONTHS[-1], zone="UTC"), account="a-1", offset=99)
+LAST = period_close(*month_of(MONTHS[-1], zone=ZONE), account="a-1", offset=99)
 
 
 @settings(max_examples=60)
@@ -209,13 +216,13 @@ def left(stage, gone):
 def assert_anew(records, stage, months):
     """Rate months anew; the account is as if their usage had been rated so in its place."""
     for start_ms in months:
-        found = corrected_together(stage, "a-1", {start_ms}, ANEW, NEW)
+        found = corrected_together(stage, "a-1", {start_ms}, ANEW, NEW, zone=ZONE)
         if found is None:
             continue
         assert_shown(stage, found)
         stage.batch(command_of(found))
         assert not stage.suspense()
-        assert corrected_together(stage, "a-1", {start_ms}, ANEW, NEW) is None
+        assert corrected_together(stage, "a-1", {start_ms}, ANEW, NEW, zone=ZONE) is None
 
 
 @settings(max_examples=60)
@@ -227,7 +234,7 @@ def test_a_month_rated_anew_is_as_if_its_usage_had_been_rated_so_in_its_place(re
     wanted = [start_ms for start_ms in months_of(stage) if start_ms in months]
     for record in records:
         at_ms = getattr(record, "started_at_ms", None) or record.period_start_ms
-        is_new = record.account_id == "a-1" and month_of(at_ms, zone="UTC")[0] in wanted
+        is_new = record.account_id == "a-1" and month_of(at_ms, zone=ZONE)[0] in wanted
         mixed.step = new if is_new else old
         mixed.batch(record)
     if any(not hasattr(record, "started_at_ms") for record in records):
@@ -249,9 +256,33 @@ def test_all_months_rated_anew_are_what_the_other_prices_give(records):
     assert of_a_1(stage) == of_a_1(anew)
     assert not verified(stage)
     assert all(
-        corrected_together(stage, "a-1", {start_ms}, ANEW, NEW) is None
+        corrected_together(stage, "a-1", {start_ms}, ANEW, NEW, zone=ZONE) is None
         for start_ms in months_of(stage)
     )
+
+
+@settings(max_examples=60)
+@given(usage(), st.sets(st.integers(0, 19), min_size=1))
+def test_charges_rated_anew_leave_all_others_to_their_own_prices(records, chosen):
+    """Of whatever months they are; and what they leave, or take, moves the others."""
+    stage, mixed = run(world(), records, ()), world()
+    wanted = [each for place, each in enumerate(events_of(stage)) if place in chosen]
+    if not wanted:
+        return
+    ids = frozenset(charge_id for charge_id, _ in wanted)
+    offsets = {one.source_offset for one in charges_of(stage) if one.charge_id in ids}
+    old, new = mixed.step, RateStep(catalogue=NEW, reference=mixed.step.reference)
+    for offset, record in enumerate(records):
+        mixed.step = new if offset in offsets else old
+        mixed.batch(record)
+    asked = msgspec.structs.replace(ANEW, only=ids)
+    starts_ms = {month for _, month in wanted}
+    found = corrected_together(stage, "a-1", starts_ms, asked, NEW, zone=ZONE)
+    assert_shown(stage, found)
+    stage.batch(command_of(found))
+    assert not stage.suspense()
+    assert_same(stage, mixed)
+    assert corrected_together(stage, "a-1", starts_ms, asked, NEW, zone=ZONE) is None
 
 
 @settings(max_examples=60)
@@ -263,8 +294,8 @@ def test_usage_that_comes_in_between_makes_it_stale_whatever_month_it_is_of(reco
     if not gone:
         return
     asked = Asked(reverse=frozenset(charge_id for charge_id, _ in gone))
-    found = corrected_together(stage, "a-1", {month for _, month in gone}, asked)
-    stage.batch(event(500, "page", at_ms=late, quantities={"record": Decimal(1)}))
+    found = corrected_together(stage, "a-1", {month for _, month in gone}, asked, zone=ZONE)
+    stage.batch(event(500, "page", at_ms=late, quantities={"record": Decimal(1)}, zone=ZONE))
     before = dict(stage.state), len(stage.ledger())
     stage.batch(command_of(found))
     (suspended,) = stage.suspense()
@@ -273,7 +304,7 @@ def test_usage_that_comes_in_between_makes_it_stale_whatever_month_it_is_of(reco
 
 
 def film(number, place):
-    return event(number, "film", at_ms=MONTHS[place], quantities={"record": Decimal(1)})
+    return event(number, "film", at_ms=MONTHS[place], quantities={"record": Decimal(1)}, zone=ZONE)
 
 
 def test_what_is_given_once_goes_to_the_next_event_of_another_month():
@@ -282,7 +313,7 @@ def test_what_is_given_once_goes_to_the_next_event_of_another_month():
     with pytest.raises(HangsTogether, match=r"discounted:a-1/s:basic/films/once:record"):
         worked_out(
             stage,
-            history_of(stage, "a-1", *month_of(MONTHS[0], zone="UTC")),
+            history_of(stage, "a-1", *month_of(MONTHS[0], zone=ZONE)),
             Asked(reverse=frozenset({first})),
         )
     take_back(stage, {0})
@@ -298,12 +329,12 @@ def test_what_is_given_once_goes_to_the_next_event_of_another_month():
 def test_what_was_rated_before_stays_and_is_not_read_again():
     """A month from before the first charge that is corrected is none of those that hang together."""
     stage = run(world(), [film(0, 0), film(1, 1), film(2, 2)], ())
-    together = together_of(stage, "a-1", {MONTHS[1]})
+    together = together_of(stage, "a-1", {MONTHS[1]}, zone=ZONE)
     assert [each.month_start_ms for each in together.months] == MONTHS[1:3]
     take_back(stage, {1})
     assert sum(Decimal(one.amount) for one in charges_of(stage)) == 4
     # What was corrected since is replayed from its own beginning.
-    together = together_of(stage, "a-1", {MONTHS[2]})
+    together = together_of(stage, "a-1", {MONTHS[2]}, zone=ZONE)
     assert [each.month_start_ms for each in together.months] == MONTHS[1:3]
 
 
@@ -311,7 +342,9 @@ def test_a_month_that_comes_to_the_same_is_rated_anew_all_the_same():
     """Else it would have by its old prices what another month leaves by the new ones."""
 
     def page(number, place):
-        return event(number, "page", at_ms=MONTHS[place], quantities={"record": Decimal(1)})
+        return event(
+            number, "page", at_ms=MONTHS[place], quantities={"record": Decimal(1)}, zone=ZONE
+        )
 
     # Of 7 EUR that are given once the first month has 3, the third 3, the second one 1.
     records = [page(0, 0), page(1, 2), page(2, 1), page(3, 1)]
@@ -319,7 +352,7 @@ def test_a_month_that_comes_to_the_same_is_rated_anew_all_the_same():
     dearer = compiled(CATALOGUE.replace("amount: 7,", "amount: 4,"), 9)
     asked = ANEW
     for place in (1, 0, 2):
-        found = corrected_together(stage, "a-1", {MONTHS[place]}, asked, dearer)
+        found = corrected_together(stage, "a-1", {MONTHS[place]}, asked, dearer, zone=ZONE)
         stage.batch(command_of(found))
     assert not stage.suspense()
     # By now 4 EUR are given: 3 in the first month, 1 in the third.
@@ -329,4 +362,4 @@ def test_a_month_that_comes_to_the_same_is_rated_anew_all_the_same():
         MONTHS[2]: 2,
     }
     for place in range(3):
-        assert corrected_together(stage, "a-1", {MONTHS[place]}, asked, dearer) is None
+        assert corrected_together(stage, "a-1", {MONTHS[place]}, asked, dearer, zone=ZONE) is None
