@@ -29,6 +29,7 @@ from rating.conditions.subscription_month import month_of_subscription
 from rating.counting import CounterKind
 from rating.local_time import local_time
 from schemas import ledger
+from schemas.correction import CORRECTIONS
 from schemas.decimals import ZERO, to_text
 from schemas.flow import SourceRecord
 from schemas.ids import closing_id
@@ -67,6 +68,15 @@ class Closable(msgspec.Struct, frozen=True, gc=False):
     product: PeriodCounter
     counters: Mapping[CounterKind, PeriodCounter]
     intervals: int = 0  # of those days, where the month is priced by its samples
+    corrections: PeriodCounter | None = None  # of the month, where it is priced by its samples
+
+    @property
+    def keys(self) -> Iterator[bytes]:
+        """Yield the keys of the counters that it looks at."""
+        yield self.product.key
+        yield from (counter.key for counter in self.counters.values())
+        if self.corrections is not None:
+            yield self.corrections.key
 
 
 def closables(
@@ -96,6 +106,7 @@ def closables(
                             *(days, month.length),
                             *_counters(close.rating_key, offer, rule, subscription_id, start_ms),
                             month.intervals(rule, on_days),
+                            _corrections(close.rating_key, rule, start_ms),
                         )
                     )
     return tuple(found)
@@ -241,6 +252,12 @@ def _counters(
     return product, asked
 
 
+def _corrections(rating_key: str, rule: Rule, start_ms: int) -> PeriodCounter | None:
+    if rule.sampling is None:
+        return None
+    return PeriodCounter(CORRECTIONS, bucket_key(rating_key, CORRECTIONS, start_ms), start_ms)
+
+
 def is_late(state: RunningState, closable: Closable) -> bool:
     """Return whether a month that is closed has records of samples that no close has priced: those
     that came late, or before the account was ever closed."""
@@ -335,12 +352,14 @@ def closing_charge(
             )
         )
     provenance = close.provenance
+    corrections = closable.corrections
     identifier = closing_id(
         rating_key=close.rating_key,
         subscription_id=closable.subscription_id,
         price_id=rule.price_id,
         month_start_ms=closable.month_start_ms,
         again=due.again,
+        corrections=0 if corrections is None else state.bucket(corrections.key).records,
     )
     return counted, Charge(
         tenant=close.tenant,

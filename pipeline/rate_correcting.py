@@ -14,7 +14,13 @@ from counters.count import bill_period, count_running, product_counter
 from counters.running import RunningBucket, RunningHead
 from counters.state import bucket_key
 from pipeline.rate_running import RunningState
-from schemas.correction import CORRECTIONS, CorrectedCharge, CorrectedCounter, CounterFigures
+from schemas.correction import (
+    CORRECTIONS,
+    CorrectedCharge,
+    CorrectedCounter,
+    CounterFigures,
+    MonthCorrected,
+)
 from schemas.decimals import EXACT, to_text
 from schemas.flow import SourceRecord
 from schemas.ids import correction_id, reversal_id
@@ -29,9 +35,9 @@ _MOST_DIGITS, _MOST_PLACES = 60, 31
 
 _CHANGED = Refused(
     RefusalReason.STALE_CORRECTION,
-    "the month has other charges than when the correction was worked out, or later months took of its "
-    "allowances, and such a month cannot be corrected yet; nothing of it took effect. Operator action: run "
-    "`ratemill correct` again; what is refused once more is to be made good by hand.",
+    "the month has other charges than when the correction was worked out, or another month that takes of "
+    "the same has; nothing of it took effect. Operator action: run `ratemill correct` again, while no "
+    "usage of the account comes in.",
 )
 
 
@@ -46,29 +52,57 @@ def correctable(command: MonthCorrection) -> Correctable | Refused:
     """Return the correction with what the state must be asked for; refused where it cannot be one of
     ours."""
     correction = command.correction
-    start_ms, end_ms = correction.usage_period_ms, correction.period_end_ms
+    months = _months(correction)
     if not correction.charges:
         return _invalid("it has no charges")
+    if correction.also and correction.sequence is None:
+        return _invalid("it corrects several months and names no newest record")
     for charge in correction.charges:
         if charge.kind != CORRECTION and (charge.kind != REVERSAL or charge.corrects is None):
             return _invalid(
                 "a charge neither takes another one back nor corrects a charge or a price"
             )
+        if _month_of(correction, charge) not in months:
+            return _invalid("a charge is of a month that it does not correct")
     for each in correction.counters:
-        of_month = each.counter == CORRECTIONS or each.counter.startswith(_PRODUCT)
-        latest_ms = start_ms if of_month else end_ms - 1
-        if not start_ms <= each.period_start_ms <= latest_ms:
+        if not _is_counted(each, months, alone=correction.sequence is None):
             return _invalid(f"{each.counter} is not counted in the month")
     keys = tuple(
         bucket_key(command.rating_key, each.counter, each.period_start_ms)
         for each in correction.counters
     )
     times = [each for each in correction.counters if each.counter == CORRECTIONS]
-    if len(set(keys)) < len(keys) or len(times) != 1:
+    changed = {correction.usage_period_ms} | {
+        _month_of(correction, charge) for charge in correction.charges
+    }
+    if len(set(keys)) < len(keys) or {each.period_start_ms for each in times} != changed:
         return _invalid("a counter is there twice, or that of corrections is not")
-    if times[0].after != CounterFigures(times[0].before.records + 1):
+    if any(each.after != CounterFigures(each.before.records + 1) for each in times):
         return _invalid("it does not count itself")
     return Correctable(command, keys)
+
+
+def _months(correction: MonthCorrected) -> dict[int, int]:
+    """Return when each month ends, by its beginning."""
+    also = {each.usage_period_ms: each.period_end_ms for each in correction.also}
+    return {**also, correction.usage_period_ms: correction.period_end_ms}
+
+
+def _month_of(correction: MonthCorrected, charge: CorrectedCharge) -> int:
+    """Return the beginning of the month of a charge."""
+    month_ms = charge.usage_period_ms
+    return correction.usage_period_ms if month_ms is None else month_ms
+
+
+def _is_counted(counter: CorrectedCounter, months: dict[int, int], *, alone: bool) -> bool:
+    """Return whether a counter can be one of the months; of months that hang together those too that
+    others count in, or that never begin anew."""
+    at_ms = counter.period_start_ms
+    if counter.counter == CORRECTIONS or counter.counter.startswith(_PRODUCT):
+        return at_ms in months
+    if not alone:
+        return at_ms < max(months.values())
+    return any(start_ms <= at_ms < end_ms for start_ms, end_ms in months.items())
 
 
 def correct(
@@ -91,17 +125,23 @@ def correct(
     is_closed = head.first_open_period_ms >= correction.period_end_ms
     if is_closed != correction.is_closed:
         return _CHANGED
+    if correction.sequence is not None and head.sequence != correction.sequence:
+        return _CHANGED
     if [_figures_of(state.bucket(key)) for key in asked.keys] != expected:
         return _CHANGED
-    places = {each.counter: place for place, each in enumerate(correction.counters)}
+    places = {
+        (each.counter, each.period_start_ms): place
+        for place, each in enumerate(correction.counters)
+    }
     after: dict[int, RunningBucket] = {}
     charges: list[Charge] = []
     for charge, (used, amount) in zip(correction.charges, figures, strict=True):
         name = product_counter(charge.product, unit=charge.unit, currency=charge.currency)
-        place = places.get(name)
+        month_ms = _month_of(correction, charge)
+        place = places.get((name, month_ms))
         if place is None:
             return _invalid(f"a charge for {charge.product}, which nothing is said of")
-        counted = _counted(head, charge, amount, correction.usage_period_ms)
+        counted = _counted(head, charge, amount, month_ms)
         if isinstance(counted, Refused):
             return counted
         head, bill_period_ms = counted
@@ -181,6 +221,7 @@ def _charge(
                 *(charge.subscription_id, charge.product, charge.product_type, charge.price_id),
                 *(charge.unit, charge.currency, charge.tax_code or ""),
                 *(() if charge.corrects is None else (charge.corrects,)),
+                *(() if charge.usage_period_ms is None else (str(charge.usage_period_ms),)),
             ),
         )
     provenance = command.provenance
@@ -207,7 +248,7 @@ def _charge(
         unit=charge.unit,
         amount=charge.amount,
         currency=charge.currency,
-        usage_period_ms=command.correction.usage_period_ms,
+        usage_period_ms=_month_of(command.correction, charge),
         bill_period_ms=bill_period_ms,
         catalogue_version=charge.catalogue_version,
         price_id=charge.price_id,

@@ -115,8 +115,7 @@ def _item(
         account = in_force.reference.accounts.get(event.account_id)
         found = closables(event, account, in_force.catalogue)
         for each in found:
-            for counter in (each.product, *each.counters.values()):
-                keys[counter.key] = None
+            keys.update(dict.fromkeys(each.keys))
         return Item(record, event, Closing(event, found))
     if isinstance(event, MonthCorrection):
         read.add_record(event)

@@ -132,12 +132,13 @@ def _by_direction(unit: str, samples: Counted) -> tuple[dict[str, dict[int, Deci
     counted = 0
     for direction, counters in samples.items():
         values: dict[int, Decimal] = {}
-        for name, records, units in counters:
+        for name, sampled, units in counters:
             # Behind another subscription's id that begins as this one does comes more than a number.
             number = name.removesuffix(end)
-            if number.isdecimal():
+            # One whose records were all taken back is none any more.
+            if number.isdecimal() and sampled:
                 values[int(number)] = units
-                counted += records
+                counted += sampled
         # Of samples that are alike, such as 5 and 5.0, the same one is billed in whatever order they were
         # read: that depends on where batches end.
         found[direction] = dict(sorted(values.items()))

@@ -387,6 +387,10 @@ def _of_charges(_charge: Charge, fields: list[str]) -> str:
     return f"It is the sum of what {int(count):,} {those} to more or less."
 
 
+def _corrected_with(_charge: Charge, fields: list[str]) -> str:
+    return f"Corrected with {fields[0]}, which takes of the same."
+
+
 def _charge_rerated(_charge: Charge, fields: list[str]) -> str:
     catalogue, reference = fields
     return (
@@ -698,6 +702,7 @@ _SENTENCES: dict[str, Callable[[Charge, list[str]], str]] = {
     _SHOULD_BE: _should_be,
     "corrected": _corrected,
     "of_charges": _of_charges,
+    "corrected_with": _corrected_with,
     "charge_rerated": _charge_rerated,
     "rerated": _rerated,
     "because": _because,

@@ -50,6 +50,7 @@ class CorrectedCharge(msgspec.Struct, frozen=True, array_like=True, kw_only=True
     tax_code: str | None
     explanation: tuple[Step, ...]
     other_ratings: tuple[OtherRating, ...] = ()  # what it changes of them
+    usage_period_ms: Instant | None = None  # of `MonthCorrected.also`; None: the month itself
 
 
 class CounterFigures(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -69,8 +70,15 @@ class CorrectedCounter(msgspec.Struct, frozen=True, array_like=True, gc=False):
     after: CounterFigures
 
 
+class AlsoCorrected(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Another month of the account that is corrected with it, since both take of the same."""
+
+    usage_period_ms: Instant
+    period_end_ms: Instant
+
+
 class MonthCorrected(msgspec.Struct, frozen=True, array_like=True):
-    """The correction of one account's month."""
+    """The correction of one account's month, and of those that take of the same as it does."""
 
     job_id: Id
     usage_period_ms: Instant
@@ -78,3 +86,7 @@ class MonthCorrected(msgspec.Struct, frozen=True, array_like=True):
     is_closed: bool  # the month, when the correction was worked out
     charges: tuple[CorrectedCharge, ...]
     counters: tuple[CorrectedCounter, ...]
+    also: tuple[AlsoCorrected, ...] = ()
+    # Of the account's newest ledger record, where months hang together: usage that found nothing left
+    # changed no counter that tells of it. None: the counters of the month say enough.
+    sequence: Whole | None = None

@@ -84,12 +84,20 @@ def adjustment_id(*, charge_id: str, counter: str) -> ChargeId:
 
 
 def closing_id(
-    *, rating_key: str, subscription_id: str, price_id: str, month_start_ms: int, again: int = 0
+    *,
+    rating_key: str,
+    subscription_id: str,
+    price_id: str,
+    month_start_ms: int,
+    again: int = 0,
+    corrections: int = 0,
 ) -> ChargeId:
     """Return the id of what the close of a month asks for under a price: one ever. ``again``: where a later
-    close prices it anew, how many records its samples have by then; 0: it is the first."""
+    close prices it anew, how many records its samples have by then; 0: it is the first. ``corrections``: how
+    many the month had before, since what is taken back makes the records as many as they were once."""
     fields = (rating_key.encode(), subscription_id.encode(), price_id.encode())
-    by = (str(again).encode(),) if again else ()
+    numbers = (again, corrections) if corrections else (again,) if again else ()
+    by = [str(number).encode() for number in numbers]
     return ChargeId(digest_of(b"closing", *fields, str(month_start_ms).encode(), *by).hex())
 
 

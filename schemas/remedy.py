@@ -55,8 +55,7 @@ REMEDIES: Mapping[RefusalReason, str] = {
     RefusalReason.BELOW_ZERO: "correct the mapping, or give the product `below_zero: mirror`",
     RefusalReason.CURRENCY_MISMATCH: "correct the plan of the subscription, or close the periods",
     RefusalReason.STALE_CORRECTION: (
-        "run `ratemill correct reverse` or `rerate` again; of the latter it is refused "
-        "again, and made good by hand"
+        "run `ratemill correct reverse` or `rerate` again, while no usage of the account comes in"
     ),
     RefusalReason.INTERNAL_ERROR: "report it with the trace from the worker's log",
 }

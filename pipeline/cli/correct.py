@@ -169,9 +169,8 @@ async def _reverse(settings: Settings, charge_ids: list[str], reason: str, *, ap
 
     async with Corrections.opened(settings) as jobs:
         corrections = []
-        for (account_id, start_ms), ids in await _by_month(jobs, charge_ids):
-            worked_out = await jobs.reversal(account_id, start_ms, ids, reason)
-            corrections.append(worked_out)
+        for account_id, ids in await _by_month(jobs, charge_ids):
+            corrections += await jobs.reversal(account_id, ids, reason)
         return _Done(corrections, [], await jobs.send(corrections) if apply else 0)
 
 
@@ -181,20 +180,20 @@ async def _rerate_charges(
     from pipeline.cli.correcting import Corrections
 
     async with Corrections.opened(settings) as jobs:
-        corrections, unchanged = [], []
-        for (account_id, start_ms), ids in await _by_month(jobs, charge_ids):
-            worked_out = await jobs.rerating(account_id, [start_ms], reason, only=ids)
-            if worked_out is None:
+        corrections: list[WorkedOut] = []
+        unchanged = []
+        for account_id, ids in await _by_month(jobs, charge_ids):
+            worked_out = await jobs.rerating_charges(account_id, ids, reason)
+            corrections += worked_out
+            if not worked_out:
                 unchanged.append(account_id)
-            else:
-                corrections.append(worked_out)
         return _Done(corrections, unchanged, await jobs.send(corrections) if apply else 0)
 
 
 async def _by_month(
     jobs: Corrections, charge_ids: list[str]
-) -> list[tuple[tuple[str, int], frozenset[str]]]:
-    """Return charges of usage by account and month; an exit where one is none of usage."""
+) -> list[tuple[str, dict[int, frozenset[str]]]]:
+    """Return charges of usage by account, and of it by month; an exit where one is none of usage."""
     from sinks.charge_history import find_charges
 
     found = await find_charges(jobs.pool, charge_ids)
@@ -210,7 +209,10 @@ async def _by_month(
     months: dict[tuple[str, int], set[str]] = {}
     for each in found:
         months.setdefault((each.account_id, each.month_start_ms), set()).add(each.charge_id)
-    return [(month, frozenset(ids)) for month, ids in sorted(months.items())]
+    accounts: dict[str, dict[int, frozenset[str]]] = {}
+    for (account_id, start_ms), ids in sorted(months.items()):
+        accounts.setdefault(account_id, {})[start_ms] = frozenset(ids)
+    return list(accounts.items())
 
 
 async def _rerate(

@@ -19,23 +19,32 @@ _HALF_A_MONTH_MS = 15 * 86_400_000
 _ALLOWANCE = "allowance:"
 
 
-def month_of_usage(each: WorkedOut) -> str:
-    """Return the month that is corrected, such as 2026-11, in the account's zone."""
+def month_of_usage(start_ms: int) -> str:
+    """Return the month that begins at an instant, such as 2026-11, in the account's zone."""
     # It begins at midnight of that zone: within half a day of it in UTC.
-    return from_ms(each.correction.usage_period_ms + _HALF_A_MONTH_MS).strftime("%Y-%m")
+    return from_ms(start_ms + _HALF_A_MONTH_MS).strftime("%Y-%m")
+
+
+def _lines_by_month(each: WorkedOut) -> Iterator[tuple[str, PriceLine]]:
+    """Yield the lines of the month that is corrected, and of those that are corrected with it."""
+    months = [(each.correction.usage_period_ms, each.lines), *each.also]
+    for start_ms, lines in sorted(months):
+        for line in lines:
+            yield month_of_usage(start_ms), line
 
 
 def columns_and_rows(
     corrections: Sequence[WorkedOut],
 ) -> tuple[list[str], list[tuple[str, ...]]]:
     """Return the table of what each month comes to under each price that changes."""
-    months = {month_of_usage(each) for each in corrections}
+    months = {month_of_usage(each.correction.usage_period_ms) for each in corrections}
+    months |= {month for each in corrections for month, _ in _lines_by_month(each)}
     has_months = len(months) > 1
     whole = "whole month" if has_months else f"whole month {''.join(months)}"
     rows: list[tuple[str, ...]] = []
     totals: dict[str, Decimal] = {}
     for each in corrections:
-        for line in each.lines:
+        for month, line in _lines_by_month(each):
             difference = line.now - line.was
             if not line.rating:
                 totals[line.currency] = totals.get(line.currency, ZERO) + difference
@@ -43,7 +52,7 @@ def columns_and_rows(
                 (
                     each.account_id,
                     line.subscription_id,
-                    *((month_of_usage(each),) if has_months else ()),
+                    *((month,) if has_months else ()),
                     f"{line.price_id}, as {line.rating}" if line.rating else line.price_id,
                     *(
                         money(amount, line.currency, places=2)
@@ -72,6 +81,7 @@ def said_of_changes(
     elif taken_back and is_sent:
         yield f"{counted(taken_back, 'charge')} {_is(taken_back)} taken back."
     if is_sent or is_shown_only:
+        yield from _of_other_months(corrections)
         yield from _of_catalogues(corrections)
         yield from _of_no_amounts(corrections)
         yield from _of_charges(corrections)
@@ -126,9 +136,20 @@ def _of_catalogues(corrections: Sequence[WorkedOut]) -> Iterator[str]:
         )
 
 
+def _of_other_months(corrections: Sequence[WorkedOut]) -> Iterator[str]:
+    """Yield which months are corrected besides those that were asked for."""
+    months = {month_of_usage(other.month_start_ms) for each in corrections for other in each.also}
+    if months:
+        takes, is_ = ("take", "are") if len(months) > 1 else ("takes", "is")
+        yield (
+            f"{', '.join(sorted(months))} {takes} of the same allowances or discounts, and {is_} corrected "
+            "too, at the same time."
+        )
+
+
 def _of_no_amounts(corrections: Sequence[WorkedOut]) -> Iterator[str]:
     """Yield that there are accounts of which no amount changes, for these have no line in the table."""
-    same = [each for each in corrections if not each.lines]
+    same = [each for each in corrections if not each.lines and not each.also]
     if not same:
         return
     names = same[0].account_id if len(same) == 1 else counted(len(same), "month") + " of accounts"
@@ -174,6 +195,10 @@ def document_of(each: WorkedOut) -> dict[str, object]:
         "job_id": each.correction.job_id,
         "usage_period_ms": each.correction.usage_period_ms,
         "prices": [_price(line) for line in each.lines],
+        "also": [
+            {"usage_period_ms": start_ms, "prices": [_price(line) for line in lines]}
+            for start_ms, lines in each.also
+        ],
         "taken_back": [row.charge_id for row in each.taken_back],
         "charges_corrected": each.corrected,
         "corrected_in": "sums" if each.detail is Detail.SUMS else "charges",
@@ -181,6 +206,9 @@ def document_of(each: WorkedOut) -> dict[str, object]:
             {
                 "kind": charge.kind,
                 "corrects": charge.corrects,
+                "usage_period_ms": each.correction.usage_period_ms
+                if charge.usage_period_ms is None
+                else charge.usage_period_ms,
                 "subscription": charge.subscription_id,
                 "price": charge.price_id,
                 "billed": charge.billed,

@@ -18,6 +18,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     is_summed: bool = False  # one correction for each price, whatever would fit
     reason: str = ""
 
+    def of_other_months(self) -> Asked:
+        """Return what is asked of the months that are corrected with the one that is rated anew: that they
+        stay under the versions they count by."""
+        return self if self.only else msgspec.structs.replace(self, rerate=None)
+
     def under(self, charge_id: str) -> Under | None:
         """Return what a charge is rated anew under; None: it stays under the versions it counts by."""
         return self.rerate if not self.only or charge_id in self.only else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
+import msgspec
+
 from pipeline.correcting.asked import Asked, Detail
 from pipeline.correcting.differences import (
     Difference,
@@ -17,7 +19,7 @@ from pipeline.correcting.others import Others, unchanged, unchanged_sums
 from pipeline.correcting.others import corrected as corrected_ratings
 from pipeline.correcting.others import taken_back as taken_back_ratings
 from pipeline.correcting.replay import Replayed
-from pipeline.correcting.sums import Price, Sum, of_month, price_of, sums_of
+from pipeline.correcting.sums import Price, Sum, of_month, price_of, sums_of, whole_month
 from pipeline.errors import CannotCorrect
 from schemas.correction import CorrectedCharge
 from schemas.decimals import EXACT, to_text
@@ -64,7 +66,7 @@ def charges_of(
         row = rows[key.original or ""]
         rated = now.get(row.charge_id), was.get(row.charge_id)
         yield _of_charge(history, row, key.price, apart[key], asked, detail, *rated)
-    comes_to = sums_of(of_month(history, after))
+    comes_to = sums_of(whole_month(history, after))
     for price, (rest, originals) in sorted(rests_by_price(summed).items(), key=str):
         if any(rest):
             difference = Difference(comes_to.get(price, Sum()), rest)
@@ -78,6 +80,17 @@ def carrying(
     # Of a product that still has usage: of one that was taken back nothing is counted.
     price = min(sums_of(of_month(history, before)), key=str)
     yield _of_price(history, price, Difference(Sum(), Sum()), asked, before, after, 0)
+
+
+def of_another_month(
+    charge: CorrectedCharge, month_start_ms: int, *, with_month: str
+) -> CorrectedCharge:
+    """Return the charge of a month that is corrected with another one, whose name it says."""
+    return msgspec.structs.replace(
+        charge,
+        usage_period_ms=month_start_ms,
+        explanation=(("corrected_with", with_month), *charge.explanation),
+    )
 
 
 def _because(asked: Asked) -> tuple[ExplanationStep, ...]:

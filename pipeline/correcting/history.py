@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
-from schemas.ledger import REVERSAL
+from schemas.ledger import CLOSING, REVERSAL
 from sinks.charge_history import HistoryRow, MonthEnd, Under
 
 RERATED = "rerated"
@@ -14,6 +15,14 @@ RERATED = "rerated"
 
 CHARGE_RERATED = "charge_rerated"
 """Step of a correction that rated the charge anew which it corrects, and not the month: versions as well."""
+
+
+class Closed(NamedTuple):
+    """A close that priced a month."""
+
+    sequence: int
+    under: Under  # the versions under which it counts by now
+    is_end: bool  # it ended the month; else it priced samples alone
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +33,12 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     month_end_ms: int
     rows: tuple[HistoryRow, ...]
     close: MonthEnd | None
+    since: int = 0  # the sequence from which on it is replayed; what was charged before stays
+
+    @property
+    def staying(self) -> list[HistoryRow]:
+        """Return what was charged before the replay begins."""
+        return [row for row in self.rows if row.sequence < self.since]
 
     def reversed_ids(self) -> frozenset[str]:
         """Return the charges that were taken back before."""
@@ -39,9 +54,14 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
         return len({row.job_id for row in self.rows if row.job_id is not None})
 
     def events(self) -> list[HistoryRow]:
-        """Return the charges of events that stand: each event has one, and one position."""
+        """Return the charges of events that stand and are replayed: each event has one, and one
+        position."""
         taken_back = self.reversed_ids()
-        return [row for row in self.rows if row.is_usage and row.charge_id not in taken_back]
+        return [
+            row
+            for row in self.rows
+            if row.is_usage and row.sequence >= self.since and row.charge_id not in taken_back
+        ]
 
     def rerated(self) -> tuple[int, Under] | None:
         """Return where in the ledger the month was last rated anew, and under which versions."""
@@ -74,17 +94,35 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
             for row in self.events()
         }
 
-    def close_under(self) -> Under | None:
-        """Return the versions under which the close counts by now; None where there is none."""
-        if self.close is None:
-            return None
-        return _under(self.rerated(), self.close.sequence, self.close.under)
+    def closes(self) -> list[Closed]:
+        """Return what priced the month at a close, in their order: the close that ended it, and later ones
+        that found samples which came late, or a first one that found some of a month before it."""
+        close, found = self.close, []
+        if close is not None and close.has_asked:
+            found.append(Closed(close.sequence, self._under_by_now(close), is_end=True))
+        placed: dict[tuple[int, int], HistoryRow] = {}
+        for row in self.rows:  # each close has one place, and its last charge the newest sequence
+            if row.usage_kind == CLOSING:
+                placed[row.source_partition, row.source_offset] = row
+        for row in placed.values():
+            if close is None or not close.has_asked or row.sequence > close.sequence:
+                under = _under(self.rerated(), row.sequence, row.under)
+                found.append(Closed(row.sequence, under, is_end=False))
+        return [each for each in found if each.sequence >= self.since]
+
+    def corrections_before(self, sequence: int) -> int:
+        """Return how many took effect before a place in the ledger."""
+        return len(
+            {row.job_id for row in self.rows if row.job_id is not None and row.sequence < sequence}
+        )
+
+    def _under_by_now(self, close: MonthEnd) -> Under:
+        return _under(self.rerated(), close.sequence, close.under)
 
     def versions(self, more: Iterable[Under] = ()) -> set[Under]:
         """Return all versions that a replay of the month needs."""
-        found = set(self.under_by_now().values())
-        under = self.close_under()
-        return found | set(more) if under is None else found | {under, *more}
+        closes = {each.under for each in self.closes()}
+        return set(self.under_by_now().values()) | closes | set(more)
 
 
 def _under(rerated: tuple[int, Under] | None, sequence: int, at_the_time: Under) -> Under:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from counters.count import product_counter
 from pipeline.correcting.counters import decimals_of
 from pipeline.correcting.history import History
 from pipeline.correcting.replay import Replayed
-from pipeline.correcting.sums import Sum, of_month, sums_of
+from pipeline.correcting.sums import Sum, sums_of, whole_month
+from pipeline.correcting.together import HangsTogether, Together
 from pipeline.errors import CannotCorrect
-from rating.counting import EVER_MS, CounterKind
-from schemas.correction import CorrectedCharge, CorrectedCounter
+from schemas.correction import CORRECTIONS, CorrectedCharge, CorrectedCounter
 from schemas.decimals import EXACT, ZERO, to_text
 from schemas.ledger import records_of
 from sinks.charge_history import HistoryRow
@@ -20,52 +21,18 @@ _PRODUCT = "product:"
 _SHOWN = 5
 
 
-def refuse_samples(history: History, found: Replayed) -> None:
-    """Raise `CannotCorrect` where a price looks at the samples of the month: several closes may have
-    priced them, and a correction would have to state every one."""
-    begin = f"{CounterKind.SAMPLED.value}:"
-    # A close that asked for a least where nothing was sampled states that counter too, without a record.
-    named = next(
-        (
-            name
-            for (name, _), each in found.counters.items()
-            if name.startswith(begin) and each.records
-        ),
-        None,
-    )
-    if named is not None:
-        raise CannotCorrect(
-            f"{history.account_id}: the month has samples that a percentile is taken of "
-            f"({named.removeprefix(begin)}), and such a month cannot be corrected yet. Operator action: "
-            "send what is missing of them, which the next close prices; make good by hand what is too "
-            "much. Nothing was corrected."
-        )
-
-
-def refuse_given_once(history: History, found: Replayed) -> None:
-    """Raise `CannotCorrect` where the month may take of what is given once, ever: what other months
-    took of it a replay of this one does not know."""
-    named = next((name for name, start_ms in found.counters if start_ms == EVER_MS), None)
-    if named is not None:
-        raise CannotCorrect(
-            f"{history.account_id}: the month has usage that may take of what is given once "
-            f"({named}), and such a month cannot be corrected yet: other months may have taken of it. "
-            "Operator action: make it good by hand. Nothing was corrected."
-        )
-
-
 def refuse_other_amounts(history: History, found: Replayed) -> None:
     """Raise `CannotCorrect` where the replay came to other amounts than the ledger."""
     ledger = sums_of(history.rows)
-    replayed = sums_of(of_month(history, found))
+    replayed = sums_of(whole_month(history, found))
     for price in sorted(ledger.keys() | replayed.keys(), key=str):
         was, now = ledger.get(price, Sum()), replayed.get(price, Sum())
         if was.amount != now.amount:
             raise CannotCorrect(
                 f"{history.account_id}: what was charged under {price.price_id} comes to "
                 f"{to_text(was.amount)} {price.currency}; rated again as it was then it comes to "
-                f"{to_text(now.amount)}. A month whose prices take from other months cannot be corrected "
-                "yet. Operator action: run `ratemill verify`; where it finds nothing, report this."
+                f"{to_text(now.amount)}. Nothing was corrected. Operator action: run `ratemill verify`; where "
+                "it finds nothing, report this."
             )
         differing = now.minus(was).others
         if differing:
@@ -74,21 +41,36 @@ def refuse_other_amounts(history: History, found: Replayed) -> None:
                 f"{' and '.join(next(iter(differing)))} is not what comes out when it is rated again as it "
                 "was then. Operator action: run `ratemill verify`; where it finds nothing, report this."
             )
-    refuse_other_months(history, found)
 
 
-def refuse_other_months(history: History, found: Replayed) -> None:
-    """Raise `CannotCorrect` where charges count in another month than their own."""
-    outside = [
-        name
-        for name, start_ms in found.counters
-        if not history.month_start_ms <= start_ms < history.month_end_ms
-    ]
-    if outside:
-        raise CannotCorrect(
-            f"{history.account_id}: {outside[0]} counts in another month; a month whose prices take "
-            "from other months cannot be corrected yet."
+def refuse_alone(history: History, found: Replayed) -> None:
+    """Raise `HangsTogether` where prices look at what other months count."""
+    for name, start_ms in sorted(found.asked | found.counters.keys()):
+        if not history.month_start_ms <= start_ms < history.month_end_ms:
+            raise HangsTogether(
+                f"{history.account_id}: the month takes of what other months take of as well ({name}), and "
+                "is corrected with them."
+            )
+
+
+def refuse_other_counters(account_id: str, together: Together, found: Replayed) -> None:
+    """Raise `CannotCorrect` where the replay of months that hang together came to other counters than
+    the ledger has."""
+    ledger = {(each.counter, each.period_start_ms): each for each in together.by_now}
+    for name, start_ms in sorted(ledger.keys() | found.counters.keys()):
+        says, comes_to = (
+            (each.records, Decimal(each.quantity), Decimal(each.amount))
+            if each
+            else (0, ZERO, ZERO)
+            for each in (ledger.get((name, start_ms)), found.counters.get((name, start_ms)))
         )
+        if says != comes_to and name != CORRECTIONS:
+            raise CannotCorrect(
+                f"{account_id}: {name} is another one in the ledger than comes out when the usage is rated "
+                "again as it was then. Nothing was corrected. Operator action: run the command again, while "
+                "no usage of the account comes in; where it says so again, run `ratemill verify`, and report "
+                "this where that finds nothing."
+            )
 
 
 def not_rated(history: History, rows: list[HistoryRow], found: Replayed) -> CannotCorrect:
@@ -114,14 +96,18 @@ def refuse_filtered(history: History, rows: list[HistoryRow], found: Replayed) -
 
 def refuse_what_does_not_add_up(
     history: History,
-    charges: tuple[CorrectedCharge, ...],
-    counters: tuple[CorrectedCounter, ...],
+    charges: Iterable[CorrectedCharge],
+    counters: Iterable[CorrectedCounter],
 ) -> None:
     """Raise `CannotCorrect` where the charges do not come to what they make of the products' counters:
     rate would refuse them."""
-    sums: dict[str, tuple[int, Decimal, Decimal]] = {}
+    sums: dict[tuple[str, int], tuple[int, Decimal, Decimal]] = {}
     for charge in charges:
-        name = product_counter(charge.product, unit=charge.unit, currency=charge.currency)
+        month_ms = charge.usage_period_ms
+        name = (
+            product_counter(charge.product, unit=charge.unit, currency=charge.currency),
+            history.month_start_ms if month_ms is None else month_ms,
+        )
         records, used, amount = sums.get(name, (0, ZERO, ZERO))
         sums[name] = (
             records + records_of(charge.kind),
@@ -132,7 +118,7 @@ def refuse_what_does_not_add_up(
         if not counter.counter.startswith(_PRODUCT):
             continue
         records, used, amount = decimals_of(counter.before)
-        more = sums.pop(counter.counter, (0, ZERO, ZERO))
+        more = sums.pop((counter.counter, counter.period_start_ms), (0, ZERO, ZERO))
         comes_to = (records + more[0], EXACT.add(used, more[1]), EXACT.add(amount, more[2]))
         if comes_to != decimals_of(counter.after):
             raise CannotCorrect(

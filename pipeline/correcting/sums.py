@@ -88,6 +88,11 @@ def of_month(history: History, found: Replayed) -> list[Charge]:
     return [one for one in found.charges if one.usage_period_ms == history.month_start_ms]
 
 
+def whole_month(history: History, found: Replayed) -> list[Charge | HistoryRow]:
+    """Return what a month comes to, with what was charged before the replay begins."""
+    return [*history.staying, *of_month(history, found)]
+
+
 class PriceLine(NamedTuple):
     """What a month came to under one price of a subscription, and comes to."""
 
@@ -100,7 +105,9 @@ class PriceLine(NamedTuple):
     rating: str = ""  # the name of another rating that it is of; empty: of what is charged
 
 
-def lines_of(before: Iterable[Charge], after: Iterable[Charge]) -> Iterable[PriceLine]:
+def lines_of(
+    before: Iterable[Charge | HistoryRow], after: Iterable[Charge | HistoryRow]
+) -> Iterable[PriceLine]:
     was, now = sums_of(before), sums_of(after)
     for price in sorted(was.keys() | now.keys(), key=str):
         amounts = was.get(price, Sum()).amount, now.get(price, Sum()).amount

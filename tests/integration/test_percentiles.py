@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from pipeline.cli.exits import Exit
-from schemas.ledger import CLOSING, Charge
+from schemas.ledger import CLOSING, CORRECTION, Charge
 from tests.integration.live_installation import LiveInstallation, event_json
 from tests.integration.test_period_close import _close, _relayed
 
@@ -53,6 +53,17 @@ async def _run(services, folder):
             await _ingested(here, "late.jsonl", [late])
             assert (await _close(here, "2026-02", "fleet")).code == Exit.OK
             await _relayed(here)
+            taken_back = "SELECT charge_id FROM rated_usage WHERE record_id LIKE '%late'"
+            (row,) = await here.rows(taken_back)
+            reverse = ("correct", "reverse", row["charge_id"].hex)
+            told = {"shown": await here.command(*reverse)}
+            told["reversed"] = await here.command(*reverse, "--apply")
+            await _relayed(here)
+            # As many samples as at the close before, which is another charge all the same.
+            again = event_json("again", at="2026-01-20T12:00:00Z", size=45)
+            await _ingested(here, "again.jsonl", [again])
+            assert (await _close(here, "2026-03", "fleet")).code == Exit.OK
+            await _relayed(here)
         ledger = [
             each
             for each in await here.ledger()
@@ -61,7 +72,7 @@ async def _run(services, folder):
         rows = await here.rows(
             "SELECT usage_kind, amount FROM rated_usage WHERE account_id = 'fleet' ORDER BY sequence"
         )
-        told = {"verify": await here.command("verify", "--json")}
+        told["verify"] = await here.command("verify", "--json")
         closed = next(each for each in ledger if each.usage_kind == CLOSING)
         told["explain"] = await here.command("explain", closed.charge_id)
     return ledger, rows, told
@@ -78,11 +89,28 @@ def test_closes_charge_the_level_and_what_late_samples_change_of_it(ran):
     """Of four samples the highest is dropped, and 30 B is the level; of five it is 50 B."""
     ledger, rows, _ = ran
     closed = [each for each in ledger if each.usage_kind == CLOSING]
-    assert [(Decimal(each.amount), each.billed) for each in closed] == [(60, "30"), (40, "20")]
+    assert [(Decimal(each.amount), each.billed) for each in closed] == [
+        *((60, "30"), (40, "20")),
+        (30, "15"),
+    ]
     assert len({each.usage_period_ms for each in ledger}) == 1
-    assert all(not Decimal(each.amount) for each in ledger if each.usage_kind != CLOSING)
-    assert len(ledger) == len(rows) == 7
-    assert sum(row["amount"] for row in rows) == 100
+    assert all(
+        not Decimal(each.amount) for each in ledger if each.usage_kind not in (CLOSING, CORRECTION)
+    )
+    assert len(ledger) == len(rows) == 11
+    assert sum(row["amount"] for row in rows) == 90
+
+
+def test_a_sample_taken_back_corrects_what_the_close_asked_for(ran):
+    """Without the late one the level is 30 B again, at 60.00 instead of 100.00."""
+    ledger, _, told = ran
+    assert "-40.00 EUR" in told["shown"].out, told["shown"]
+    assert told["reversed"].code == Exit.OK, told["reversed"]
+    (correction,) = [each for each in ledger if each.usage_kind == CORRECTION]
+    assert (Decimal(correction.amount), correction.billed) == (-40, "-20")
+    closed = [each for each in ledger if each.usage_kind == CLOSING]
+    assert correction.corrects == closed[1].charge_id
+    assert len({each.charge_id for each in closed}) == 3
 
 
 def test_it_reconciles_and_explains_itself(ran):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from counters.state import bucket_from_state
 from pipeline.correcting.charges import reversals_of
+from pipeline.correcting.together import HangsTogether
 from pipeline.correcting.work_out import Asked
 from pipeline.errors import CannotCorrect
 from pipeline.verify.report import Check
@@ -19,7 +20,13 @@ from schemas.correction import CORRECTIONS, CorrectedCounter, CounterFigures
 from schemas.decimals import to_text
 from schemas.ledger import CORRECTION, REVERSAL, Charge, OtherRating, records_of
 from sinks.charge_history import Under
-from tests.correction_world import REFERENCE, command_of, history_of, worked_out
+from tests.correction_world import (
+    REFERENCE,
+    command_of,
+    corrected_together,
+    history_of,
+    worked_out,
+)
 from tests.ledger_builders import NOVEMBER, OCTOBER, SEPTEMBER, period_close
 from tests.property.test_rate_month_laws import CATALOGUE, ENDS, UNITS, months, run, verified, world
 from tests.rate_world import MemoryStage, account, event
@@ -313,15 +320,20 @@ def test_a_reversal_says_where_the_usage_went():
     assert reversal.explanation == (("reversed", rows[0].charge_id), steps[1])
 
 
-def test_a_month_that_would_take_of_others_by_the_new_prices_is_refused():
+def test_a_month_that_would_take_of_others_by_the_new_prices_is_none_alone():
     stage = run(world(), [event(1, "voice", quantity="90", at_ms=OCTOBER)], ())
     text = CATALOGUE.replace(
         "daily: {units: 60 s, every: day}", "daily: {units: 60 s, rolls_over: {months: 1}}"
     )
     rolling = compile(check({"plans.yaml": text.encode()}).document, 9)
     history = history_of(stage, "a-1", OCTOBER, NOVEMBER)
-    with pytest.raises(CannotCorrect, match="in another month"):
-        worked_out(stage, history, Asked(rerate=Under(9, REFERENCE)), rolling)
+    asked = Asked(rerate=Under(9, REFERENCE))
+    with pytest.raises(HangsTogether, match=r"takes of what other months take of.*basic/daily"):
+        worked_out(stage, history, asked, rolling)
+    # 90 s are none of the minute of a day by now, but of what October and September have.
+    stage.batch(command_of(corrected_together(stage, "a-1", {OCTOBER}, asked, rolling)))
+    assert not stage.suspense()
+    assert figures(stage) == figures(run(MemoryStage(catalogue=rolling), [stage.values[0]], ()))
 
 
 def test_what_was_nothing_is_taken_back_as_nothing_without_a_sign():

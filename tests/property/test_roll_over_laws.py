@@ -1,7 +1,6 @@
 """Laws of allowances that roll over, in the rate step: against months that are kept by hand, in
 fractions, by somebody who knows no counters; and whatever the order in which usage arrives."""
 
-import contextlib
 import math
 from collections import defaultdict
 from decimal import Decimal
@@ -14,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.correcting.work_out import Asked
-from pipeline.errors import CannotCorrect
 from rating.catalogue import check, compile
 from rating.trial import Member, Trial
 from schemas.flow import Channel
 from schemas.ledger import Charge
 from schemas.period import month_start_ms
 from schemas.reference import Account, Subscription
-from tests.correction_world import command_of, history_of, worked_out
+from tests.correction_world import command_of, corrected_together, history_of
+from tests.property.test_correction_laws import figures, sums, without
 from tests.property.test_rate_month_laws import run, verified
 from tests.property.test_trial_laws import OF_A_LEDGER
 from tests.rate_world import MemoryStage, event
@@ -397,14 +396,17 @@ def test_months_are_those_of_the_account(zone):
     st.sets(st.integers(0, 8), min_size=1),
 )
 def test_corrections_make_nothing_free_twice(records, place, chosen):
-    """What a correction knows is one month; where that is not enough it is refused."""
+    """What is taken back is left to other months, as if it had never been used."""
     stage = run(world(), records, ())
     history = history_of(stage, "a-2", MONTHS[place], MONTHS[place + 1])
     ids = frozenset(row.charge_id for at, row in enumerate(history.events()) if at in chosen)
-    with contextlib.suppress(CannotCorrect):
-        found = worked_out(stage, history, Asked(reverse=ids))
-        if found is not None:
-            stage.batch(command_of(found))
+    if ids:
+        found = corrected_together(stage, "a-2", {MONTHS[place]}, Asked(reverse=ids))
+        stage.batch(command_of(found))
+        assert not stage.suspense()
+        never = run(world(), without(records, stage, ids), ())
+        assert figures(stage) == figures(never)
+        assert sums(stage) == sums(never)
     late = [
         used(1_000 + number, "data", 4, who="a-2/s", at_ms=start_ms)
         for number, start_ms in enumerate(MONTHS)

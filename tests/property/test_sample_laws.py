@@ -10,8 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.correcting.work_out import Asked
-from pipeline.errors import CannotCorrect
 from rating.catalogue import check, compile
 from rating.price.percentile import Directions, PercentileMethod, percentile_two_way
 from rating.price.sampling import (
@@ -26,18 +24,15 @@ from rating.price.sampling import (
     level_of,
 )
 from schemas.ledger import CLOSING, Charge
-from tests.correction_world import history_of, worked_out
 from tests.ledger_builders import DECEMBER, NOVEMBER, OCTOBER, SEPTEMBER, period_close
-from tests.property.test_rate_month_laws import CATALOGUE, ENDS, months, run, verified
+from tests.property.test_rate_month_laws import CATALOGUE, months, run, verified
 from tests.property.test_trial_laws import OF_A_LEDGER, trial_of
 from tests.rate_world import MemoryStage, account
 
 PRODUCT = "  line: {type: data, usage_kind: data, unit: Mbps}\nplans:"
-DOCUMENT = check(
-    {
-        "plans.yaml": (
-            CATALOGUE.replace("plans:", PRODUCT)
-            + """
+TEXT = (
+    CATALOGUE.replace("plans:", PRODUCT)
+    + """
       line:
         product: line
         price:
@@ -46,9 +41,8 @@ DOCUMENT = check(
           tiers: [{upto: 4 Mbps, amount: 3}, {amount: 2}]
           aggregate: {percentile: 70, interval: 60 min, direction_by: way, directions: larger}
 """
-        ).encode()
-    }
-).document
+)
+DOCUMENT = check({"plans.yaml": TEXT.encode()}).document
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 UNITS = st.integers(0, 400).map(lambda eighths: Decimal(eighths) / 8)
@@ -121,19 +115,6 @@ def test_a_trial_makes_the_charges_of_the_rate_step(records):
     assert [msgspec.structs.replace(one, **OF_A_LEDGER) for one in trial_of(records, DOCUMENT)] == [
         msgspec.structs.replace(one, **OF_A_LEDGER) for one in charges
     ]
-
-
-@settings(max_examples=40)
-@given(months("line", "data"), st.sampled_from([SEPTEMBER, OCTOBER]))
-def test_a_month_with_samples_is_not_corrected(records, month_ms):
-    stage = run(world(), records, ())
-    history = history_of(stage, "a-1", month_ms, ENDS[month_ms])
-    asked = Asked(reverse=frozenset(row.charge_id for row in history.events()), reason="test")
-    if any(row.product == "line" for row in history.rows):
-        with pytest.raises(CannotCorrect, match=r"samples.*action"):
-            worked_out(stage, history, asked)
-    elif history.events():
-        assert worked_out(stage, history, asked) is not None
 
 
 @given(

@@ -14,7 +14,7 @@ from pipeline.cli.correct_lines import (
 )
 from pipeline.correcting.asked import Detail
 from pipeline.correcting.sums import PriceLine
-from pipeline.correcting.work_out import WorkedOut
+from pipeline.correcting.work_out import MonthLines, WorkedOut
 from schemas.correction import CorrectedCounter, CounterFigures, MonthCorrected
 from tests.ledger_builders import OCTOBER, SEPTEMBER
 
@@ -58,6 +58,23 @@ def test_the_table_says_that_its_sums_are_of_the_whole_month():
     assert columns[2:4] == ["Month", "Price (whole month)"]
     assert [row[2] for row in rows] == ["2026-10", "2026-09", ""]
     assert {len(row) for row in rows} == {len(columns)}
+
+
+def test_months_that_are_corrected_too_have_lines_of_their_own():
+    also = (MonthLines(SEPTEMBER, (LINE._replace(now=Decimal("0.2")),)),)
+    one = worked_out(also=also)
+    columns, rows = columns_and_rows([one])
+    assert columns[2:4] == ["Month", "Price (whole month)"]
+    assert [row[2] for row in rows] == ["2026-09", "2026-10", ""]
+    assert rows[-1][-1] == "0.301 EUR"
+    assert changes(one) == [
+        "2026-09 takes of the same allowances or discounts, and is corrected too, at the same time."
+    ]
+    # Also where the month that was asked for comes to the same itself.
+    assert changes(worked_out(lines=(), also=also)) == changes(one)
+    (other,) = document_of(one)["also"]
+    assert other["usage_period_ms"] == SEPTEMBER
+    assert [line["now"] for line in other["prices"]] == ["0.2"]
 
 
 def test_what_is_only_shown_would_be_taken_back_and_a_repeat_takes_nothing_back():

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
+from pipeline.correcting.together import HangsTogether
 from pipeline.correcting.work_out import Asked
-from pipeline.errors import CannotCorrect
 from rating.catalogue import check, compile
 from rating.catalogue.asked import asked_attributes
 from rating.catalogue.differences import diff
@@ -16,7 +16,7 @@ from rating.counting import Counter, CounterKind, CounterPeriod
 from rating.explain import sentences
 from rating.scenario import run_folder
 from schemas.period import month_start_ms
-from tests.correction_world import command_of, history_of, worked_out
+from tests.correction_world import command_of, corrected_together, history_of, worked_out
 from tests.rate_world import MemoryStage, account, event
 from tests.rating_builders import document_of, files_of
 
@@ -318,14 +318,22 @@ def test_what_is_taken_back_of_a_month_gives_the_discount_to_the_next_event():
     assert charged(stage, "1") == [10]
 
 
-def test_a_month_that_may_take_of_what_is_given_once_is_not_corrected():
+def test_a_month_that_may_take_of_what_is_given_once_is_corrected_with_the_others():
     stage = stage_of(ONCE)
-    charged(stage, "1", "1", ("1", NOVEMBER))
+    charged(stage, ("1", NOVEMBER), "1", "1")
     for month in ((OCTOBER, NOVEMBER), (NOVEMBER, DECEMBER)):
-        with pytest.raises(
-            CannotCorrect, match=r"given once \(discounted:a-1/s:basic/x/once:record\)"
-        ):
+        with pytest.raises(HangsTogether, match=r"\(discounted:a-1/s:basic/x/once:record\)"):
             taken_back(stage, 0, month)
+    history = history_of(stage, "a-1", NOVEMBER, DECEMBER)
+    asked = Asked(reverse=frozenset({history.events()[0].charge_id}))
+    stage.batch(command_of(corrected_together(stage, "a-1", {NOVEMBER}, asked)))
+    assert not stage.suspense()
+    # It was given in November; by now it is given to the first one of October.
+    assert [(charge.usage_period_ms, D(charge.amount)) for charge in stage.ledger()[3:]] == [
+        (OCTOBER, D(-10)),
+        (NOVEMBER, D(0)),
+    ]
+    assert charged(stage, ("1", NOVEMBER), "1") == [10, 10]
 
 
 def test_a_trial_gives_it_as_the_stage_does():
