@@ -8,6 +8,7 @@ from typing import Any
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
+import native
 from pipeline.clock import Clock
 from pipeline.doctor_broker import (
     TRANSACTION_LOG,
@@ -61,11 +62,20 @@ async def examine(settings: Settings, *, bootstrap: str, dsn: str, clock: Clock)
         findings.append(transaction_log_finding(*log, ours=least))
     findings += broker_findings(configs.get(str(brokers[0]["node_id"]), {}), settings)
     findings.append(horizon_finding(settings))
+    findings.append(hot_path_finding(compiled=native.IN_USE))
     async with open_pool(dsn, installation=settings.installation, max_size=1) as pool:
         before_s = clock.now().timestamp()
         health = await read_health(pool)
         after_s = clock.now().timestamp()
     return [*findings, *database_findings(health, between_s=(before_s, after_s))]
+
+
+def hot_path_finding(*, compiled: bool) -> Finding:
+    """Return by what the workers of this installation read and rate: both ways fit, one is slower."""
+    found = "compiled"
+    if not compiled:
+        found = "Python alone, half as fast: where it was installed there was no C compiler"
+    return Finding(where="installation", setting="hot path", expected="any", found=found, fits=True)
 
 
 def _configs(responses: Sequence[Any], *, needed: Sequence[str]) -> dict[str, dict[str, str]]:

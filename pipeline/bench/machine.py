@@ -8,6 +8,7 @@ import shutil
 from importlib import metadata
 from pathlib import Path
 
+import native
 from pipeline.embedded.jars import read_list
 
 _PACKAGES = (
@@ -38,6 +39,7 @@ def hardware(folder: Path) -> dict[str, str]:
 def versions(*, embedded: bool) -> dict[str, str]:
     """Return the versions of Python, of the libraries, and of broker and database if embedded."""
     found = {"python": platform.python_version()}
+    found["hot path"] = "compiled" if native.IN_USE else "by Python alone"
     for name in _PACKAGES:
         try:
             found[name] = metadata.version(name)

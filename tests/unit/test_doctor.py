@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.doctor import database_findings, topic_findings
+from pipeline.doctor import database_findings, hot_path_finding, topic_findings
 from pipeline.doctor_broker import (
     broker_findings,
     horizon_finding,
@@ -109,3 +109,10 @@ def test_the_log_of_transactions_survives_what_our_topics_survive(ours, replicas
 @pytest.mark.parametrize(("days", "fits"), [(62, True), (31, True), (30, False)])
 def test_usage_of_an_open_month_must_be_young_enough(days, fits):
     assert horizon_finding(Settings(dedup_horizon_ms=days * 86_400_000)).fits is fits
+
+
+@pytest.mark.parametrize(("compiled", "found"), [(True, "compiled"), (False, "Python alone")])
+def test_the_hot_path_fits_either_way_and_says_which_it_is(compiled, found):
+    finding = hot_path_finding(compiled=compiled)
+    assert finding.fits
+    assert finding.found.startswith(found)
