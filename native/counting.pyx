@@ -21,8 +21,9 @@ from libc.string cimport memcmp
 
 from decimal import Decimal
 
-from native.json cimport put_json_int, put_json_text
-from native.stored cimport Place, stored_array, stored_int, stored_text
+from native.fields cimport field, field_at, is_exactly, offset_of, soon
+from native.json cimport put_decimal, put_json, put_json_str
+from native.read cimport Reading, Text, read_array_head, read_int, read_text
 from native.wire cimport (
     Bytes, drop, make_room, pack_array_head, pack_int, pack_text_head, put, put_big, put_byte, taken,
 )
@@ -37,7 +38,7 @@ cdef extern from "scaled.h" nogil:
         pass
     const int SCALED_TEXT
     void scaled_zero(scaled *to)
-    bint scaled_read(scaled *to, const char *text, size_t length)
+    bint scaled_read(scaled *to, const void *text, size_t length)
     bint scaled_sum(scaled *to, const scaled *left, const scaled *right)
     int scaled_at_least(const scaled *value, const scaled *least)
     int scaled_text(char *to, const scaled *value)
@@ -51,11 +52,6 @@ cdef enum:
     ID_BYTES = 16  # `schemas.ids.ID_BYTES`
     MOST_COUNTERS = 16  # of one charge; those with more are left to the twin
     MOST_LIMITS_READ = 10_000
-
-
-cdef struct Text:
-    const char *at
-    Py_ssize_t size
 
 
 cdef struct Entry:  # `schemas.ledger.Unbilled`
@@ -78,7 +74,7 @@ cdef struct Limit:  # `counters.limits.LimitInForce`
 
 cdef inline Text text_of(str text) except *:
     cdef Text found
-    found.at = PyUnicode_AsUTF8AndSize(text, &found.size)
+    found.at = <const uint8_t *>PyUnicode_AsUTF8AndSize(text, &found.size)
     return found
 
 
@@ -94,13 +90,13 @@ cdef inline bint same(const Text *left, const Text *right) noexcept:
     return left.size == right.size and memcmp(left.at, right.at, left.size) == 0
 
 
-cdef inline bint read_text(scaled *to, str text) except -1:
+cdef inline bint read_number(scaled *to, str text) except -1:
     cdef Text found = text_of(text)
     return scaled_read(to, found.at, found.size)
 
 
 cdef inline bint read_decimal(scaled *to, number, to_text) except -1:
-    return read_text(to, str(number)) or read_text(to, <str>to_text(number))
+    return read_number(to, str(number)) or read_number(to, <str>to_text(number))
 
 
 cdef inline int put_scaled(Bytes *to, const scaled *value) except -1:
@@ -170,17 +166,18 @@ cdef class Bucket:
 cdef Bucket bucket_of(bytes value):
     """Return the bucket that a value of the state holds; None for one that the twin has to read."""
     cdef Bucket bucket = Bucket.__new__(Bucket)
-    cdef Place place
+    cdef Reading of
     cdef Text quantity, amount
-    place.at = <const uint8_t *>PyBytes_AS_STRING(value)
-    place.end = place.at + PyBytes_GET_SIZE(value)
-    place.ok = stored_array(&place) == 3
-    bucket._records = stored_int(&place)
-    quantity.at = stored_text(&place, &quantity.size)
-    amount.at = stored_text(&place, &amount.size)
+    cdef uint64_t fields
+    of.at = <const uint8_t *>PyBytes_AS_STRING(value)
+    of.end = of.at + PyBytes_GET_SIZE(value)
     if (
-        place.ok
-        and place.at == place.end
+        read_array_head(&of, &fields)
+        and fields == 3
+        and read_int(&of, &bucket._records)
+        and read_text(&of, &quantity)
+        and read_text(&of, &amount)
+        and of.at == of.end
         and scaled_read(&bucket._quantity, quantity.at, quantity.size)
         and scaled_read(&bucket._amount, amount.at, amount.size)
     ):
@@ -247,34 +244,39 @@ cdef inline int pack_slice(Bytes *to, const Text *text) except -1:
 cdef Head head_of(bytes value):
     """Return the head that a value of the state holds; None for one that the twin has to read."""
     cdef Head head = Head.__new__(Head)
-    cdef Place place
+    cdef Reading of
     cdef Text amount
     cdef Entry *entry
-    cdef Py_ssize_t count
-    place.at = <const uint8_t *>PyBytes_AS_STRING(value)
-    place.end = place.at + PyBytes_GET_SIZE(value)
-    place.ok = stored_array(&place) == 3
-    head.sequence = stored_int(&place)
-    head.first_open_ms = stored_int(&place)
-    count = stored_array(&place)
-    if not place.ok or count > PyBytes_GET_SIZE(value):
+    cdef uint64_t fields, count
+    of.at = <const uint8_t *>PyBytes_AS_STRING(value)
+    of.end = of.at + PyBytes_GET_SIZE(value)
+    if not (
+        read_array_head(&of, &fields)
+        and fields == 3
+        and read_int(&of, &head.sequence)
+        and read_int(&of, &head.first_open_ms)
+        and read_array_head(&of, &count)
+    ):
         return None
     head.hold(count)
-    while head.count < count:
+    while head.count < <Py_ssize_t>count:
         entry = &head.entries[head.count]
-        place.ok = place.ok and stored_array(&place) == 6
-        entry.product.at = stored_text(&place, &entry.product.size)
-        entry.product_type.at = stored_text(&place, &entry.product_type.size)
-        entry.bill_period_ms = stored_int(&place)
-        entry.currency.at = stored_text(&place, &entry.currency.size)
-        entry.records = stored_int(&place)
-        amount.at = stored_text(&place, &amount.size)
-        if not place.ok or not scaled_read(&entry.amount, amount.at, amount.size):
+        if not (
+            read_array_head(&of, &fields)
+            and fields == 6
+            and read_text(&of, &entry.product)
+            and read_text(&of, &entry.product_type)
+            and read_int(&of, &entry.bill_period_ms)
+            and read_text(&of, &entry.currency)
+            and read_int(&of, &entry.records)
+            and read_text(&of, &amount)
+            and scaled_read(&entry.amount, amount.at, amount.size)
+        ):
             return None
         entry.owner = <PyObject *>value
         Py_INCREF(value)
         head.count += 1
-    return head if place.at == place.end else None
+    return head if of.at == of.end else None
 
 
 # Limits. ---------------------------------------------------------------------------------------
@@ -336,22 +338,81 @@ cdef class Lot:
     cdef list amounts, billed
 
 
+cdef struct Fields:  # where the structs of the twin have what is asked of them
+    Py_ssize_t item_record, item_verdict
+    Py_ssize_t selected, terms, counters, usage_period_ms, charged, charge_id, source, usage_json
+    Py_ssize_t rest_json, raw, is_recycled  # of what is priceable
+    Py_ssize_t ledger_head, head_key, limits  # of terms
+    Py_ssize_t offer, rule, used  # of what is selected
+    Py_ssize_t product, product_type, currency, unit  # of an offer
+    Py_ssize_t price_id
+    Py_ssize_t name, key, start_ms  # of a counter
+    Py_ssize_t amount, amount_text, billed, counts, restated, price_json, explanation  # charged
+    Py_ssize_t priced_amount, priced_billed, free, priced_counts, priced_restated, steps  # priced
+
+
 @cython.final
 cdef class OrdinaryCharges:
     """What is the same for all batches: what the twin is made of."""
 
-    cdef object priceable, append, ledger, usage, charge_after, charged_of, to_text, zero
+    cdef object item, priceable, terms, selected, offer, rule, counter, charged, priced
+    cdef object append, ledger, usage, charge_after, to_text, zero
+    cdef Fields at
     cdef dict read_limits
     cdef Py_ssize_t largest
 
     def __init__(
-        self, *, priceable, append, ledger, usage, charge_after, charged_of, to_text, zero, largest: int
+        self, *, item, priceable, terms, selected, offer, rule, counter, charged, priced, append,
+        ledger, usage, charge_after, to_text, zero, largest: int,
     ) -> None:
         """``largest``: bytes that a record of the ledger may have with its key."""
-        self.priceable, self.append, self.ledger, self.usage = priceable, append, ledger, usage
-        self.charge_after, self.charged_of = charge_after, charged_of
-        self.to_text, self.zero, self.largest = to_text, zero, largest
+        self.item, self.priceable, self.terms, self.selected = item, priceable, terms, selected
+        self.offer, self.rule, self.counter = offer, rule, counter
+        self.charged, self.priced = charged, priced
+        self.append, self.ledger, self.usage = append, ledger, usage
+        self.charge_after, self.to_text, self.zero = charge_after, to_text, zero
+        self.largest = largest
         self.read_limits = {}
+        self.at.item_record = offset_of(item, "record")
+        self.at.item_verdict = offset_of(item, "verdict")
+        self.at.selected = offset_of(priceable, "selected")
+        self.at.terms = offset_of(priceable, "terms")
+        self.at.counters = offset_of(priceable, "counters")
+        self.at.usage_period_ms = offset_of(priceable, "usage_period_ms")
+        self.at.charged = offset_of(priceable, "charged")
+        self.at.charge_id = offset_of(priceable, "charge_id")
+        self.at.source = offset_of(priceable, "source")
+        self.at.usage_json = offset_of(priceable, "usage_json")
+        self.at.rest_json = offset_of(priceable, "rest_json")
+        self.at.raw = offset_of(priceable, "raw")
+        self.at.is_recycled = offset_of(priceable, "is_recycled")
+        self.at.ledger_head = offset_of(terms, "ledger_head")
+        self.at.head_key = offset_of(terms, "head_key")
+        self.at.limits = offset_of(terms, "limits")
+        self.at.offer = offset_of(selected, "offer")
+        self.at.rule = offset_of(selected, "rule")
+        self.at.used = offset_of(selected, "used")
+        self.at.product = offset_of(offer, "product")
+        self.at.product_type = offset_of(offer, "product_type")
+        self.at.currency = offset_of(offer, "currency")
+        self.at.unit = offset_of(offer, "unit")
+        self.at.price_id = offset_of(rule, "price_id")
+        self.at.name = offset_of(counter, "name")
+        self.at.key = offset_of(counter, "key")
+        self.at.start_ms = offset_of(counter, "start_ms")
+        self.at.amount = offset_of(charged, "amount")
+        self.at.amount_text = offset_of(charged, "amount_text")
+        self.at.billed = offset_of(charged, "billed")
+        self.at.counts = offset_of(charged, "counts")
+        self.at.restated = offset_of(charged, "restated")
+        self.at.price_json = offset_of(charged, "price_json")
+        self.at.explanation = offset_of(charged, "explanation")
+        self.at.priced_amount = offset_of(priced, "amount")
+        self.at.priced_billed = offset_of(priced, "billed")
+        self.at.free = offset_of(priced, "free")
+        self.at.priced_counts = offset_of(priced, "counts")
+        self.at.priced_restated = offset_of(priced, "restated")
+        self.at.steps = offset_of(priced, "explanation")
 
     def batch(self, *, running, appends: list, tally, partition: int, catalogue_version: int):
         """Return the charges of one batch over a `RunningState`."""
@@ -401,15 +462,70 @@ cdef class ChargesOfBatch:
 
     def decide(self, list items, ask) -> None:
         """Charge what is ordinary; ``ask`` decides each other item, in its turn."""
+        cdef Py_ssize_t place = 0
         for item in items:
-            verdict = item.verdict
-            if type(verdict) is not self.all.priceable or not self._charge(<tuple>item.record, verdict):
+            self._look_ahead(items, place)
+            place += 1
+            if not is_exactly(item, self.all.item) or not self._charge(item):
                 ask(item)
 
-    cdef bint _charge(self, tuple record, priceable) except -1:
+    cdef int _look_ahead(self, list items, Py_ssize_t place) noexcept:
+        """Ask memory for the items that come soon. What they hold lies where no cache has it, each behind
+        the other: waiting for it would take as long as all the work."""
+        cdef Fields *at = &self.all.at
+        cdef PyObject *item
+        cdef PyObject *verdict
+        cdef PyObject *of
+        cdef Py_ssize_t count = len(items)
+        if place + 8 < count:
+            soon(<PyObject *>items[place + 8])
+        if place + 6 < count and is_exactly(items[place + 6], self.all.item):
+            item = <PyObject *>items[place + 6]
+            soon(field_at(item, at.item_record))
+            soon(field_at(item, at.item_verdict))
+        if place + 4 < count and is_exactly(items[place + 4], self.all.item):
+            verdict = field_at(<PyObject *>items[place + 4], at.item_verdict)
+            if is_exactly(<object>verdict, self.all.priceable):
+                soon(field_at(verdict, at.charged))
+                soon(field_at(verdict, at.selected))
+                soon(field_at(verdict, at.terms))
+                soon(<const char *>field_at(verdict, at.terms) + 128)
+                soon(field_at(verdict, at.counters))
+                soon(field_at(verdict, at.charge_id))
+                soon(field_at(verdict, at.usage_json))
+                soon(<const char *>field_at(verdict, at.usage_json) + 128)
+                soon(field_at(verdict, at.rest_json))
+                soon(field_at(verdict, at.source))
+                soon(field_at(verdict, at.raw))
+        if place + 2 < count and is_exactly(items[place + 2], self.all.item):
+            verdict = field_at(<PyObject *>items[place + 2], at.item_verdict)
+            if is_exactly(<object>verdict, self.all.priceable):
+                of = field_at(verdict, at.charged)
+                if is_exactly(<object>of, self.all.charged):
+                    soon(field_at(of, at.amount))
+                    soon(field_at(of, at.amount_text))
+                    soon(field_at(of, at.billed))
+                    soon(field_at(of, at.price_json))
+                    soon(field_at(of, at.explanation))
+                of = field_at(verdict, at.selected)
+                if is_exactly(<object>of, self.all.selected):
+                    soon(field_at(of, at.used))
+                of = field_at(verdict, at.terms)
+                if is_exactly(<object>of, self.all.terms):
+                    soon(field_at(of, at.head_key))
+                    soon(field_at(of, at.ledger_head))
+                of = field_at(verdict, at.counters)
+                if is_exactly(<object>of, tuple) and PyTuple_GET_SIZE(<object>of):
+                    soon(<PyObject *>(<tuple>of)[0])
+        return 0
+
+    cdef bint _charge(self, item) except -1:
         """Return whether it was ordinary; if not, nothing was done."""
+        record, priceable = field(item, self.all.at.item_record), field(item, self.all.at.item_verdict)
+        if not is_exactly(priceable, self.all.priceable):
+            return False
         try:
-            return self._ordinary(record, priceable)
+            return self._ordinary(<tuple>record, priceable)
         except OverflowError:  # a whole number beyond 64 bits
             return False
 
@@ -463,40 +579,53 @@ cdef class ChargesOfBatch:
         cdef tuple counters, counts, limits
         cdef list before = []
         cdef bytes head_key, value
+        cdef bint is_read
         if <int64_t>record[0] != self.partition:
             return False
-        selected, terms = priceable.selected, priceable.terms
-        counters, offer = priceable.counters, selected.offer
-        usage_period_ms = priceable.usage_period_ms
+        selected, terms = field(priceable, all.at.selected), field(priceable, all.at.terms)
+        counters = field(priceable, all.at.counters)
         many = PyTuple_GET_SIZE(counters)
-        if not 0 < many <= MOST_COUNTERS:
+        if not (
+            is_exactly(selected, all.selected) and is_exactly(terms, all.terms) and 0 < many <= MOST_COUNTERS
+        ):
             return False
-        product_bucket = self._bucket(counters[0].key)
-        if product_bucket is None:
+        offer, rule = field(selected, all.at.offer), field(selected, all.at.rule)
+        if not (is_exactly(offer, all.offer) and is_exactly(rule, all.rule)):
             return False
-        for place in range(1, many):
-            bucket = self._bucket(counters[place].key)
+        usage_period_ms = field(priceable, all.at.usage_period_ms)
+        for place in range(many):
+            if not is_exactly(counters[place], all.counter):
+                return False
+            bucket = self._bucket(field(counters[place], all.at.key))
             if bucket is None:
                 return False
-            before.append(bucket)
-        charged = priceable.charged
+            if place:
+                before.append(bucket)
+            else:
+                product_bucket = bucket
+        charged = field(priceable, all.at.charged)
         if charged is None:
-            charged = all.charged_of(selected, all.charge_after(selected, before), usage_period_ms)
-        restated = charged.restated
-        if restated is not all.zero and restated:
+            charged = all.charge_after(selected, before)
+            if not is_exactly(charged, all.priced):
+                return False
+            restated, counts = field(charged, all.at.priced_restated), field(charged, all.at.priced_counts)
+            is_read = read_decimal(&amount, field(charged, all.at.priced_amount), all.to_text)
+        elif is_exactly(charged, all.charged):
+            restated, counts = field(charged, all.at.restated), field(charged, all.at.counts)
+            is_read = read_number(&amount, field(charged, all.at.amount_text))
+        else:
+            return False
+        if not is_read or (restated is not all.zero and restated):
             return False
 
         # The counters after it: each as it was before, should one be there twice.
         records[0] = product_bucket._records + 1
-        if not read_text(&amount, charged.amount_text):
-            return False
         if not (
-            read_decimal(&added, selected.used, all.to_text)
+            read_decimal(&added, field(selected, all.at.used), all.to_text)
             and scaled_sum(&quantities[0], &product_bucket._quantity, &added)
             and scaled_sum(&amounts[0], &product_bucket._amount, &amount)
         ):
             return False
-        counts = charged.counts
         if PyTuple_GET_SIZE(counts) >= many:
             return False
         for place in range(1, PyTuple_GET_SIZE(counts) + 1):
@@ -519,13 +648,13 @@ cdef class ChargesOfBatch:
                 return False
 
         # The unbilled usage after it.
-        head_key = terms.head_key
+        head_key = field(terms, all.at.head_key)
         head = self._head(head_key)
         if head is None:
             return False
-        product, product_type, currency = offer.product, offer.product_type, offer.currency
-        own.product, own.product_type = text_of(product), text_of(product_type)
-        own.currency = text_of(currency)
+        own.product = text_of(field(offer, all.at.product))
+        own.product_type = text_of(field(offer, all.at.product_type))
+        own.currency = text_of(field(offer, all.at.currency))
         own.bill_period_ms = max(usage_period_ms, head.first_open_ms)
         if head.count and not same(&head.entries[0].currency, &own.currency):
             return False
@@ -536,14 +665,16 @@ cdef class ChargesOfBatch:
                 return False
         else:
             own.records, own.amount = 1, amount
-        limits = terms.limits
+        limits = field(terms, all.at.limits)
         if limits and reached(all.limits(limits), head, at, &own):
             return False
 
         value = self._written(
-            record, priceable, selected, charged, terms, counters, counts, records, quantities,
+            record, priceable, rule, charged, &amount, offer, terms, counters, counts, records, quantities,
             amounts, head, at, &own,
         )
+        if value is None:
+            return False
         if PyBytes_GET_SIZE(head.record_key) + PyBytes_GET_SIZE(value) > all.largest:
             return False
 
@@ -552,67 +683,75 @@ cdef class ChargesOfBatch:
         self.heads[head_key] = head
         product_bucket._records = records[0]
         product_bucket._quantity, product_bucket._amount = quantities[0], amounts[0]
-        self.buckets[counters[0].key] = product_bucket
+        self.buckets[field(counters[0], all.at.key)] = product_bucket
         for place in range(1, PyTuple_GET_SIZE(counts) + 1):
             if counts[place - 1] is not None:
                 bucket = <Bucket>before[place - 1]
                 bucket._records = records[place]
                 bucket._quantity, bucket._amount = quantities[place], amounts[place]
-                self.buckets[counters[place].key] = bucket
+                self.buckets[field(counters[place], all.at.key)] = bucket
         self._append(record[0], head.record_key, value)
-        self._tally(priceable, offer, currency, charged)
+        self._tally(priceable, offer, charged, &amount)
         return True
 
     cdef bytes _written(
-        self, tuple record, priceable, selected, charged, terms, tuple counters, tuple counts,
-        const int64_t *records, const scaled *quantities, const scaled *amounts, Head head,
+        self, tuple record, priceable, rule, charged, const scaled *amount, offer, terms, tuple counters,
+        tuple counts, const int64_t *records, const scaled *quantities, const scaled *amounts, Head head,
         Py_ssize_t at, const Entry *own,
     ):
-        """Return the record of the ledger; `charge_json` of its parts."""
+        """Return the record of the ledger; `charge_json` of its parts. None: the twin has to write it."""
+        cdef Fields *where = &self.all.at
         cdef Bytes *to = &self.to
         cdef Py_ssize_t place
         cdef tuple raw
         cdef Py_buffer explanation
+        cdef bint is_charged = is_exactly(charged, self.all.charged)
         to.used = 0
-        put_bytes(to, terms.ledger_head)
-        put_json_int(to, head.sequence + 1)
+        put_bytes(to, field(terms, where.ledger_head))
+        put_decimal(to, head.sequence + 1)
         put_byte(to, 44)
-        put_bytes(to, priceable.usage_json)
+        put_bytes(to, field(priceable, where.usage_json))
         put_byte(to, 44)
-        put_bytes(to, charged.price_json)
+        if is_charged:
+            put_bytes(to, field(charged, where.price_json))
+        elif not self._price(priceable, charged, amount, offer):
+            return None
         put(to, b',"bill_period_ms":', 18)
-        put_json_int(to, own.bill_period_ms)
+        put_decimal(to, own.bill_period_ms)
         put(to, b',"catalogue_version":', 21)
         put_bytes(to, self.version)
         put(to, b',"price_id":', 12)
-        put_text(to, selected.rule.price_id)
+        put_json_str(to, field(rule, where.price_id))
         put(to, b',"explanation":', 15)
-        PyObject_GetBuffer(charged.explanation, &explanation, PyBUF_SIMPLE)
-        try:
-            put(to, explanation.buf, explanation.len)
-        finally:
-            PyBuffer_Release(&explanation)
+        if is_charged:
+            PyObject_GetBuffer(field(charged, where.explanation), &explanation, PyBUF_SIMPLE)
+            try:
+                put(to, explanation.buf, explanation.len)
+            finally:
+                PyBuffer_Release(&explanation)
+        elif not put_steps(to, field(charged, where.steps)):
+            return None
         put(to, b',"counters_after":[', 19)
-        put_counter(to, counters[0], records[0], &quantities[0], &amounts[0])
+        put_counter(to, where, counters[0], records[0], &quantities[0], &amounts[0])
         for place in range(1, PyTuple_GET_SIZE(counts) + 1):
             if counts[place - 1] is not None:
                 put_byte(to, 44)
                 put_counter(
-                    to, counters[place], records[place], &quantities[place], &amounts[place]
+                    to, where, counters[place], records[place], &quantities[place], &amounts[place]
                 )
         put(to, b'],"source_partition":', 21)
-        put_json_int(to, self.partition)
+        put_decimal(to, self.partition)
         put(to, b',"source_offset":', 17)
-        put_json_int(to, record[1])
+        put_decimal(to, record[1])
         put(to, b',"raw":[', 8)
-        raw = priceable.raw
-        put_json_int(to, raw[0])
+        raw = field(priceable, where.raw)
+        put_decimal(to, raw[0])
         put_byte(to, 44)
-        put_json_int(to, raw[1])
+        put_decimal(to, raw[1])
         put_byte(to, 44)
-        put_json_int(to, raw[2])
+        put_decimal(to, raw[2])
         put(to, b'],"first_open_period_ms":', 25)
-        put_json_int(to, head.first_open_ms)
+        put_decimal(to, head.first_open_ms)
         put(to, b',"unbilled":[', 13)
         for place in range(head.count):
             if place:
@@ -623,9 +762,32 @@ cdef class ChargesOfBatch:
                 put_byte(to, 44)
             put_entry(to, own)
         put(to, b"],", 2)
-        put_bytes(to, priceable.rest_json)
+        put_bytes(to, field(priceable, where.rest_json))
         put_byte(to, 125)
         return taken(to)
+
+    cdef bint _price(self, priceable, priced, const scaled *amount, offer) except -1:
+        """Put the price as `PricePart` states it, and return whether that can be done here."""
+        cdef Fields *where = &self.all.at
+        cdef Bytes *to = &self.to
+        cdef scaled number
+        if not read_decimal(&number, field(priced, where.priced_billed), self.all.to_text):
+            return False
+        put(to, b'"billed":', 9)
+        put_json_scaled(to, &number)
+        if not read_decimal(&number, field(priced, where.free), self.all.to_text):
+            return False
+        put(to, b',"free":', 8)
+        put_json_scaled(to, &number)
+        put(to, b',"unit":', 8)
+        put_json_str(to, field(offer, where.unit))
+        put(to, b',"amount":', 10)
+        put_json_scaled(to, amount)
+        put(to, b',"currency":', 12)
+        put_json_str(to, field(offer, where.currency))
+        put(to, b',"usage_period_ms":', 19)
+        put_decimal(to, field(priceable, where.usage_period_ms))
+        return True
 
     cdef int _append(self, partition, bytes key, bytes value) except -1:
         """Append to the ledger; an `Append` made without its constructor, which takes five times as
@@ -640,16 +802,19 @@ cdef class ChargesOfBatch:
         self.ledger_records += 1
         return 0
 
-    cdef int _tally(self, priceable, offer, str currency, charged) except -1:
+    cdef int _tally(self, priceable, offer, charged, const scaled *amount) except -1:
         """`RateTally.rated`."""
+        cdef Fields *where = &self.all.at
         cdef Lot lot
         cdef PyObject *found
-        cdef bytes charge_id
-        cdef Text amount, field
+        cdef bytes charge_id = field(priceable, where.charge_id)
+        cdef str currency = field(offer, where.currency)
+        cdef Text written
         cdef Bytes *to = &self.to
         cdef uint8_t member[ID_BYTES]
         cdef uint64_t low
-        key = (priceable.source, currency, offer.unit)
+        cdef char text[128]
+        key = (field(priceable, where.source), currency, field(offer, where.unit))
         found = PyDict_GetItem(self.lots, key)
         if found == NULL:  # the first of its kind here
             stated = self.tally.lot(*key)
@@ -658,21 +823,26 @@ cdef class ChargesOfBatch:
             self.lots[key] = lot
         else:
             lot = <Lot>found
-        lot.amounts.append(charged.amount)
-        lot.billed.append(charged.billed)
-        charge_id, amount, field = priceable.charge_id, text_of(charged.amount_text), text_of(currency)
+        if is_exactly(charged, self.all.charged):
+            lot.amounts.append(field(charged, where.amount))
+            lot.billed.append(field(charged, where.billed))
+        else:
+            lot.amounts.append(field(charged, where.priced_amount))
+            lot.billed.append(field(charged, where.priced_billed))
         to.used = 0
         put_big(to, PyBytes_GET_SIZE(charge_id), 4)
         put_bytes(to, charge_id)
-        put_big(to, amount.size, 4)
-        put(to, amount.at, amount.size)
-        put_big(to, field.size, 4)
-        put(to, field.at, field.size)
+        written.size = scaled_text(text, amount)
+        put_big(to, written.size, 4)
+        put(to, text, written.size)
+        written = text_of(currency)
+        put_big(to, written.size, 4)
+        put(to, written.at, written.size)
         blake2b(member, ID_BYTES, to.at, to.used)
         low = whole_of(member + 8)
         self.hash_low += low
         self.hash_high += whole_of(member) + (self.hash_low < low)
-        if priceable.is_recycled:
+        if field(priceable, where.is_recycled):
             self.tally.came_back("rated")
         return 0
 
@@ -691,21 +861,41 @@ cdef inline uint64_t whole_of(const uint8_t *at) noexcept:
     return value
 
 
-cdef inline int put_text(Bytes *to, str text) except -1:
-    cdef Text found = text_of(text)
-    return put_json_text(to, found.at, found.size)
+cdef bint put_steps(Bytes *to, steps) except -1:
+    """Put the steps of an explanation, and return whether they are tuples of texts and no more."""
+    cdef Py_ssize_t each, place
+    if not is_exactly(steps, tuple):
+        return False
+    put_byte(to, 91)
+    for each in range(PyTuple_GET_SIZE(steps)):
+        step = (<tuple>steps)[each]
+        if not is_exactly(step, tuple):
+            return False
+        if each:
+            put_byte(to, 44)
+        put_byte(to, 91)
+        for place in range(PyTuple_GET_SIZE(step)):
+            text = (<tuple>step)[place]
+            if not is_exactly(text, str):
+                return False
+            if place:
+                put_byte(to, 44)
+            put_json_str(to, <str>text)
+        put_byte(to, 93)
+    put_byte(to, 93)
+    return True
 
 
 cdef int put_counter(
-    Bytes *to, counter, int64_t records, const scaled *quantity, const scaled *amount
+    Bytes *to, const Fields *at, counter, int64_t records, const scaled *quantity, const scaled *amount
 ) except -1:
     """Put a `CounterAfter`."""
     put_byte(to, 91)
-    put_text(to, counter.name)
+    put_json_str(to, field(counter, at.name))
     put_byte(to, 44)
-    put_json_int(to, counter.start_ms)
+    put_decimal(to, field(counter, at.start_ms))
     put_byte(to, 44)
-    put_json_int(to, records)
+    put_decimal(to, records)
     put_byte(to, 44)
     put_json_scaled(to, quantity)
     put_byte(to, 44)
@@ -716,15 +906,15 @@ cdef int put_counter(
 cdef int put_entry(Bytes *to, const Entry *entry) except -1:
     """Put an `Unbilled`."""
     put_byte(to, 91)
-    put_json_text(to, entry.product.at, entry.product.size)
+    put_json(to, entry.product.at, entry.product.size)
     put_byte(to, 44)
-    put_json_text(to, entry.product_type.at, entry.product_type.size)
+    put_json(to, entry.product_type.at, entry.product_type.size)
     put_byte(to, 44)
-    put_json_int(to, entry.bill_period_ms)
+    put_decimal(to, entry.bill_period_ms)
     put_byte(to, 44)
-    put_json_text(to, entry.currency.at, entry.currency.size)
+    put_json(to, entry.currency.at, entry.currency.size)
     put_byte(to, 44)
-    put_json_int(to, entry.records)
+    put_decimal(to, entry.records)
     put_byte(to, 44)
     put_json_scaled(to, &entry.amount)
     return put_byte(to, 93)
@@ -749,7 +939,7 @@ cdef int keep(Head head, Py_ssize_t at, const Entry *own) except -1:
     """Put an entry into the head, which is after one more record of the ledger then."""
     cdef Entry *entry
     cdef bytes owner
-    cdef const char *begin
+    cdef const uint8_t *begin
     if at == head.count:
         head.hold(at + 1)
         owner = (
@@ -759,7 +949,7 @@ cdef int keep(Head head, Py_ssize_t at, const Entry *own) except -1:
         )
         entry = &head.entries[at]
         entry[0] = own[0]
-        begin = PyBytes_AS_STRING(owner)
+        begin = <const uint8_t *>PyBytes_AS_STRING(owner)
         entry.product.at = begin
         entry.product_type.at = begin + own.product.size
         entry.currency.at = entry.product_type.at + own.product_type.size

@@ -52,9 +52,9 @@ static inline void scaled_zero(scaled *to)
 
 /* Read plain digits as `schemas.decimals.to_text` writes them, and nothing else: no exponent, no zero
  * before another digit, no point without digits on both sides. */
-static inline int scaled_read(scaled *to, const char *text, size_t length)
+static inline int scaled_read(scaled *to, const void *text, size_t length)
 {
-    const char *at = text, *end = text + length, *whole;
+    const char *at = text, *end = at + length, *whole;
     scaled_whole digits = 0;
     int negative = 0, places = 0, significant = 0;
     if (at < end && *at == '-') {

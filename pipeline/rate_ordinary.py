@@ -6,15 +6,19 @@ That both ways give the same bytes is a law (`test_native_counting.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol, cast
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from native import compiled
 from pipeline.rate_prepare import Item, Priceable
-from pipeline.rate_records import charged_of
+from pipeline.rate_records import Charged
 from pipeline.rate_running import RunningState
 from pipeline.rate_tally import RateTally
-from rating.rate import charge_after
+from pipeline.rate_terms import PeriodCounter, Terms
+from rating.catalogue import Offer
+from rating.catalogue.compiled import Rule
+from rating.counting import Totals
+from rating.rate import Priced, Selected, charge_after
 from schemas import ledger
 from schemas.decimals import ZERO, to_text
 from schemas.flow import Append, Channel, Headers
@@ -24,17 +28,6 @@ USAGE: Headers = ((ledger.KIND_HEADER, ledger.KIND_USAGE),)
 FRAMING_BYTES = 64  # more than the kind header and the record's own lengths take
 
 _native = compiled("counting")
-_compiled_charges = _native and _native.OrdinaryCharges(
-    priceable=Priceable,
-    append=Append,
-    ledger=Channel.LEDGER,
-    usage=USAGE,
-    charge_after=charge_after,
-    charged_of=charged_of,
-    to_text=to_text,
-    zero=ZERO,
-    largest=MAX_LEDGER_RECORD_BYTES - FRAMING_BYTES,
-)
 
 
 class OrdinaryCharges(Protocol):
@@ -52,6 +45,49 @@ class OrdinaryCharges(Protocol):
         """Charge what is ordinary; ``ask`` decides each other item, in its turn."""
 
 
+class CompiledCharges(Protocol):
+    """What is compiled, for all batches."""
+
+    def batch(
+        self,
+        *,
+        running: RunningState,
+        appends: list[Append],
+        tally: RateTally,
+        partition: int,
+        catalogue_version: int,
+    ) -> OrdinaryCharges:
+        """Return the charges of one batch."""
+
+
+def compiled_charges(
+    charge_after: Callable[[Selected, Sequence[Totals]], Priced] = charge_after,
+) -> CompiledCharges | None:
+    """Return what is compiled, made of what the twin is made of; None where nothing is."""
+    made: CompiledCharges | None = _native and _native.OrdinaryCharges(
+        item=Item,
+        priceable=Priceable,
+        terms=Terms,
+        selected=Selected,
+        offer=Offer,
+        rule=Rule,
+        counter=PeriodCounter,
+        charged=Charged,
+        priced=Priced,
+        append=Append,
+        ledger=Channel.LEDGER,
+        usage=USAGE,
+        charge_after=charge_after,
+        to_text=to_text,
+        zero=ZERO,
+        largest=MAX_LEDGER_RECORD_BYTES - FRAMING_BYTES,
+    )
+    return made
+
+
+_compiled_charges = compiled_charges()
+
+
 def ordinary_charges(
     running: RunningState,
     appends: list[Append],
@@ -63,13 +99,10 @@ def ordinary_charges(
     """Return what charges over a state, appends and counts; None where nothing is compiled."""
     if _compiled_charges is None:
         return None
-    return cast(
-        OrdinaryCharges,
-        _compiled_charges.batch(
-            running=running,
-            appends=appends,
-            tally=tally,
-            partition=partition,
-            catalogue_version=catalogue_version,
-        ),
+    return _compiled_charges.batch(
+        running=running,
+        appends=appends,
+        tally=tally,
+        partition=partition,
+        catalogue_version=catalogue_version,
     )

@@ -1,25 +1,30 @@
 """Laws of what is compiled in `native/counting.pyx`: it charges, counts and writes as its Python twin."""
 
+import contextlib
 from decimal import Decimal, localcontext
-from types import SimpleNamespace
+from unittest import mock
 
+import msgspec
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from counters.limits import LimitInForce, scope_of
 from counters.state import Bucket, Head, bucket_to_state, head_key, head_to_state
-from pipeline import rate_ordinary
+from pipeline import rate_ordinary, rate_step
 from pipeline.rate_prepare import Item, Priceable, RateBatch
 from pipeline.rate_read import ReadRuns
 from pipeline.rate_records import Charged
 from pipeline.rate_running import RunningState
 from pipeline.rate_step import RateStep
 from pipeline.rate_tally import RateTally
-from pipeline.rate_terms import PeriodCounter
+from pipeline.rate_terms import PeriodCounter, Terms
+from rating.catalogue import Offer
+from rating.catalogue.compiled import Rule
+from rating.rate import Priced, Selected
 from schemas.decimals import EXACT, ZERO, to_text
 from schemas.flow import SourceRecord
-from schemas.ledger import ExplanationStep, Unbilled
+from schemas.ledger import Unbilled
 from schemas.ledger_parts import (
     PricePart,
     RestPart,
@@ -31,6 +36,7 @@ from schemas.ledger_parts import (
 from schemas.limit import ChargeLimit
 from schemas.proof import RATE, Proof, Versions, sealed
 from schemas.raw import MAX_LEDGER_RECORD_BYTES
+from schemas.refusal import RefusalReason
 from tests.rate_world import catalogue_of, reference_of
 
 needs_compiled = pytest.mark.skipif(
@@ -47,6 +53,16 @@ BEFORE = sealed(
         suspense_count=0, suspense_hash="0" * 32, sources={}, versions=Versions(7, 2), previous="",
     )
 )  # fmt: skip
+
+
+def made(cls, **fields):
+    """Return a struct of which nothing else is asked than these fields."""
+    asked = [each.name for each in msgspec.structs.fields(cls) if each.required]
+    return cls(**{**dict.fromkeys(asked), **fields})
+
+
+def rule_of(price_id):
+    return made(Rule, price_id=price_id)
 
 
 def scaled(digits, places, sign):
@@ -104,23 +120,24 @@ def limits(draw):
 def terms(draw):
     """What several charges of one rating key share."""
     key = draw(st.sampled_from(["acc-1", "acc-2", "ü"]))
-    return SimpleNamespace(
+    counters = [
+        PeriodCounter(draw(texts), b"c%d" % draw(st.integers(0, 5)), draw(periods))
+        for _ in range(draw(st.integers(1, 4)))
+    ]
+    return made(
+        Terms,
         rating_key=key,
         head_key=head_key(key),
         ledger_head=head_json("acme", key),
         limits=tuple(draw(st.lists(limits(), max_size=2))),
-        offer=SimpleNamespace(
+        offer=made(
+            Offer,
             product=draw(names),
             product_type=draw(names),
             currency=draw(currencies),
             unit=draw(st.sampled_from(["s", "B"])),
         ),
-        counters=tuple(
-            [
-                PeriodCounter(draw(texts), b"c%d" % draw(st.integers(0, 5)), draw(periods))
-                for _ in range(draw(st.integers(1, 4)))
-            ]
-        ),
+        named=tuple(counters),
     )
 
 
@@ -128,24 +145,32 @@ def terms(draw):
 def priceables(draw, shared, numbers=ordinary_decimals | decimals):
     its = draw(st.sampled_from(shared))
     offer, amount, billed, used = its.offer, draw(numbers), draw(numbers), draw(numbers)
-    counts = [draw(st.none() | st.tuples(numbers, st.none() | numbers)) for _ in its.counters[1:]]
+    counts = [draw(st.none() | st.tuples(numbers, st.none() | numbers)) for _ in its.named[1:]]
     period_ms = draw(periods)
     source = draw(st.sampled_from(["switch", "gateway"]))
     identifier = draw(st.binary(min_size=16, max_size=16))
-    steps: list[ExplanationStep] = [(draw(texts), draw(texts))]
+    steps = draw(
+        st.lists(
+            st.lists(texts | st.sampled_from([RefusalReason.TOO_LARGE]), max_size=3).map(tuple),
+            max_size=2,
+        )
+    )
     price = PricePart(to_text(billed), "0", offer.unit, to_text(amount), offer.currency, period_ms)
     charged = Charged(
         amount, to_text(amount), billed, tuple(counts), ZERO, (ZERO, ZERO), (), fields_json(price),
         explanation_json(steps),
     )  # fmt: skip
+    priced = Priced(billed, draw(numbers), amount, tuple(steps), tuple(counts))
+    if draw(st.booleans()):
+        charged = None
     part = UsagePart(
         identifier.hex(), "retail", identifier.hex(), "a", "s", offer.product, offer.product_type,
         draw(texts), source, draw(texts), 7, None, None, to_text(used),
     )  # fmt: skip
     return Priceable(
-        SimpleNamespace(offer=offer, used=used, rule=SimpleNamespace(price_id=draw(texts))),
+        made(Selected, offer=offer, used=used, rule=rule_of(draw(texts)), price=priced),
         its,
-        its.counters,
+        its.named,
         period_ms,
         charged,
         identifier,
@@ -189,13 +214,31 @@ def outcome(decide, batch, state):
         return type(error)
 
 
+def price_that_tells(selected, before):
+    """Return a price that is known, and as its explanation what its counters said."""
+    told = [(str(each.records), str(each.quantity), str(each.amount)) for each in before]
+    steps = (*selected.price.explanation, *told)
+    return msgspec.structs.replace(selected.price, explanation=steps)
+
+
+@contextlib.contextmanager
+def prices_that_tell():
+    compiled = rate_ordinary.compiled_charges(price_that_tells)
+    with (
+        mock.patch.object(rate_ordinary, "_compiled_charges", compiled),
+        mock.patch.object(rate_step, "charge_after", price_that_tells),
+    ):
+        yield
+
+
 @needs_compiled
 @given(batches())
 def test_charges_are_those_of_the_twin(given_batch):
     state, verdicts = given_batch
     batch = batch_of(verdicts)
-    in_python = outcome(STEP.decide_in_python, batch, dict(state))
-    assert outcome(STEP.decide, batch, dict(state)) == in_python
+    with prices_that_tell():
+        in_python = outcome(STEP.decide_in_python, batch, dict(state))
+        assert outcome(STEP.decide, batch, dict(state)) == in_python
 
 
 def alone(verdicts, state):
@@ -211,17 +254,15 @@ def alone(verdicts, state):
 
 def charge(amount="1.50", counts=(), limits=(), used="60", **changes):
     amount_of = Decimal(amount)
-    offer = SimpleNamespace(product="voice", product_type="call", currency="EUR", unit="s")
+    offer = made(Offer, product="voice", product_type="call", currency="EUR", unit="s")
     counters = tuple(PeriodCounter(f"c{at}", b"c%d" % at, 0) for at in range(len(counts) + 1))
-    its = SimpleNamespace(
-        head_key=head_key("a"), ledger_head=head_json("t", "a"), limits=tuple(limits)
-    )
+    its = made(Terms, head_key=head_key("a"), ledger_head=head_json("t", "a"), limits=tuple(limits))
     charged = Charged(
         amount_of, amount, ZERO, tuple(counts), changes.get("restated", ZERO), (ZERO, ZERO), (),
         changes.get("price", b'"x":1'), explanation_json([]),
     )  # fmt: skip
     return Priceable(
-        SimpleNamespace(offer=offer, used=Decimal(used), rule=SimpleNamespace(price_id="p")),
+        made(Selected, offer=offer, used=Decimal(used), rule=rule_of("p")),
         *(its, counters, 0, charged, bytes(16), "switch", b'"y":1', b'"z":1', (0, 0, 0)),
     )
 
