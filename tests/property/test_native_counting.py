@@ -307,6 +307,10 @@ LEFT = {
         [charge(limits=[LimitInForce(ChargeLimit(limit_id="l", scope="account", records=1), scope_of("account"))])],
         {},
     ),
+    "a limit of another product, where the account has but this": (
+        [charge(limits=[LimitInForce(ChargeLimit(limit_id="l", scope="product:x", records=1), scope_of("product:x"))])],
+        {},
+    ),
     "a record that is too large": ([charge(price=b"x" * MAX_LEDGER_RECORD_BYTES)], {}),
     "a sequence beyond 63 bits": ([charge()], {b"ha": head_to_state(Head(2**63))}),
     "a value that is longer": ([charge()], {b"c0": bucket_to_state(Bucket()) + b"\xc0"}),
@@ -341,6 +345,8 @@ def test_a_record_is_too_large_by_the_same_byte(more):
 
 @needs_compiled
 @given(st.lists(st.tuples(decimals, decimals), min_size=1, max_size=4))
+@example([(Decimal("-5.00"), Decimal("-5.00")), (Decimal("5.000"), Decimal("5"))])
+@example([(Decimal("-0.0"), Decimal("-0")), (Decimal("0"), Decimal("-0.00"))])
 @example([(Decimal("9" * 38), Decimal("9" * 38)), (Decimal("-0.1"), Decimal("1E-64"))])
 def test_a_price_reads_the_decimals_of_the_twin(sums):
     """What a price is given of its counters, exactly: sign, digits and places."""
