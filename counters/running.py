@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
-from counters.state import Bucket, Head
+from counters.state import Bucket, Head, bucket_to_state, head_to_state
 from schemas.decimals import DecimalText
 from schemas.ledger import Unbilled
 
@@ -27,6 +27,10 @@ class RunningHead(msgspec.Struct, frozen=True, gc=False):
         """Return the head as it lies in the state."""
         return Head(self.sequence, self.first_open_period_ms, self.unbilled)
 
+    def value(self) -> bytes:
+        """Return the head as a value of the state."""
+        return head_to_state(self.stored())
+
 
 class RunningBucket(msgspec.Struct, frozen=True, gc=False):
     """A bucket, with its quantity and amount as decimals and as the texts of them."""
@@ -40,6 +44,10 @@ class RunningBucket(msgspec.Struct, frozen=True, gc=False):
     def stored(self) -> Bucket:
         """Return the bucket as it lies in the state."""
         return Bucket(self.records, self.quantity_text, self.amount_text)
+
+    def value(self) -> bytes:
+        """Return the bucket as a value of the state."""
+        return bucket_to_state(self.stored())
 
 
 def running_head(head: Head) -> RunningHead:

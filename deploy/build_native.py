@@ -30,7 +30,7 @@ def build() -> None:
             f"native.{name}",
             [f"native/{name}.pyx"],
             include_dirs=["native"],
-            depends=["native/blake2b.h"],
+            depends=sorted(str(path) for path in (ROOT / "native").glob("*.h")),
             extra_compile_args=["-O3", "-Wno-unreachable-code"],
         )
         for name in MODULES

@@ -8,10 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from typing import Protocol
 
 from counters.running import RunningBucket, RunningHead, running_bucket, running_head
-from counters.state import bucket_from_state, bucket_to_state, head_from_state, head_to_state
+from counters.state import bucket_from_state, head_from_state
 from schemas.flow import StateChange, StateValues
+
+
+class CompiledHead(Protocol):
+    """A head that `native/counting.pyx` counts in, and changes as it does."""
+
+    def value(self) -> bytes:
+        """Return it as a value of the state."""
+
+
+class CompiledBucket(Protocol):
+    """A bucket that `native/counting.pyx` counts in, and changes as it does."""
+
+    @property
+    def records(self) -> int: ...
+
+    @property
+    def quantity(self) -> Decimal: ...
+
+    def value(self) -> bytes:
+        """Return it as a value of the state."""
 
 
 class RunningState:
@@ -20,38 +41,43 @@ class RunningState:
 
     def __init__(self, state: Mapping[bytes, bytes] | RunningState) -> None:
         self._under = state if isinstance(state, RunningState) else None
-        self._state: Mapping[bytes, bytes] = {} if isinstance(state, RunningState) else state
-        self.heads: dict[bytes, RunningHead] = {}  # those that changed, as they are now
-        self.buckets: dict[bytes, RunningBucket] = {}
+        self.state: Mapping[bytes, bytes] = {} if isinstance(state, RunningState) else state
+        # Those that changed, as they are now.
+        self.heads: dict[bytes, RunningHead | CompiledHead] = {}
+        self.buckets: dict[bytes, RunningBucket | CompiledBucket] = {}
 
     def head(self, key: bytes) -> RunningHead:
         """Return the head under a key; a new one where there is none."""
         head = self.heads.get(key)
         if head is not None:
-            return head
+            if isinstance(head, RunningHead):
+                return head
+            return running_head(head_from_state(head.value()))
         if self._under is not None:
             return self._under.head(key)
-        return running_head(head_from_state(self._state.get(key)))
+        return running_head(head_from_state(self.state.get(key)))
 
     def bucket(self, key: bytes) -> RunningBucket:
         """Return the bucket under a key; a new one where there is none."""
         bucket = self.buckets.get(key)
         if bucket is not None:
-            return bucket
+            if isinstance(bucket, RunningBucket):
+                return bucket
+            return running_bucket(bucket_from_state(bucket.value()))
         if self._under is not None:
             return self._under.bucket(key)
-        return running_bucket(bucket_from_state(self._state.get(key)))
+        return running_bucket(bucket_from_state(self.state.get(key)))
 
     def counted_from(self, prefix: bytes) -> Iterator[tuple[bytes, int, Decimal]]:
         """Yield the keys of buckets that begin so, with records and quantity as they are now; in no
         order."""
-        changed: dict[bytes, RunningBucket] = {}
+        changed: dict[bytes, RunningBucket | CompiledBucket] = {}
         layer: RunningState | None = self
         while layer is not None:
             for key, bucket in layer.buckets.items():
                 if key.startswith(prefix):
                     changed.setdefault(key, bucket)
-            state, layer = layer._state, layer._under
+            state, layer = layer.state, layer._under
         for key, bucket in changed.items():
             yield key, bucket.records, bucket.quantity
         for key, value in _scanned(state, prefix):
@@ -61,8 +87,8 @@ class RunningState:
 
     def changes(self) -> list[StateChange]:
         """Return the state after the batch, where it changed."""
-        heads = [(key, head_to_state(head.stored())) for key, head in self.heads.items()]
-        buckets = [(key, bucket_to_state(found.stored())) for key, found in self.buckets.items()]
+        heads = [(key, head.value()) for key, head in self.heads.items()]
+        buckets = [(key, bucket.value()) for key, bucket in self.buckets.items()]
         return [*heads, *buckets]
 
 

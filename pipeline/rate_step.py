@@ -22,6 +22,7 @@ from pipeline.rate_closing import (
     most_samples,
 )
 from pipeline.rate_correcting import Correctable, correct
+from pipeline.rate_ordinary import FRAMING_BYTES, USAGE, ordinary_charges
 from pipeline.rate_prepare import Closing, Item, Priceable, RateBatch, prepare
 from pipeline.rate_records import (
     Charged,
@@ -45,11 +46,9 @@ from schemas.reference import ReferenceData
 from schemas.refusal import RefusalReason, Refused
 from schemas.usage import NormalisedRecord
 
-_USAGE: Headers = ((ledger.KIND_HEADER, ledger.KIND_USAGE),)
 _LIMIT_REACHED: Headers = ((ledger.KIND_HEADER, ledger.KIND_LIMIT_REACHED),)
 _PERIOD_CLOSED: Headers = ((ledger.KIND_HEADER, ledger.KIND_PERIOD_CLOSED),)
 _ZONES_APART_MS = 26 * 3_600_000  # the most
-_FRAMING_BYTES = 64  # more than the kind header and the record's own lengths take
 _LEDGER = Channel.LEDGER
 
 
@@ -75,15 +74,29 @@ class RateStep:
     def decide(self, batch: RateBatch, state: Mapping[bytes, bytes], *, previous: Proof) -> Decided:
         """Return the ledger records of a batch, what goes to suspense, the proof, the new state."""
         work = _Work(RunningState(state), previous, batch.versions)
+        ordinary = ordinary_charges(
+            work.state,
+            work.appends,
+            work.tally,
+            partition=previous.source_partition,
+            catalogue_version=batch.versions.catalogue,
+        )
+        if ordinary is None:
+            return self.decide_in_python(batch, state, previous=previous)
+        ordinary.decide(batch.items, work.decide)
+        work.tally.counted_elsewhere(
+            ledger_records=ordinary.ledger_records, member_sum=ordinary.member_sum
+        )
+        return work.decided(batch)
+
+    def decide_in_python(
+        self, batch: RateBatch, state: Mapping[bytes, bytes], *, previous: Proof
+    ) -> Decided:
+        """Return what `decide` returns, by nothing that is compiled."""
+        work = _Work(RunningState(state), previous, batch.versions)
         for item in batch.items:
             work.decide(item)
-        proof = work.tally.proof(
-            records=len(batch.items),
-            next_offset=batch.items[-1].record.offset + 1,
-            versions=batch.versions,
-            read=batch.read,
-        )
-        return Decided(work.appends, proof, work.state.changes())
+        return work.decided(batch)
 
     def fold(self, value: bytes) -> Iterable[StateChange]:
         """Return the changes of state that one record of the ledger tells; none for a proof."""
@@ -100,6 +113,16 @@ class _Work:
         self._catalogue_version = versions.catalogue
         self.appends: list[Append] = []
         self.tally = RateTally(previous)
+
+    def decided(self, batch: RateBatch) -> Decided:
+        """Return what the batch came to, all of its records being decided."""
+        proof = self.tally.proof(
+            records=len(batch.items),
+            next_offset=batch.items[-1].record.offset + 1,
+            versions=batch.versions,
+            read=batch.read,
+        )
+        return Decided(self.appends, proof, self.state.changes())
 
     def decide(self, item: Item) -> None:
         """Give one record its one outcome."""
@@ -154,7 +177,7 @@ class _Work:
             if isinstance(after_it, Refused):
                 return after_it
             head, before[0], adjusted = after_it
-            records.append((_USAGE, ledger.to_wire(adjusted)))
+            records.append((USAGE, ledger.to_wire(adjusted)))
         counted = count_running(
             head, offer.product, offer.product_type, amount, offer.currency, bill_period_ms
         )
@@ -193,7 +216,7 @@ class _Work:
         )
         record_key = rating_key_of(terms.head_key)
         hits = reached(counted, terms.limits, amount, offer.currency)
-        records.append((_USAGE, value))
+        records.append((USAGE, value))
         if not hits:
             head = counted
         else:
@@ -233,7 +256,7 @@ class _Work:
         if closed is not None:
             refused = self._append(
                 command.rating_key.encode(),
-                *[(_USAGE, ledger.to_wire(charge)) for charge in charges],
+                *[(USAGE, ledger.to_wire(charge)) for charge in charges],
                 (_PERIOD_CLOSED, ledger.to_wire(closed)),
             )
             if refused is not None:
@@ -254,7 +277,7 @@ class _Work:
         head, charges = found
         refused = self._append(
             asked.command.rating_key.encode(),
-            *[(_USAGE, ledger.to_wire(charge)) for charge in charges],
+            *[(USAGE, ledger.to_wire(charge)) for charge in charges],
         )
         if refused is not None:
             return refused
@@ -299,7 +322,7 @@ class _Work:
     def _append(self, key: bytes, *records: tuple[Headers, bytes]) -> Refused | None:
         """Append all of ``records`` to the ledger, or none where one is too large for it."""
         for _, value in records:
-            if len(key) + len(value) + _FRAMING_BYTES > MAX_LEDGER_RECORD_BYTES:
+            if len(key) + len(value) + FRAMING_BYTES > MAX_LEDGER_RECORD_BYTES:
                 return Refused(
                     RefusalReason.TOO_LARGE,
                     f"its ledger record would have {len(value)} bytes; {MAX_LEDGER_RECORD_BYTES} "

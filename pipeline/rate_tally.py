@@ -19,7 +19,7 @@ from schemas.proof import Proof, SourceTally, Versions, sealed
 from schemas.suspense import Suspended
 
 
-class _Lot:
+class Lot:
     """The charges of one source in one currency and unit."""
 
     __slots__ = ("amounts", "billed", "member")
@@ -40,7 +40,7 @@ class RateTally:
         self._recycled: Counter[str] = Counter()
         self._source_records: Counter[str] = Counter()
         self._source_refusals: Counter[str] = Counter()
-        self._lots: dict[tuple[str, str, str], _Lot] = {}  # by source, currency and unit
+        self._lots: dict[tuple[str, str, str], Lot] = {}  # by source, currency and unit
         self._others: defaultdict[str, list[Decimal]] = defaultdict(list)
         self._others_billed: defaultdict[str, list[Decimal]] = defaultdict(list)
         self._charge_hash = sethash.EMPTY
@@ -49,16 +49,27 @@ class RateTally:
 
     def rated(self, source: str, offer: Offer, charge_id: bytes, charged: Charged) -> None:
         """Count a charge."""
-        key = (source, offer.currency, offer.unit)
-        lot = self._lots.get(key)
-        if lot is None:
-            lot = self._lots[key] = _Lot(offer.currency)
-            # What is counted stands in the proof in the order in which it first came.
-            self._outcomes["rated"] += 0
-            self._source_records[source] += 0
+        lot = self.lot(source, offer.currency, offer.unit)
         lot.amounts.append(charged.amount)
         lot.billed.append(charged.billed)
         self._charge_hash += lot.member(charge_id, charged.amount_text)
+
+    def lot(self, source: str, currency: str, unit: str) -> Lot:
+        """Return the charges of a source in one currency and unit, to be added to."""
+        key = (source, currency, unit)
+        lot = self._lots.get(key)
+        if lot is None:
+            lot = self._lots[key] = Lot(currency)
+            # What is counted stands in the proof in the order in which it first came.
+            self._outcomes["rated"] += 0
+            self._source_records[source] += 0
+        return lot
+
+    def counted_elsewhere(self, *, ledger_records: int, member_sum: int) -> None:
+        """Count ledger records that are in a `lot` already, and the sum of their members in the
+        set's hash."""
+        self.ledger_records += ledger_records
+        self._charge_hash += member_sum
 
     def without_record(self, charge: Charge) -> None:
         """Count a charge that is for no record of this batch: an adjustment, one that a close asks for,
