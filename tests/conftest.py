@@ -26,6 +26,8 @@ settings.register_profile("check", derandomize=True, deadline=None)
 settings.register_profile(
     "found", parent=settings.get_profile("check"), phases=(Phase.explicit, Phase.generate)
 )
+# For laws of which this run proves the same source with all examples elsewhere.
+settings.register_profile("few", parent=settings.get_profile("found"), max_examples=10)
 settings.load_profile("check")
 
 
