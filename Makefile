@@ -6,6 +6,8 @@ UV ?= uv
 BIN := .venv/bin
 INSTALLED := .venv/installed
 COMPILED := .venv/compiled
+# Tests start hundreds of processes: what is compiled once need not be compiled in each of them.
+export PYTHONDONTWRITEBYTECODE :=
 
 help:    ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import Phase, settings
 
 from pipeline.embedded import Endpoints, ensure_services
-from tests.scheduling import OneProcessForServices
+from tests.scheduling import ServicesApart, processes
 
 # The same source gives the same result, also where tests run slowly.
 settings.register_profile("check", derandomize=True, deadline=None)
@@ -26,6 +26,8 @@ settings.register_profile("check", derandomize=True, deadline=None)
 settings.register_profile(
     "found", parent=settings.get_profile("check"), phases=(Phase.explicit, Phase.generate)
 )
+# For laws of which this run proves the same source with all examples elsewhere.
+settings.register_profile("few", parent=settings.get_profile("found"), max_examples=10)
 settings.load_profile("check")
 
 
@@ -49,15 +51,21 @@ def _decimal_traps():
     trap_inexact_decimals()
 
 
+@pytest.hookimpl(optionalhook=True, wrapper=True)
+def pytest_xdist_auto_num_workers():
+    """Return how many processes run tests, where nobody says how many."""
+    return processes((yield))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Return what gives tests to the processes, where there are several."""
-    return OneProcessForServices(config, log)
+    return ServicesApart(config, log)
 
 
 @pytest.fixture(scope="session")
 def services():
-    """Endpoints of the services RATEMILL_... names, else of ones started once for this run.
+    """Endpoints of the services RATEMILL_... names, else of ones started once for this process.
 
     Not an async fixture: it must outlive the event loop of each test. A service that is missing
     fails the test; it never skips.

@@ -100,7 +100,12 @@ def _copied(home: Path, target: Path) -> Path:
         open_to_all(
             SYSTEM_FOLDER, target, unfinished, unfinished / package, binaries.parent, binaries
         )
-        unfinished.rename(copy)
+        try:
+            unfinished.rename(copy)
+        except OSError:  # another start was quicker
+            if not copy.exists():
+                raise
+            shutil.rmtree(unfinished)
     return copied_home
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.chaos.machine import machine
 from tests.planted.bugs import BUGS
-from tests.planted.plant import catch
+from tests.planted.plant import catch, copied
 
 
 def main() -> int:
@@ -30,11 +30,12 @@ def main() -> int:
     if unknown:
         parser.error(f"no such bug: {', '.join(unknown)}. There are: {', '.join(known)}")
     results = []
-    for name in options.names or known:
-        caught = catch(known[name], {})
-        results.append(caught)
-        verdict = f"caught by {caught.suite}: {caught.said}" if caught.suite else "NOT CAUGHT"
-        sys.stderr.write(f"{name} ({caught.seconds:.0f} s): {verdict}\n")
+    with copied() as tree:
+        for name in options.names or known:
+            caught = catch(known[name], {}, tree=tree)
+            results.append(caught)
+            verdict = f"caught by {caught.suite}: {caught.said}" if caught.suite else "NOT CAUGHT"
+            sys.stderr.write(f"{name} ({caught.seconds:.0f} s): {verdict}\n")
     if options.result is not None:
         kept = {
             "name": "planted",

@@ -1,4 +1,7 @@
-"""Planting a bug in a copy of the tree, and running suites on it until one fails."""
+"""Planting a bug in a copy of the tree, and running suites on it until one fails.
+
+One copy serves many bugs, one after the other: nothing that a suite does stays in it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +23,7 @@ SEEDS = 150
 """Of the simulation, from the bug's own one on."""
 
 _TREE = (
-    "schemas", "mediation", "rating", "counters", "billing", "sources", "sinks", "pipeline",
+    "native", "schemas", "mediation", "rating", "counters", "billing", "sources", "sinks", "pipeline",
     "tests", "deploy", "pyproject.toml",
 )  # fmt: skip
 _SUITE_S = 300
@@ -52,13 +56,9 @@ def plant(bug: Bug, tree: Path) -> None:
             compiled.unlink()  # of the code that was there before
 
 
-def catch(bug: Bug, services: Mapping[str, str]) -> Caught:
-    """Return what the bug's suites make of it, in a copy of the tree that is gone afterwards.
-
-    ``services``: the environment in which suites find a Kafka and a PostgreSQL that run already;
-    where it is empty they start their own.
-    """
-    began_s = time.monotonic()
+@contextmanager
+def copied() -> Iterator[Path]:
+    """Yield a copy of the tree; it is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="ratemill-planted-") as folder:
         # Others must reach what lies in it: PostgreSQL runs as another user when we are root.
         Path(folder).chmod(0o755)
@@ -66,23 +66,42 @@ def catch(bug: Bug, services: Mapping[str, str]) -> Caught:
         for name in _TREE:
             source = ROOT / name
             if source.is_dir():
-                # With what is compiled: it is as new as its source, and need not be made again.
-                shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("planted"))
+                # With the bytecode: it is as new as its source, and need not be made again. Without what
+                # is compiled in `native/`: bugs are planted in Python, and the laws hold one to the other.
+                left_out = shutil.ignore_patterns("planted", "*.so")
+                shutil.copytree(source, tree / name, ignore=left_out)
             else:
                 tree.mkdir(exist_ok=True)
                 shutil.copy(source, tree / name)
+        yield tree
+
+
+def catch(bug: Bug, services: Mapping[str, str], *, tree: Path, profile: str = "found") -> Caught:
+    """Return what the bug's suites make of it in a copy of the tree, which is as before afterwards.
+
+    ``services``: the environment in which suites find a Kafka and a PostgreSQL that run already;
+    where it is empty they start their own. ``profile``: of Hypothesis, see `tests/conftest.py`.
+    """
+    began_s = time.monotonic()
+    sound = {edit.file: (tree / edit.file).read_text() for edit in bug.edits}
+    try:
         plant(bug, tree)
         for suite in bug.suites:
-            said = _failure(suite, tree, services, seed=bug.seed)
+            said = _failure(suite, tree, services, seed=bug.seed, profile=profile)
             if said is not None:
                 return Caught(bug.name, suite, said, time.monotonic() - began_s)
+    finally:
+        for file, text in sound.items():
+            (tree / file).write_text(text)
     return Caught(bug.name, None, "", time.monotonic() - began_s)
 
 
-def _failure(suite: str, tree: Path, services: Mapping[str, str], *, seed: int) -> str | None:
+def _failure(
+    suite: str, tree: Path, services: Mapping[str, str], *, seed: int, profile: str
+) -> str | None:
     """Return the line that says how a suite failed; None where it passed.
 
-    The seeds of the simulation begin with ``seed``, one after the other, so that none is run
+    ``suite``: `SIMULATION`, or paths for pytest with a blank between them. The seeds of the simulation begin with ``seed``, one after the other, so that none is run
     behind the one that fails.
 
     A suite that could not run at all has caught nothing: that is an error of ours.
@@ -99,10 +118,10 @@ def _failure(suite: str, tree: Path, services: Mapping[str, str], *, seed: int) 
             "--no-header",
             "--numprocesses=0",
             "--tb=no",
-            "--hypothesis-profile=found",
+            f"--hypothesis-profile={profile}",
             "-p",
             "no:cacheprovider",
-            suite,
+            *suite.split(),
         ]
     own = {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     environment = {**os.environ, **services, **own}

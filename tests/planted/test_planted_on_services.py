@@ -15,9 +15,9 @@ def test_each_bug_is_planted_in_one_of_the_two_files():
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("bug", ON_SERVICES, ids=lambda bug: bug.name)
-def test_it_is_caught(bug, services, capsys):
+def test_it_is_caught(bug, services, tree, capsys):
     found = {
         "RATEMILL_KAFKA_BOOTSTRAP": services.kafka_bootstrap,
         "RATEMILL_POSTGRES_DSN": services.postgres_dsn,
     }
-    assert_caught(bug, found, capsys)
+    assert_caught(bug, found, tree, capsys)

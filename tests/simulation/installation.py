@@ -109,6 +109,9 @@ def in_memory(world: World) -> Iterator[None]:
             "pipeline.kafka._leader_known": _known,
             "pipeline.kafka.PartitionsFirstProducer": MemoryProducer,
             "pipeline.ownership.AIOKafkaConsumer": _consumer,
+            # How a broker is reached is read from the environment for each client: a fourth of the time.
+            "pipeline.kafka.client_arguments": dict,
+            "pipeline.ownership.client_arguments": dict,
             "pipeline.state.WriteBatch": MemoryBatch,
             "pipeline.state.Rdict": lambda path, **named: MemoryRdict(path, world.disk),
             "pipeline.stages.checked_cluster_id": cluster,

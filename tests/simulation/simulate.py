@@ -220,7 +220,8 @@ class _Run:
         ):
             for log in self._logs(topic.name):
                 records = committed_so_far(self._log(source.name, log.place.partition))
-                last = [p for s in committed_so_far(log) if (p := decode(s.value or b""))][-1]
+                newest_first = reversed(committed_so_far(log))
+                last = next(p for s in newest_first if (p := decode(s.value or b"")))
                 if records and last["next"] <= records[-1].offset:
                     return f"{source.name}/{log.place.partition} at {last['next']}"
         for topic in (topics.ledger, topics.suspense, topics.proofs):

@@ -12,7 +12,7 @@ from tests.simulation.simulate import simulate
 SEEDS = 500
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_every_seed_is_exact_and_a_process_was_killed_at_every_point(capsys):
     ran = subprocess.run(
         [sys.executable, "-m", "tests.simulation", "--seeds", str(SEEDS), "--json"],

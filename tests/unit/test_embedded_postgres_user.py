@@ -99,7 +99,9 @@ def test_two_data_folders_have_two_places(tmp_path, system_folder):
     assert len(set(places)) == 2
 
 
-def test_programs_out_of_reach_are_copied_once(tmp_path, system_folder, monkeypatch):
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """The programs of a wheel that only we may reach."""
     wheel = tmp_path / "wheel"
     home = wheel / "package" / "install"
     for part in (home / "bin", home / "lib", home / "share", wheel / "package.libs"):
@@ -108,10 +110,30 @@ def test_programs_out_of_reach_are_copied_once(tmp_path, system_folder, monkeypa
         (home / "bin" / name).write_text(name)
     wheel.chmod(0o700)
     monkeypatch.setattr(postgres_user, "_wheel_folder", lambda: home)
+    return home
+
+
+def test_programs_out_of_reach_are_copied_once(tmp_path, system_folder, home):
     copy = programs(STRANGER)
     assert {path.name for path in copy.iterdir()} == {"initdb", "postgres"}
     assert (copy / "../../../package.libs").is_dir()
     assert copy.is_relative_to(system_folder)
     assert programs(STRANGER) == copy
     assert programs(None) == home / "bin"
-    assert wheel.stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "wheel").stat().st_mode & 0o777 == 0o700
+
+
+def test_of_two_starts_that_copy_them_at_once_both_go_on(system_folder, home, monkeypatch):
+    really = postgres_user.open_to_all
+    others = []
+
+    def another_is_quicker(*folders):
+        really(*folders)
+        monkeypatch.setattr(postgres_user, "open_to_all", really)
+        others.append(programs(STRANGER))
+
+    monkeypatch.setattr(postgres_user, "open_to_all", another_is_quicker)
+    copy = programs(STRANGER)
+    assert others == [copy]
+    assert {path.name for path in copy.iterdir()} == {"initdb", "postgres"}
+    assert len(list((system_folder / "programs").iterdir())) == 1

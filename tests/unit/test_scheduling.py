@@ -1,49 +1,83 @@
-"""Tests of services stay in one process; what takes long is not what everybody waits for at the end."""
+"""Tests of services are given to some processes first, all others to the rest, the longest ahead."""
 
 import ast
 import pathlib
 
 import pytest
 
-from tests.scheduling import FIRST, SERVICES, LongestFirst, scope_of
+from tests.scheduling import FIRST, next_of, of_services, processes, scope_of, with_services
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+DEMO = "tests/integration/test_demo.py"
+PLANTED = "tests/planted/test_planted.py::test_it[a]"
+MONEY = "tests/unit/test_money.py"
+ROWS = "tests/chaos/test_rows.py::test_row[kills]"
+SEEDS = "tests/simulation/test_seeds.py"
 
 
 @pytest.mark.parametrize(
-    ("nodeid", "scope"),
+    ("nodeid", "scope", "starts_some"),
     [
-        ("tests/integration/test_demo.py::test_a[1]", SERVICES),
-        ("tests/chaos/test_proxy.py::test_a", SERVICES),
-        ("tests/contract/test_loading.py::test_a", SERVICES),
-        ("tests/planted/test_planted_on_services.py::test_it[a]", SERVICES),
-        ("tests/planted/test_planted.py::test_it[a]", "tests/planted/test_planted.py::test_it[a]"),
-        ("tests/unit/test_money.py::test_a[::]", "tests/unit/test_money.py"),
-        ("tests/unit/test_money.py::Kind::test_a", "tests/unit/test_money.py"),
+        (f"{DEMO}::test_a[1]", DEMO, True),
+        (ROWS, ROWS, True),
+        ("tests/contract/test_loading.py::test_a", "tests/contract/test_loading.py", True),
+        (
+            "tests/planted/test_planted_on_services.py::test_it[a]",
+            "tests/planted/test_planted_on_services.py",
+            True,
+        ),
+        (PLANTED, PLANTED, False),
+        (f"{MONEY}::test_a[::]", MONEY, False),
+        (f"{MONEY}::Kind::test_a", MONEY, False),
     ],
 )
-def test_the_scope_of_a_test(nodeid, scope):
-    assert scope_of(nodeid) == scope
+def test_the_scope_of_a_test(nodeid, scope, starts_some):
+    assert (scope_of(nodeid), of_services(scope)) == (scope, starts_some)
 
 
-def test_what_takes_longest_is_given_out_first_and_the_rest_as_it_stands():
-    waiting = LongestFirst.fromkeys(["b", FIRST[1], "a", FIRST[0], "c"])
-    given = [waiting.popitem(last=False)[0] for _ in range(len(waiting))]
-    assert given == [*FIRST, "b", "a", "c"]
+@pytest.mark.parametrize(
+    ("with_some", "order"),
+    [
+        (True, [ROWS, DEMO, SEEDS, PLANTED, MONEY]),
+        (False, [SEEDS, PLANTED, MONEY, ROWS, DEMO]),
+    ],
+)
+def test_a_process_takes_the_longest_of_its_kind_then_the_others(with_some, order):
+    waiting = [DEMO, MONEY, PLANTED, ROWS, SEEDS]
+    given = []
+    while waiting:
+        given.append(next_of(waiting, services=with_some))
+        waiting.remove(given[-1])
+    assert given == order
+
+
+def test_of_equals_the_first_that_waits_is_next():
+    waiting = ["tests/unit/test_b.py", "tests/unit/test_a.py"]
+    assert next_of(waiting, services=False) == waiting[0]
+
+
+@pytest.mark.parametrize(("number", "beginning"), [(1, 1), (2, 1), (3, 2), (4, 2)])
+def test_some_processes_begin_with_services_and_some_without(number, beginning):
+    assert with_services(number) == beginning
+
+
+def test_there_is_a_process_more_than_cores():
+    assert processes(2) == 3
 
 
 def test_what_is_given_out_first_is_there():
-    assert all((ROOT / each).is_file() for each in FIRST[1:])
+    assert all((ROOT / each).is_file() for each in FIRST)
 
 
 def test_a_test_that_asks_for_services_is_among_those_of_services():
-    """Else each process would start a Kafka and a PostgreSQL."""
-    asking = {
-        scope_of(str(path.relative_to(ROOT)))
+    """Else a process that is to start none starts a Kafka."""
+    asking = [
+        str(path.relative_to(ROOT))
         for path in (ROOT / "tests").rglob("test_*.py")
         if asked_by(path).intersection(("services", "database"))
-    }
-    assert asking == {SERVICES}
+    ]
+    assert len(asking) > 20
+    assert [path for path in asking if not of_services(path)] == []
 
 
 def asked_by(path):
