@@ -658,7 +658,7 @@ cdef class ChargingRecords:
             self.member_slots = max(self.member_slots, rule.member.slots)
             self.member_fields = max(self.member_fields, rule.member.fields)
 
-    def each(self, bytes value, headers, in_full):
+    def each(self, bytes value not None, headers, in_full):
         """Yield the items of a block. ``in_full`` gives for the block, a byte and the headers where
         the record at that byte ends, and its outcomes."""
         cdef const uint8_t *data = <const uint8_t *>PyBytes_AS_STRING(value)

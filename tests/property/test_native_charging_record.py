@@ -284,3 +284,10 @@ def test_a_block_read_twice_at_once_gives_each_its_own():
 
 def test_an_empty_block():
     assert compare("3gpp-pgw", b"") == [(0, b"", Ignored("a block without records"))]
+
+
+def test_no_value_is_no_crash():
+    """A record without a value comes to no decoder; here it must not be read as bytes."""
+    for each in (DECODERS["3gpp-pgw"].each, DECODERS["3gpp-pgw"].records_in_python):
+        with pytest.raises(TypeError):
+            list(each(None, HEADERS))
