@@ -11,7 +11,7 @@ LETTERS = "abcz09 .-+()/~;?@:&%"
 URIS = (
     "tel:+4930222", "TEL:+49-30-22.2", "sip:+4930111@ims.example", "sips:bob@x", "sip:bob:pw@x", "tel:",
     "sip:", "tel:+", "tel:+49+1", "tel:-+4930", "tel:123;ext=5", "sip:1@h?x=y", "mailto:a@b", "4930", "+",
-    "49 30", "sip", "si:1", "sipx:1", "tel:1:2", ":", "sip:1@2:3", "tel:" + "1" * 33, "tel:" + "1" * 32,
+    "49 30", "sip", "si:1", "sipx:1", "tel:1:2", ":", "sip:1@2:3", "tel:+" + "1" * 33, "tel:1-" + "1" * 32, "tel:" + "1" * 32,
     "sips:+49.1", "tel:+49/1", "tel:00491", "tel:0049 30", "x~/y",
 )  # fmt: skip
 TEXTS = (
@@ -136,14 +136,15 @@ class AnyRecord:
 
     def _integer(self):
         of = self.draw.random()
-        if self.odd():
-            return tlv.integer(
-                self.draw.choice((-1, -(2**63), 2**63 - 1, 2**64, 10**18, 10**18 + 1))
-            )
+        if self.odd(3):
+            beyond = (-(2**63), 2**63 - 1, 2**64, 10**18, 10**18 + 1)
+            return tlv.integer(self.draw.choice((-1, -2, -3, -4, -300, *beyond)))
         return tlv.integer(self.draw.randrange(3 if of < 0.5 else 2 ** self.draw.randrange(1, 50)))
 
     def _unsigned(self):
-        return self.draw.randbytes(self.draw.choice((1, 3, 4, 4, 5, 8 if self.odd() else 4)))
+        return self.draw.randbytes(
+            self.draw.choice((1, 3, 4, 4, 5, self.draw.choice((8, 9)) if self.odd(9) else 4))
+        )
 
     def _digits(self):
         length = 300 if self.odd() else self.draw.randrange(1, 18)
