@@ -240,7 +240,7 @@ def test_milliseconds_of_a_session(ms):
 @pytest.mark.parametrize(("count", "beside"), [(7, -1), (-1, 7), (0, 0), (5, 3)])
 def test_counts_of_a_record_below_zero(count, beside):
     inner = tlv.group(60, tlv.group(1, tlv.group(2, tlv.tlv(4, tlv.integer(beside)))))
-    fields = [tlv.tlv(1, at()), tlv.tlv(4, b"00ab"), tlv.tlv(5, b"x")]
+    fields = [tlv.tlv(1, at()), tlv.tlv(3, at()), tlv.tlv(4, b"00ab"), tlv.tlv(5, b"x")]
     fields += [tlv.tlv(13, tlv.integer(count)), inner]
     ((_, _, item),) = compare("everything", record(b"".join(fields), tag=100))
     assert isinstance(item, DecodedItem) == (count >= 0 and beside >= 0)
