@@ -14,9 +14,11 @@ from decimal import Decimal
 import msgspec
 
 from mediation.decode import ber, cdr_file
-from mediation.decode.cdr_mapping import CdrMapping, Field, Path, Quantity, RecordRule
-from mediation.decode.cdr_values import CONSTRUCTED, INTEGER, KINDS, MEANINGS, TIME, Convert, Made
+from mediation.decode.cdr_layout import Layout
+from mediation.decode.cdr_mapping import CdrMapping, Quantity, RecordRule
+from mediation.decode.cdr_values import INTEGER, TIME, Made
 from mediation.decode.item import MAX_TEXT, DecodedItem, Ignored, Item, Outcome
+from mediation.decode.ordinary_record import RuleParts, ignored_by, ordinary_records
 from mediation.decode.quantity import scaled
 from mediation.decode.written_number import cleaned, is_separated, separated
 from mediation.identity import record_id_of
@@ -47,6 +49,12 @@ class CdrDecoder:
         }
         self._ignored = {ber.tag_of(tag, constructed=True) for tag in mapping.ignore}
         self._known = ", ".join(f"{rule.name} [{rule.tag}]" for rule in mapping.records)
+        self._each_ordinary = ordinary_records(
+            rules={tag: rule.parts for tag, rule in self._rules.items()},
+            ignored={tag: _left_out(tag) for tag in self._ignored},
+            empty=_EMPTY,
+            canonical=_canonical,
+        )
 
     def decode(self, value: bytes, headers: Mapping[str, bytes]) -> list[Item]:
         """Return the items of each record; one that is damaged refuses only itself."""
@@ -59,24 +67,37 @@ class CdrDecoder:
             return [(0, value, _of_header(value, headers))]
         if content_type == raw.CDR_FILE_REST:
             return [(0, value, _rest(headers))]
-        return self._records(value, headers)
+        if self._each_ordinary is None:
+            return self.records_in_python(value, headers)
+        return self._each_ordinary(value, headers, self._in_full)
 
-    def _records(self, value: bytes, headers: Mapping[str, bytes]) -> Iterator[Item]:
-        index = 0
-        for span in cdr_file.spans(value):
-            own = value[span.begin : span.end]
-            if span.fault:
-                yield index, own, _not_ber(span.fault, span.begin, headers, is_rest=span.is_rest)
-                index += 1
-                continue
-            for outcome in self._read(value, span, headers):
-                if isinstance(outcome, Refused) and outcome.reason is not RefusalReason.NOT_BER:
-                    where = f"{outcome.detail}; the record begins at {_byte(headers, span.begin)}"
-                    outcome = Refused(outcome.reason, where)
+    def records_in_python(self, value: bytes, headers: Mapping[str, bytes]) -> Iterator[Item]:
+        """Yield the items of a block of records, by nothing that is compiled."""
+        at = index = 0
+        while at < len(value):
+            end, outcomes = self._in_full(value, at, headers)
+            own = value[at:end]
+            for outcome in outcomes:
                 yield index, own, outcome
                 index += 1
+            at = end
         if not index:
             yield 0, value, _EMPTY
+
+    def _in_full(
+        self, value: bytes, at: int, headers: Mapping[str, bytes]
+    ) -> tuple[int, list[Outcome]]:
+        """Return where the record at a byte ends, and its outcomes."""
+        span = cdr_file.span(value, at)
+        if span.fault:
+            return span.end, [_not_ber(span.fault, at, headers, is_rest=span.is_rest)]
+        outcomes: list[Outcome] = []
+        for outcome in self._read(value, span, headers):
+            if isinstance(outcome, Refused) and outcome.reason is not RefusalReason.NOT_BER:
+                where = f"{outcome.detail}; the record begins at {_byte(headers, at)}"
+                outcome = Refused(outcome.reason, where)
+            outcomes.append(outcome)
+        return span.end, outcomes
 
     def _read(
         self, value: bytes, span: cdr_file.Span, headers: Mapping[str, bytes]
@@ -85,13 +106,12 @@ class CdrDecoder:
         tag, begin, end, _ = span.value
         rule = self._rules.get(tag)
         if rule is None:
-            number = ber.number_of(tag)
             if tag in self._ignored:
-                return (Ignored(f"a record [{number}], which the mapping ignores"),)
+                return (_left_out(tag),)
             return (
                 Refused(
                     RefusalReason.UNKNOWN_RECORD,
-                    f"a record [{number}]; the mapping reads {self._known}",
+                    f"a record [{ber.number_of(tag)}]; the mapping reads {self._known}",
                 ),
             )
         try:
@@ -102,70 +122,14 @@ class CdrDecoder:
             return (_not_ber("a value leads past the end", span.begin, headers),)
 
 
-class _Layout:
-    """The table that finds some fields, and how each is made of what is found."""
-
-    def __init__(self, fields: tuple[Field, ...]) -> None:
-        self.table: ber.Table = {}
-        self._slots: dict[Path, int] = {}
-        self._fields = fields
-        self._ways: list[tuple[int, Convert]] = [
-            (self._slot(field.path, field.kind), KINDS[field.kind]) for field in fields
-        ]
-        self._places = [at for at, _ in self._ways]
-        self._milliseconds = [
-            (place, self._slot(field.milliseconds, INTEGER))
-            for place, field in enumerate(fields)
-            if field.milliseconds is not None
-        ]
-
-    def __len__(self) -> int:
-        return len(self._slots)
-
-    def _slot(self, path: Path, kind: str) -> int:
-        if path not in self._slots:
-            self._slots[path] = len(self._slots)
-            self.put(path, self._slots[path], constructed=kind in CONSTRUCTED)
-        return self._slots[path]
-
-    def put(self, path: Path, entry: int | ber.Members, *, constructed: bool) -> None:
-        """Put what is wanted at a path into the table."""
-        table = self.table
-        for number in path[:-1]:
-            tag = ber.tag_of(number, constructed=True)
-            inside = table.setdefault(tag, ber.Inside({}))
-            assert isinstance(inside, ber.Inside), "the mapping has no field inside another"
-            table = inside.table
-        table[ber.tag_of(path[-1], constructed=constructed)] = entry
-
-    def made(self, octets: list[ber.Value]) -> list[Made] | Refused:
-        """Return the fields of what was found; a refusal where one cannot be of its kind."""
-        made: list[Made] = [
-            None if (value := octets[at]) is None else convert(value) for at, convert in self._ways
-        ]
-        # As many are missing as were not there: none is there that could not be read.
-        if made.count(None) != [octets[at] for at in self._places].count(None):
-            for place, (at, _) in enumerate(self._ways):
-                if made[place] is None and octets[at] is not None:
-                    return _unreadable(self._fields[place])
-        for place, at in self._milliseconds:
-            time, part = made[place], octets[at]
-            if isinstance(time, int) and part is not None:
-                of_second = int.from_bytes(part, "big")
-                if of_second > 999:
-                    return _unreadable(self._fields[place])
-                made[place] = time + of_second
-        return made
-
-
 class _Rule:
     """The rule of one type of record, compiled: fields by their place, those of the list behind."""
 
     def __init__(self, rule: RecordRule, content_version: int) -> None:
         self._rule = rule
         self._content_version = content_version
-        self._record = _Layout(rule.fields)
-        self._member = _Layout(rule.member_fields)
+        self._record = Layout(rule.fields)
+        self._member = Layout(rule.member_fields)
         if rule.list_path is not None:
             members = ber.Members(self._member.table, len(self._member))
             self._record.put(rule.list_path, members, constructed=True)
@@ -195,13 +159,18 @@ class _Rule:
             for each in (rule.origin, rule.destination, rule.service_class)
         ]
         self._attributes = [(name, self._at[field]) for name, field in rule.attributes]
-        self._ignore = [(self._at[name], texts) for name, texts in rule.ignore]
+        self._ignore = [(self._at[name], texts, ignored_by(name)) for name, texts in rule.ignore]
         self._products = dict(rule.product.table)
         field = rule.product.field
         self._product_at = None if field is None else self._at[field]
 
     def _places(self, names: tuple[str, ...]) -> tuple[int, ...]:
         return tuple(self._at[name] for name in names)
+
+    @property
+    def parts(self) -> RuleParts:
+        """Return what the compiled way is made of."""
+        return RuleParts(self._rule, self._record, self._member, self._content_version)
 
     def read(self, data: bytes, begin: int, end: int) -> list[Outcome]:
         """Return the events of a record; one refusal where one of its fields is no such value.
@@ -214,9 +183,9 @@ class _Rule:
         values = self._record.made(octets)
         if isinstance(values, Refused):
             return [values]
-        for at, texts in self._ignore:
+        for at, texts, ignored in self._ignore:
             if str(values[at]) in texts:
-                return [Ignored(f"{self._rule.fields[at].name} is one that the mapping ignores")]
+                return [ignored]
         groups = self._groups(members)
         if isinstance(groups, Refused):
             return [groups]
@@ -418,10 +387,8 @@ def _canonical(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _unreadable(field: Field) -> Refused:
-    of_time = field.kind in (TIME, "day")
-    reason = RefusalReason.INVALID_TIME if of_time else RefusalReason.INVALID_FIELD
-    return Refused(reason, f"{field.name} is not {MEANINGS[field.kind]}")
+def _left_out(tag: int) -> Ignored:
+    return Ignored(f"a record [{ber.number_of(tag)}], which the mapping ignores")
 
 
 def _missing(fields: tuple[str, ...]) -> Refused:

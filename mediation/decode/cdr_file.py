@@ -101,11 +101,10 @@ def spans(data: bytes, at: int = 0) -> Iterator[Span]:
     A record whose own bytes are damaged costs itself. A length that leads nowhere costs all that
     comes behind it: that is one span, with ``is_rest``.
     """
-    end = len(data)
-    while at < end:
-        span = _span(data, at, end)
-        yield span
-        at = span.end
+    while at < len(data):
+        found = span(data, at)
+        yield found
+        at = found.end
 
 
 def count(data: bytes) -> int:
@@ -118,7 +117,9 @@ def record_format(data: bytes, begin: int) -> int:
     return data[begin + 3] >> 5
 
 
-def _span(data: bytes, at: int, end: int) -> Span:
+def span(data: bytes, at: int) -> Span:
+    """Return the record that begins at ``at``, which is within ``data``."""
+    end = len(data)
     body = _body(data, at, end)
     if body is None:
         return Span(at, end, end, "the header of a record is cut off", is_rest=True)

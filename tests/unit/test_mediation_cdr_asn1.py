@@ -14,7 +14,7 @@ import random
 import pytest
 
 from mediation.decode import ber
-from mediation.decode.cdr import _Layout
+from mediation.decode.cdr_layout import Layout
 from mediation.decode.cdr_mapping import CdrMapping
 from mediation.decode.mapping import load_mapping
 from sources.generate import tlv
@@ -249,7 +249,7 @@ def same_as_library(which, rng) -> None:
     name, theirs = asn1.get_val()
     assert name == alternative
 
-    layout, listed = _Layout(rule.fields), _Layout(rule.member_fields)
+    layout, listed = Layout(rule.fields), Layout(rule.member_fields)
     if rule.list_path is not None:
         layout.put(rule.list_path, ber.Members(listed.table, len(listed)), constructed=True)
     found = ber.outer(record, 0, len(record))
