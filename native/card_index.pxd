@@ -18,4 +18,6 @@ cdef class CardIndex:
     cdef dict of_band, kept
     cdef uint32_t lengths[1000]  # by the first three digits: which lengths prefixes have
 
-    cdef object row_of(self, const uint8_t *number, Py_ssize_t size, int64_t day, object band)
+    cdef object row_of(
+        self, const uint8_t *number, Py_ssize_t size, int64_t day, object band, int *digits_of_prefix
+    )

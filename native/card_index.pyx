@@ -61,10 +61,13 @@ cdef class CardIndex:
     def find(self, str destination not None, *, int64_t day, band):
         """Return what `RateCard.find_in_python` returns."""
         cdef Py_ssize_t size
+        cdef int length
         cdef const char *number = PyUnicode_AsUTF8AndSize(destination, &size)
-        return self.row_of(<const uint8_t *>number, size, day, band)
+        return self.row_of(<const uint8_t *>number, size, day, band, &length)
 
-    cdef object row_of(self, const uint8_t *number, Py_ssize_t size, int64_t day, object band):
+    cdef object row_of(
+        self, const uint8_t *number, Py_ssize_t size, int64_t day, object band, int *digits_of_prefix
+    ):
         cdef Table of_band = None, of_all = self.of_all
         cdef uint64_t keys[LONGEST + 1]
         cdef uint64_t key = 0, rows
@@ -87,6 +90,7 @@ cdef class CardIndex:
         for length in range(digits, 0, -1):
             if not lengths >> length & 1:
                 continue
+            digits_of_prefix[0] = length
             if of_band is not None:
                 rows = _rows(of_band, keys[length])
                 if rows:

@@ -50,8 +50,9 @@ cdef enum:
     FIELDS = 26  # of an event on the wire
     ATTRIBUTES = 24  # the most: each name is compared with those before it
     NUMBER = 64  # digits of a quantity, the most
-    HOURS = 256
-    PRICES = 4096
+    HOURS = 256  # of a zone that are kept, a power of two
+    PRICES = 4096  # that are kept, a power of two
+    PROBES = 16
     HOUR_MS = 3_600_000
     DAY_MS = 86_400_000
     MINUTE_MS = 60_000
@@ -382,9 +383,10 @@ cdef class OrdinaryEvents:
         cdef _Rule rule
         cdef _Price price_kept = None
         cdef object value = record[4], price, row = None, band = None, found, counting, charged = None
-        cdef Text used_text
+        cdef Text used_text, prefix
         cdef int64_t day = 0, minute = 0
-        cdef bint no_usage
+        cdef int prefix_size = 0
+        cdef bint is_nothing, no_usage
         cdef object explanation = ()
         if type(value) is not bytes:
             return None
@@ -398,8 +400,8 @@ cdef class OrdinaryEvents:
         offer = kept.offer
         if not self._used(offer, &event, &used_text):
             return None
-        no_usage = is_zero(&used_text)
-        if no_usage and offer.filters_zero:
+        is_nothing = is_zero(&used_text)
+        if is_nothing and offer.filters_zero:
             return None
         entry = offer.entry
         if entry is None:
@@ -420,7 +422,11 @@ cdef class OrdinaryEvents:
         elif rule.kind == CARD:
             if rule.bands is not None:
                 band = self._band(rule, day, minute)
-            row = rule.card.row_of(event.destination.at, event.destination.size, day, band)
+            prefix = event.destination
+            row = rule.card.row_of(
+                prefix.at, prefix.size, day, band, &prefix_size
+            )
+            prefix.size = prefix_size
             if row is None:
                 return None
             price = row.price
@@ -430,7 +436,7 @@ cdef class OrdinaryEvents:
             counting = rule.rule.counting_of_band[band]
         else:
             return None
-        no_usage = no_usage and not offer.prices_zero
+        no_usage = is_nothing and not offer.prices_zero
         if no_usage:
             counting = self.make.no_counting
         self._name_counters(kept, event.started_at_ms, counting)
@@ -441,12 +447,13 @@ cdef class OrdinaryEvents:
         if len(<tuple>kept.named) == 1:
             if no_usage:
                 written = True
-            elif rule.is_ordinary and type(price) is self.make.per_unit:
+            elif not is_nothing and rule.is_ordinary and type(price) is self.make.per_unit:
                 price_kept = self._price(price)
                 written = price_kept.fits and rule.rounding >= 0
             if written:
                 charged = self._charge(
-                    offer, rule, price_kept, row, band, minute, &used_text, used, kept.month_ms
+                    offer, rule, price_kept, row, &prefix, band, minute, &used_text, used,
+                    kept.month_ms,
                 )
                 written = charged is not None
         if not written:
@@ -633,8 +640,13 @@ cdef class OrdinaryEvents:
         return kept
 
     cdef _Price _price(self, price):
-        cdef Py_ssize_t slot = (<size_t><PyObject *>price >> 4) % PRICES
-        cdef _Price kept = <_Price>self.prices[slot]
+        cdef size_t first = <size_t><PyObject *>price >> 4, place
+        cdef list prices = self.prices
+        cdef _Price kept
+        for place in range(first, first + PROBES):
+            kept = <_Price>prices[place % PRICES]
+            if kept is None or kept.price is price:
+                break
         if kept is not None and kept.price is price:
             return kept
         encode = self.make.encode
@@ -658,7 +670,7 @@ cdef class OrdinaryEvents:
                 kept.first_units = increments.first_units
                 kept.increments = b',["increments",%b,"' % encode(increments.notation)
         kept.explanation = b"".join([b"," + encode(step) for step in price.explanation])
-        self.prices[slot] = kept
+        prices[place % PRICES] = kept
         return kept
 
     # An event. --------------------------------------------------------------------------------
@@ -715,7 +727,7 @@ cdef class OrdinaryEvents:
         return steps
 
     cdef object _charge(
-        self, _Offer offer, _Rule rule, _Price price, row, band, int64_t minute,
+        self, _Offer offer, _Rule rule, _Price price, row, Text *prefix, band, int64_t minute,
         Text *used_text, used, month_ms,
     ):
         """Return the charge of an event with usage at a price per unit, or, ``price`` being None,
@@ -761,7 +773,7 @@ cdef class OrdinaryEvents:
         put_bytes(to, rule.begin)
         if row is not None:
             put(to, b',["prefix",', 11)
-            put_json_str(to, <str>row.prefix)
+            put_json(to, prefix.at, prefix.size)
             put_byte(to, c",")
             put_json_str(to, <str>row.destination)
             put_bytes(to, rule.code_json)

@@ -51,9 +51,9 @@ def _none_is(
     """Leave an event to Python."""
 
 
-def _makers(item: type, priceable: type) -> Any:
+def _makers(item: type, priceable: type) -> object:
     assert _native is not None
-    return _native.Makers(
+    makers: object = _native.Makers(
         item=item,
         priceable=priceable,
         selected=Selected,
@@ -80,3 +80,4 @@ def _makers(item: type, priceable: type) -> Any:
         start=BandChoice.START,
         sum=Aggregation.SUM,
     )
+    return makers

@@ -93,9 +93,7 @@ class RateCard:
             return row
         return self.find_in_python(destination, day=day, band=band)
 
-    def find_in_python(
-        self, destination: str, *, day: int, band: str | None
-    ) -> RateCardRow | None:
+    def find_in_python(self, destination: str, *, day: int, band: str | None) -> RateCardRow | None:
         """Return what `find` returns, by nothing that is compiled."""
         lengths_of = self._lengths
         lengths = lengths_of.get(destination[:3])
