@@ -37,7 +37,7 @@ class Priceable(msgspec.Struct, frozen=True, gc=False):
     holds, and waiting for memory then costs more than the work.
     """
 
-    selected: Selected
+    selected: Selected  # compiled, without the explanation that `charged` has
     terms: Terms
     counters: PeriodCounters
     usage_period_ms: int
