@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from counters.state import head_key
+from pipeline import rate_compiled
 from pipeline.rate_closing import Closable, closables
 from pipeline.rate_correcting import Correctable, correctable
 from pipeline.rate_read import ReadRuns
@@ -36,7 +37,7 @@ class Priceable(msgspec.Struct, frozen=True, gc=False):
     holds, and waiting for memory then costs more than the work.
     """
 
-    selected: Selected
+    selected: Selected  # compiled, without the explanation that `charged` has
     terms: Terms
     counters: PeriodCounters
     usage_period_ms: int
@@ -82,10 +83,12 @@ def prepare(
     """
     keys: dict[bytes, None] = {}  # a set that keeps its order
     read = ReadRuns()
+    ordinary = rate_compiled.ordinary_events(terms, item=Item, priceable=Priceable)
     items = [
         _not_looked_at(record, read)
         if record.offset in internal_errors
-        else _item(record, usage.from_wire(record.value), terms, keys, read)
+        else ordinary(record, terms, keys, read)
+        or _item(record, usage.from_wire(record.value), terms, keys, read)
         for record in records
     ]
     versions = Versions(catalogue=terms.catalogue.version, reference=terms.reference_version)

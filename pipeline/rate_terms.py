@@ -8,7 +8,7 @@ to batch for as long as catalogue and reference data are the ones that it was fo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -34,7 +34,7 @@ from schemas.usage import UsageEvent
 
 # In each of two generations, about 1 kB each. A process that serves more subscriptions than that
 # looks them up again, at a few microseconds.
-_MOST_KEPT = 20_000
+MOST_KEPT = 20_000
 _NEVER_MS = 1 << 62
 
 _UNKNOWN_SUBSCRIPTION = Refused(
@@ -160,9 +160,10 @@ class TermsInForce:
         self._limits_for_everyone = in_force(catalogue.limits)
         self._offers: dict[tuple[str, str, str], _Offered] = {}
         self._texts: dict[str, str] = {}
-        self._kept: Generations[tuple[str, str, str], Terms] = Generations(_MOST_KEPT)
+        self._kept: Generations[tuple[str, str, str], Terms] = Generations(MOST_KEPT)
         self._of_account: dict[tuple[str, str, int, int], tuple[str, ...]] = {}
         self._members_of: dict[tuple[str, str, int, int], int] = {}
+        self.compiled: Any = None  # what `pipeline/rate_compiled.py` keeps with them
 
     def are_of(self, catalogue: Catalogue, reference: ReferenceData) -> bool:
         """Return whether these are still the versions in force."""
@@ -264,7 +265,7 @@ class TermsInForce:
         found = self._of_account.get(key)
         if found is None:
             entries = self.reference.accounts[account_id].subscriptions
-            if len(self._of_account) >= _MOST_KEPT:
+            if len(self._of_account) >= MOST_KEPT:
                 self._of_account.clear()
             found = self._of_account[key] = months_had(months, _on_plan(entries, plan))
         return found
@@ -285,7 +286,7 @@ class TermsInForce:
         found = self._members_of.get(key)
         if found is None:
             entries = self.reference.accounts[account_id].subscriptions
-            if len(self._members_of) >= _MOST_KEPT:
+            if len(self._members_of) >= MOST_KEPT:
                 self._members_of.clear()
             found = self._members_of[key] = members_in(
                 (
@@ -311,7 +312,7 @@ class TermsInForce:
             offer = find_offer(self.catalogue, product, plan, currency)
             everyone = self._limits_for_everyone
             limits = () if isinstance(offer, Refused) else _counting_limits(everyone, offer)
-            if len(self._offers) >= _MOST_KEPT:  # of products that no plan has there is no end
+            if len(self._offers) >= MOST_KEPT:  # of products that no plan has there is no end
                 self._offers.clear()
             offered = self._offers[key] = _Offered(offer, limits)
         return offered

@@ -22,7 +22,7 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 def local_time(at_ms: int, *, zone: str) -> tuple[int, int]:
     """Return the local day since 1 January 1970, and the minute of the week since Monday 00:00 by
     the wall clock, of an instant in UTC milliseconds."""
-    offset_ms = _offset_of_hour(at_ms // _HOUR_MS, zone)
+    offset_ms = offset_of_hour(at_ms // _HOUR_MS, zone)
     if offset_ms is None:
         offset_ms = _offset_ms(at_ms, zone)
     day, ms_of_day = divmod(at_ms + offset_ms, _DAY_MS)
@@ -58,7 +58,9 @@ def _offset_ms(at_ms: int, zone: str) -> int:
 # A zone database lookup costs more than all the rest of rating a record. Usage of a month in one
 # zone is 744 hours; the hour in which the clocks change has no one offset, hence None.
 @lru_cache(maxsize=65536)
-def _offset_of_hour(hour: int, zone: str) -> int | None:
+def offset_of_hour(hour: int, zone: str) -> int | None:
+    """Return how far the wall clock is ahead of UTC, in milliseconds, all through an hour since
+    1 January 1970; None: not all through it alike."""
     first = _offset_ms(hour * _HOUR_MS, zone)
     last = _offset_ms(hour * _HOUR_MS + _HOUR_MS - 1, zone)
     return first if first == last else None

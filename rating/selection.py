@@ -160,7 +160,7 @@ def select_price(
             return chosen
         entry, steps = chosen
     else:
-        entry = _entry(offer, event.destination)
+        entry = entry_for(offer, event.destination)
     if entry is None:
         return unknown_destination(f"plan {plan_code} has no price", event.destination)
     rule = entry.always
@@ -241,7 +241,7 @@ def _counting_sample(selected: Selected, event: UsageEvent) -> Selected | Refuse
     return msgspec.structs.replace(selected, counting=found.counting, explanation=explanation)
 
 
-def _entry(offer: Offer, destination: str | None) -> Entry | None:
+def entry_for(offer: Offer, destination: str | None) -> Entry | None:
     """Return the first price whose condition holds."""
     for entry in offer.entries:
         if not entry.destinations or (destination and destination.startswith(entry.destinations)):

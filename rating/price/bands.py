@@ -98,6 +98,11 @@ class Bands:
                 return band
         return self._of_minute[minute_of_week]
 
+    @property
+    def of_minute_of_week(self) -> tuple[str, ...] | None:
+        """Return the band of each minute of the week; None where some days have their own."""
+        return None if self._special else self._of_minute
+
     def at_instant(self, at_ms: int, *, zone: str) -> str:
         """Return the band of an instant in UTC milliseconds."""
         return self.at(*local_time(at_ms, zone=zone))

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
+from native import compiled
 from rating.price.per_unit import PerUnitPrice
 
 _HEADS = (3, 2, 1)
@@ -15,6 +16,8 @@ digits there are fewer to try, but more memory to wait for: slower on a card of 
 
 FIRST_DAY = -(10**9)
 LAST_DAY = 10**9
+
+_native = compiled("card_index")
 
 
 class CardChoice(StrEnum):
@@ -42,7 +45,7 @@ Rows = RateCardRow | tuple[RateCardRow, ...]
 class RateCard:
     """The rows of a card, found by prefix. Immutable once built."""
 
-    __slots__ = ("_lengths", "_of_all_bands", "_of_band", "code")
+    __slots__ = ("_lengths", "_of_all_bands", "_of_band", "code", "index")
 
     def __init__(self, code: str, rows: Iterable[RateCardRow]) -> None:
         self.code = code
@@ -72,6 +75,10 @@ class RateCard:
             shorter = {end for end in range(1, len(text)) if self._has(text[:end])}
             found = tuple(sorted(own | shorter, reverse=True))
             self._lengths[text] = shared.setdefault(found, found)
+        # Compiled; None: nothing is, or prefixes have other than digits.
+        self.index = _native and _native.index_of(
+            self._of_all_bands, self._of_band, FIRST_DAY, LAST_DAY
+        )
 
     def _has(self, prefix: str) -> bool:
         return prefix in self._of_all_bands or any(
@@ -81,6 +88,13 @@ class RateCard:
     def find(self, destination: str, *, day: int, band: str | None) -> RateCardRow | None:
         """Return the row of the longest prefix of ``destination`` that has a price on that local
         day and in that band, or None."""
+        if self.index is not None:
+            row: RateCardRow | None = self.index.find(destination, day=day, band=band)
+            return row
+        return self.find_in_python(destination, day=day, band=band)
+
+    def find_in_python(self, destination: str, *, day: int, band: str | None) -> RateCardRow | None:
+        """Return what `find` returns, by nothing that is compiled."""
         lengths_of = self._lengths
         lengths = lengths_of.get(destination[:3])
         if lengths is None:

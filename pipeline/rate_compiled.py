@@ -1,0 +1,83 @@
+"""What is compiled of `rate_prepare.py`: the events that are ordinary, which most are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from native import compiled
+from pipeline.rate_read import ReadRuns
+from pipeline.rate_records import Charged, charged_of
+from pipeline.rate_terms import MOST_KEPT, TermsInForce
+from rating.catalogue.compiled import CardPrice
+from rating.counting import NO_COUNTING
+from rating.local_time import local_time, offset_of_hour
+from rating.price.aggregate import Aggregation
+from rating.price.bands import BandChoice, BandedPrice
+from rating.price.call import CallPrice
+from rating.price.flat import FlatPrice
+from rating.price.graduated import GraduatedPrice
+from rating.price.package import PackagePrice
+from rating.price.per_unit import PerUnitPrice
+from rating.price.volume import VolumePrice
+from rating.rate import Selected, charge_after
+from rating.selection import entry_for
+from schemas import usage
+from schemas.flow import SourceRecord
+from schemas.refusal import Refused
+
+_native = compiled("rating_event")
+
+OrdinaryEvent = Callable[[SourceRecord, TermsInForce, dict[bytes, None], ReadRuns], Any]
+"""Gives the item of a record and has its keys and its reading counted; None: nothing was done."""
+
+
+def ordinary_events(terms: TermsInForce, *, item: type, priceable: type) -> OrdinaryEvent:
+    """Return what makes the items of ordinary events under ``terms``, with which it is kept."""
+    if _native is None:
+        return _none_is
+    if terms.compiled is None:
+        terms.compiled = _native.OrdinaryEvents(_makers(item, priceable), MOST_KEPT).item
+    made: OrdinaryEvent = terms.compiled
+    return made
+
+
+def _none_is(
+    record: SourceRecord, terms: TermsInForce, keys: dict[bytes, None], read: ReadRuns
+) -> None:
+    """Leave an event to Python."""
+
+
+def _makers(item: type, priceable: type) -> object:
+    assert _native is not None
+    makers: object = _native.Makers(
+        item=item,
+        priceable=priceable,
+        selected=Selected,
+        charged=Charged,
+        raw=msgspec.Raw,
+        decimal=Decimal,
+        refused=Refused,
+        no_counting=NO_COUNTING,
+        from_wire=usage.from_wire,
+        entry_for=entry_for,
+        charge_after=charge_after,
+        charged_of=charged_of,
+        offset_of_hour=offset_of_hour,
+        local_time=local_time,
+        encode=msgspec.json.Encoder().encode,
+        per_unit=PerUnitPrice,
+        banded=BandedPrice,
+        graduated=GraduatedPrice,
+        volume=VolumePrice,
+        package=PackagePrice,
+        flat=FlatPrice,
+        call=CallPrice,
+        card=CardPrice,
+        start=BandChoice.START,
+        sum=Aggregation.SUM,
+    )
+    return makers
