@@ -20,7 +20,7 @@ from native.read cimport (
     Reading, Text, read_array_head, read_bool, read_bytes, read_int, read_int_or_none, read_map_head,
     read_text, read_text_or_none,
 )
-from native.wire cimport Bytes, drop, put, put_big, put_byte, put_utf8, taken
+from native.wire cimport Bytes, drop, put, put_big, put_byte, put_str, taken
 
 
 cdef extern from "Python.h":
@@ -803,7 +803,7 @@ cdef class OrdinaryEvents:
             put(to, used_text.at, used_text.size)
         put_bytes(to, offer.unit_and_amount)
         if price is None:
-            put_utf8(to, amount_text)
+            put_str(to, amount_text)
         else:
             put(to, text, size)
         put_bytes(to, offer.currency)

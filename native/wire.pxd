@@ -89,6 +89,12 @@ cdef inline int put_bytes(Bytes *to, const Bytes *others) except -1:
     return put(to, others.at, others.used)
 
 
+cdef inline int put_str(Bytes *to, str text) except -1:
+    """Put a text as it is."""
+    cdef Text found = text_of(text)
+    return put(to, found.at, found.length)
+
+
 cdef inline int put_field(Bytes *to, Text text) except -1:
     """Put a text behind its length in four bytes."""
     put_big(to, text.length, 4)
