@@ -22,7 +22,7 @@ from native.charging_values cimport (
     text_of,
 )
 from native.wire cimport (
-    Bytes, drop, make_room, pack_array_head, pack_int, pack_none, pack_text, pack_text_head, put,
+    Bytes, drop, make_room, pack_array_head, pack_int, pack_none, pack_str, pack_text_head, put,
     put_byte, taken,
 )
 
@@ -466,7 +466,7 @@ cdef class Rule:
                 attributes[self.attribute_names[index]] = self._str(s, value)
         to.used = 0
         pack_array_head(to, 8)
-        pack_text(to, self.name)
+        pack_str(to, self.name)
         pack_int(to, started.number)
         if ended == NULL:
             pack_none(to)
@@ -474,8 +474,8 @@ cdef class Rule:
             pack_int(to, ended.number)
         pack_array_head(to, len(identifiers))
         for text in identifiers:
-            pack_text(to, text)
-        pack_text(to, product)
+            pack_str(to, text)
+        pack_str(to, product)
         pack_array_head(to, counted)
         put(to, s.counted.at, s.counted.used)
         pack_array_head(to, 3)
@@ -485,8 +485,8 @@ cdef class Rule:
         pack_array_head(to, len(attributes))
         for name, text in attributes.items():
             pack_array_head(to, 2)
-            pack_text(to, <str>name)
-            pack_text(to, text)
+            pack_str(to, <str>name)
+            pack_str(to, text)
         return self.decoded(
             record_id,
             tuple(identifiers),
@@ -565,9 +565,9 @@ cdef class Rule:
             quantities[quantity.unit] = amount
             counted += 1
             pack_array_head(to, 2)
-            pack_text(to, quantity.unit)
+            pack_str(to, quantity.unit)
             if text is not None:
-                pack_text(to, <str>text)
+                pack_str(to, <str>text)
             else:
                 before = s.texts.used
                 put_number(&s.texts, total)

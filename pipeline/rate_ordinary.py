@@ -85,7 +85,10 @@ def compiled_charges(
     return made
 
 
-_compiled_charges = compiled_charges()
+try:
+    _compiled_charges = compiled_charges()
+except TypeError:  # a version of msgspec lays structs out in another way: then the twin does it all
+    _compiled_charges = None
 
 
 def ordinary_charges(
