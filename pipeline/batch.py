@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import msgspec
 
 from pipeline.clock import Clock
 from pipeline.errors import Halted
-from schemas.flow import SourceRecord
+from schemas.flow import Headers, SourceRecord
 
 _HOUR_S = 3_600
 
@@ -41,23 +42,23 @@ class BatchSize:
 
         A record that broke the step before is a batch of its own.
         """
-        taken: list[SourceRecord] = []
-        size = 0
-        while fetched and len(taken) < self.records:
-            record = fetched[0]
-            size += _bytes_of(record)
-            if taken and (size > most_bytes or suspects.alone(record.offset)):
+        count = size = 0
+        is_any_alone = suspects.are_there
+        for record in islice(fetched, self.records):
+            _, offset, _, key, value, headers = record
+            # Headers and key too, since refused items carry them along.
+            size += len(value) + (len(key) if key else 0) + (_bytes_of(headers) if headers else 0)
+            is_alone = is_any_alone and suspects.alone(offset)
+            if count and (size > most_bytes or is_alone):
                 break
-            taken.append(fetched.popleft())
-            if suspects.alone(record.offset):
+            count += 1
+            if is_alone:
                 break
-        return taken
+        return [fetched.popleft() for _ in range(count)]
 
 
-def _bytes_of(record: SourceRecord) -> int:
-    """Return what a record weighs: headers and key too, since refused items carry them along."""
-    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
-    return len(record.value) + len(record.key or b"") + headers
+def _bytes_of(headers: Headers) -> int:
+    return sum([len(name) + len(value or b"") for name, value in headers])
 
 
 class _Memory(msgspec.Struct):
@@ -81,6 +82,11 @@ class Suspects:
         self._memory = _Memory()
         with contextlib.suppress(FileNotFoundError, msgspec.MsgspecError):
             self._memory = msgspec.json.decode(path.read_bytes(), type=_Memory)
+
+    @property
+    def are_there(self) -> bool:
+        """Return whether any record must be a batch of its own."""
+        return bool(self._memory.suspected)
 
     def alone(self, offset: int) -> bool:
         """Return whether a record must be a batch of its own."""

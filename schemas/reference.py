@@ -207,9 +207,15 @@ class ReferenceData:
 
     def subscription(self, *, account_id: str, subscription_id: str, at_ms: int) -> Held | None:
         """Return the account and the entry of one of its subscriptions at an instant."""
-        for entry in self.entries(account_id=account_id, subscription_id=subscription_id):
-            if entry.covers(at_ms):
-                return self.accounts[account_id], entry
+        account = self.accounts.get(account_id)
+        if account is None:
+            return None
+        entries: Sequence[Subscription] = account.subscriptions
+        if len(entries) > _LOOKED_THROUGH:
+            entries = self._of_accounts.of(account, subscription_id)
+        for entry in entries:  # no further than to the first that fits: each is a wait for memory
+            if entry.subscription_id == subscription_id and entry.covers(at_ms):
+                return account, entry
         return None
 
 
