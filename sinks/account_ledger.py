@@ -19,15 +19,17 @@ class MonthInLedger(NamedTuple):
     last_corrected: int | None  # the newest charge of a correction; None: there is none
 
 
-async def months_in_ledger(pool: Pool, account_id: str) -> list[MonthInLedger]:
-    """Return the months of an account that have charges."""
+async def months_in_ledger(pool: Pool, account_id: str, *, upto: int) -> list[MonthInLedger]:
+    """Return the months of an account that have charges, up to a sequence."""
     with classified():
         rows = await pool.fetch(
             "SELECT usage_period, min(begins), max(sequence), "
             "max(sequence) FILTER (WHERE job_id IS NOT NULL) FROM (SELECT usage_period, sequence, job_id, "
             "min(sequence) OVER (PARTITION BY source_partition, source_offset) AS begins "
-            "FROM rated_usage WHERE rating_key = $1) u GROUP BY usage_period ORDER BY usage_period",
+            "FROM rated_usage WHERE rating_key = $1 AND sequence <= $2) u "
+            "GROUP BY usage_period ORDER BY usage_period",
             account_id,
+            upto,
         )
     return [MonthInLedger(to_ms(row[0]), *row[1:]) for row in rows]
 

@@ -20,7 +20,7 @@ from pipeline.settings import Settings
 from pipeline.topics import topics_of
 from rating.catalogue import Catalogue, compile
 from rating.price.allowance import MOST_MONTHS
-from schemas.period import month_of
+from schemas.period import from_ms, month_of
 from schemas.raw import CorrectMonthCommand
 from schemas.reference import ReferenceData
 from sinks.account_ledger import (
@@ -36,6 +36,8 @@ from sinks.outbox import queue_corrections
 _MONTHS_ROLLED_MS = (MOST_MONTHS * 31 + 1) * 86_400_000
 """After the end of a month, in which usage may take of what it left."""
 
+_NOT_READ = -1  # a version that no catalogue has
+
 
 class Corrections:
     """What is read once for all corrections of a command."""
@@ -47,6 +49,7 @@ class Corrections:
         self._bootstrap = endpoints.kafka_bootstrap
         self._reference = reference
         self._catalogues: dict[int, Catalogue] = {}
+        self._newest_version: int | None = None  # not asked for yet
         self.pool = pool
 
     @staticmethod
@@ -110,10 +113,18 @@ class Corrections:
         )
 
     async def _newest(self) -> Under:
-        catalogue = await published_catalogue(self._settings, bootstrap=self._bootstrap)
-        if catalogue is None:
+        version = await self._newest_catalogue()
+        if version == _NOT_READ:
             raise CannotCorrect("No catalogue is published that this build can read.")
-        return Under(catalogue.version, self._reference.version)
+        return Under(version, self._reference.version)
+
+    async def _newest_catalogue(self) -> int:
+        """Return the newest version, as it was when the command first asked for it; `_NOT_READ` where
+        there is none, or another build has to read it."""
+        if self._newest_version is None:
+            found = await published_catalogue(self._settings, bootstrap=self._bootstrap)
+            self._newest_version = _NOT_READ if found is None else found.version
+        return self._newest_version
 
     async def _corrected(self, account_id: str, asked: Mapping[int, Asked]) -> list[WorkedOut]:
         """Return what corrects months of an account, each for itself where none takes of another."""
@@ -124,6 +135,9 @@ class Corrections:
             return [each for each in found if each is not None]
         except HangsTogether:
             together = await self._together(account_id, asked)
+        for each in together.months:
+            if each.month_start_ms in asked:
+                _refuse_gone(each, asked[each.month_start_ms])
         first_ms = min(asked)
         whole = msgspec.structs.replace(
             asked[first_ms],
@@ -137,51 +151,66 @@ class Corrections:
     async def _alone(self, account_id: str, month_start_ms: int, asked: Asked) -> WorkedOut | None:
         """Return what corrects a month; `HangsTogether` where it does not stand alone."""
         history = await self._history(account_id, month_start_ms)
-        gone = (asked.reverse | asked.only) & history.reversed_ids()
-        if gone:
-            raise CannotCorrect(f"Charge {min(gone)} was taken back before; nothing was changed.")
+        _refuse_gone(history, asked)
         later = await charged_later(
             self.pool,
             account_id,
             after_ms=month_start_ms,
             until_ms=history.month_end_ms + _MONTHS_ROLLED_MS,
         )
-        if later:
-            await self._read_catalogues({version for version, _ in later})
-            if take_of_earlier(later, self._catalogues):
-                raise HangsTogether(f"{account_id}: later months look at what the month left.")
+        # Usage of a later month may be on its way, by the newest catalogue. Where it finds nothing left, no
+        # counter of this month tells of it.
+        newest = await self._newest_catalogue()
+        charged = {*later, *((newest, row.price_id) for row in history.rows)}
+        await self._read_catalogues({version for version, _ in charged})
+        if take_of_earlier(charged, self._catalogues):
+            raise HangsTogether(f"{account_id}: later months look at what the month left.")
         return await self._worked_out(history, asked)
 
     async def _together(self, account_id: str, wanted: Collection[int]) -> Together:
         """Return the months that hang together with these."""
         # Before all else: what is charged while the rest is read makes the correction stale, not wrong.
         sequence = await newest_sequence(self.pool, account_id)
-        since, starts_ms = reaches(await months_in_ledger(self.pool, account_id), wanted)
+        ledger = await months_in_ledger(self.pool, account_id, upto=sequence)
+        since, starts_ms = reaches(ledger, wanted)
         return Together(
             months=tuple(
-                [await self._history(account_id, start_ms, since=since) for start_ms in starts_ms]
+                [
+                    await self._history(account_id, start_ms, since=since, upto=sequence)
+                    for start_ms in starts_ms
+                ]
             ),
             before=await counters_upto(self.pool, account_id, before=since),
             by_now=await counters_upto(self.pool, account_id, before=sequence + 1),
             sequence=sequence,
         )
 
-    async def _history(self, account_id: str, month_start_ms: int, *, since: int = 0) -> History:
+    async def _history(
+        self, account_id: str, month_start_ms: int, *, since: int = 0, upto: int | None = None
+    ) -> History:
+        """Return a month of an account, from a place of its ledger on, and up to another one."""
         account = self._reference.accounts.get(account_id)
         if account is None:
             raise CannotCorrect(f"Account {account_id} is not in the reference data any more.")
         start_ms, end_ms = month_of(month_start_ms, zone=account.zone)
         if start_ms != month_start_ms:
             raise CannotCorrect(
-                f"Account {account_id} was charged by another zone than {account.zone} then; a month is "
-                "corrected in the zone that it was counted in."
+                f"{account_id}: usage since {from_ms(month_start_ms):%Y-%m-%d %H:%M} UTC was charged by another "
+                f"zone than {account.zone}; a month is corrected in the zone that it was counted in, and so are "
+                "those that take of the same. Operator action: credit the customer by hand; nothing was "
+                "corrected."
             )
+        rows = await read_month(self.pool, account_id, month_start_ms=start_ms)
+        close = await read_month_end(self.pool, account_id, month_end_ms=end_ms)
+        if upto is not None:  # what was loaded since the other months were read is none of theirs
+            rows = [row for row in rows if row.sequence <= upto]
+            close = None if close is None or close.sequence > upto else close
         return History(
             account_id=account_id,
             month_start_ms=start_ms,
             month_end_ms=end_ms,
-            rows=tuple(await read_month(self.pool, account_id, month_start_ms=start_ms)),
-            close=await read_month_end(self.pool, account_id, month_end_ms=end_ms),
+            rows=tuple(rows),
+            close=close,
             since=since,
         )
 
@@ -213,3 +242,10 @@ class Corrections:
             self._catalogues |= {
                 version: compile(document, version) for version, document in found.items()
             }
+
+
+def _refuse_gone(history: History, asked: Asked) -> None:
+    """Raise `CannotCorrect` where a charge that is asked for was taken back before."""
+    gone = (asked.reverse | asked.only) & history.reversed_ids()
+    if gone:
+        raise CannotCorrect(f"Charge {min(gone)} was taken back before; nothing was changed.")

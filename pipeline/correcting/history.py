@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -23,6 +23,7 @@ class Closed(NamedTuple):
     sequence: int
     under: Under  # the versions under which it counts by now
     is_end: bool  # it ended the month; else it priced samples alone
+    asked_for: Mapping[tuple[str, str], str]  # ids of its charges, by subscription and price
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,32 +98,34 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     def closes(self) -> list[Closed]:
         """Return what priced the month at a close, in their order: the close that ended it, and later ones
         that found samples which came late, or a first one that found some of a month before it."""
-        close, found = self.close, []
-        if close is not None and close.has_asked:
-            found.append(Closed(close.sequence, self._under_by_now(close), is_end=True))
-        placed: dict[tuple[int, int], HistoryRow] = {}
+        close = self.close
+        placed: dict[tuple[int, int], list[HistoryRow]] = {}
         for row in self.rows:  # each close has one place, and its last charge the newest sequence
             if row.usage_kind == CLOSING:
-                placed[row.source_partition, row.source_offset] = row
-        for row in placed.values():
-            if close is None or not close.has_asked or row.sequence > close.sequence:
-                under = _under(self.rerated(), row.sequence, row.under)
-                found.append(Closed(row.sequence, under, is_end=False))
+                placed.setdefault((row.source_partition, row.source_offset), []).append(row)
+        at_end: list[HistoryRow] = []
+        later: list[Closed] = []
+        for rows in placed.values():
+            newest = rows[-1]
+            if close is None or not close.has_asked or newest.sequence > close.sequence:
+                under = _under(self.rerated(), newest.sequence, newest.under)
+                later.append(Closed(newest.sequence, under, False, _asked_for(rows)))
+            else:  # before it was over no other close priced the month
+                at_end += rows
+        found = later
+        if close is not None and close.has_asked:
+            under = _under(self.rerated(), close.sequence, close.under)
+            found = [Closed(close.sequence, under, True, _asked_for(at_end)), *later]
         return [each for each in found if each.sequence >= self.since]
-
-    def corrections_before(self, sequence: int) -> int:
-        """Return how many took effect before a place in the ledger."""
-        return len(
-            {row.job_id for row in self.rows if row.job_id is not None and row.sequence < sequence}
-        )
-
-    def _under_by_now(self, close: MonthEnd) -> Under:
-        return _under(self.rerated(), close.sequence, close.under)
 
     def versions(self, more: Iterable[Under] = ()) -> set[Under]:
         """Return all versions that a replay of the month needs."""
         closes = {each.under for each in self.closes()}
         return set(self.under_by_now().values()) | closes | set(more)
+
+
+def _asked_for(rows: Iterable[HistoryRow]) -> Mapping[tuple[str, str], str]:
+    return {(row.subscription_id, row.price_id): row.charge_id for row in rows}
 
 
 def _under(rerated: tuple[int, Under] | None, sequence: int, at_the_time: Under) -> Under:

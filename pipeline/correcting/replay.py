@@ -13,7 +13,6 @@ from counters.state import Bucket, bucket_key, bucket_to_state, head_key
 from pipeline.rate_prepare import Closing, Item, Priceable, RateBatch
 from pipeline.rate_step import RateStep
 from schemas import ledger, suspense, usage
-from schemas.correction import CORRECTIONS
 from schemas.flow import Channel, SourceRecord, StateValues
 from schemas.ledger import Charge, CounterAfter
 from schemas.proof import RATE, Proof, sealed
@@ -29,7 +28,7 @@ class Entry(NamedTuple):
     value: bytes
     under: Under
     closes_ms: int | None = None  # the beginning of the month that a close is of; None: it is none
-    corrections: int = 0  # that the month had before the close
+    asked_for: Mapping[tuple[str, str], str] | None = None  # what the close charged: see `Closed`
 
 
 class Replayed(NamedTuple):
@@ -68,15 +67,14 @@ def replay(
         records = [SourceRecord(0, place, 0, None, entry.value, ()) for place, entry in run]
         step = step_of(under)
         batch = step.prepare(records)
+        # What is unbilled is no matter of prices: it was invoiced, or closed, at another time, and may be in
+        # the currency that the account had before. And each month is closed for itself: the one before it
+        # was, or was not, at another time.
+        state.pop(head_key(account_id), None)
         if closes_ms is None:
             asked.update(_asked(batch))
         else:
             batch = batch._replace(items=[_of_month(item, closes_ms) for item in batch.items])
-            # Each month is closed for itself: the one before it was, or was not, at another time.
-            state.pop(head_key(account_id), None)
-            assert close is not None
-            corrections = Bucket(entries[close].corrections, "0", "0")
-            state[bucket_key(account_id, CORRECTIONS, closes_ms)] = bucket_to_state(corrections)
         values = state if closes_ms is None else _scanned(state)
         decided = step.decide(batch, values, previous=_NOTHING)
         for key, value in decided.changes:
@@ -88,7 +86,7 @@ def replay(
             if append.channel is Channel.LEDGER:
                 record = ledger.from_wire(append.value)
                 if isinstance(record, Charge):
-                    charges.append(record)
+                    charges.append(record if close is None else _named(record, entries[close]))
                     for after in record.counters_after:
                         counters[after.counter, after.period_start_ms] = after
             elif append.channel is Channel.SUSPENSE:
@@ -121,6 +119,14 @@ def _asked(batch: RateBatch) -> Iterator[tuple[str, int]]:
         if isinstance(item.verdict, Priceable):
             for counter in item.verdict.counters:
                 yield counter.name, counter.start_ms
+
+
+def _named(closing: Charge, entry: Entry) -> Charge:
+    """Return what a close asks for under the id that it has in the ledger, also where samples are fewer
+    now: the id is of their number, and might be that of another close. What the ledger has not has none."""
+    assert entry.asked_for is not None
+    known = entry.asked_for.get((closing.subscription_id, closing.price_id), "")
+    return msgspec.structs.replace(closing, charge_id=known)
 
 
 def _of_month(item: Item, month_start_ms: int) -> Item:

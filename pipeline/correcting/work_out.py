@@ -306,5 +306,4 @@ def _placed(
         period = (start_ms, end_ms) if close.is_end else (end_ms, end_ms + 1)
         command = close_of(history.account_id, history.rows[0].tenant, *period)
         under = (None if asked.only else asked.rerate) or close.under
-        done = history.corrections_before(close.sequence)
-        yield close.sequence, Entry(command, under, start_ms, done)
+        yield close.sequence, Entry(command, under, start_ms, close.asked_for)

@@ -256,6 +256,25 @@ def test_a_close_that_finds_as_many_samples_as_one_before_is_another_charge():
     )
 
 
+def test_each_close_is_corrected_by_its_own_charge():
+    """Although the next one finds as many samples by now as the one before it found: its id is of these."""
+    stage = run(world(), [sample(n, n, n + 1) for n in range(3)], ())
+    stage.batch(period_close(SEPTEMBER, OCTOBER))
+    stage.batch(sample(3, 3, 8), period_close(OCTOBER, NOVEMBER, offset=1))
+    stage.batch(sample(4, 4, 9), LAST[0])
+    closed = closings(stage)
+    # Of 1, 2 and 3 all are billed up to the largest; then of 1, 2, 3 and 8 the third; of five the fourth.
+    assert [Decimal(each.amount) for each in closed] == [9, 0, 20 - 9]
+    take_back(stage, SEPTEMBER, {2})
+    # Of 1 and 2, of 1, 2 and 8, and of 1, 2, 8 and 9: 2, 8 and 8 are billed.
+    assert {
+        each.corrects: Decimal(each.amount)
+        for each in charges_of(stage)
+        if each.usage_kind == CORRECTION
+    } == {closed[0].charge_id: 6 - 9, closed[1].charge_id: 14, closed[2].charge_id: 0 - 11}
+    assert not verified(stage)
+
+
 def test_other_intervals_need_other_samples_of_the_whole_month():
     """Of single charges the close could not be, since it finds them in other intervals."""
     stage = run(world(), [sample(n, n, 2) for n in range(4)], ())
