@@ -330,6 +330,18 @@ def test_what_is_left_to_the_twin_was_not_counted(name):
 
 
 @needs_compiled
+def test_limits_that_are_gone_say_nothing_of_others_that_lie_where_they_lay():
+    """They are known by their address, from batch to batch."""
+    for records in [1000, 1] * 3:
+        limit = ChargeLimit(limit_id="l", scope="account", records=records)
+        in_force = LimitInForce(limit, scope_of("account"))
+        verdicts = [charge(limits=[in_force]) for _ in range(100)]
+        left = alone(verdicts, {})[2]
+        assert len(left) == (100 if records == 1 else 0)
+        del verdicts, left
+
+
+@needs_compiled
 @pytest.mark.parametrize("more", range(-3, 4))
 def test_a_record_is_too_large_by_the_same_byte(more):
     (small,) = alone([charge(price=b"")], {})[1]

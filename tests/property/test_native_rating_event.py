@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline import rate_compiled
 from pipeline.rate_prepare import Priceable, prepare
-from pipeline.rate_terms import TermsInForce
+from pipeline.rate_terms import Terms, TermsInForce
 from rating.catalogue import check, compile
 from rating.price.per_unit import PerUnitPrice
 from rating.price.rate_card import RateCard, RateCardRow
@@ -365,6 +365,40 @@ def test_most_of_it_is_not_left_to_the_twin():
                 internal_errors=frozenset(),
             )
     assert not left
+
+
+@needs_compiled
+@pytest.mark.parametrize("native", [rate_compiled._native, None], ids=["compiled", "python"])
+@pytest.mark.parametrize("product", ["plain", "tiers"])
+def test_an_error_leaves_no_counters_of_another_month(native, product):
+    """The batch is prepared once more then, under the same terms."""
+    of_october = msgspec.structs.replace(SOME, product=product)
+    of_november = msgspec.structs.replace(of_october, started_at_ms=MONTH_MS + 32 * DAY_MS)
+    october, november = usage.to_wire(of_october), usage.to_wire(of_november)
+    with patch.object(rate_compiled, "_native", native):
+        terms = TermsInForce(CATALOGUE, REFERENCE)
+        _prepared(terms, [october])
+        with patch.object(Terms, "_named", side_effect=MemoryError):
+            assert _prepared(terms, [november]) == (MemoryError, "")
+        for values in ([november], [october], [november]):
+            fresh = TermsInForce(CATALOGUE, REFERENCE)
+            assert _prepared(terms, values) == _prepared(fresh, values)
+
+
+MANY = range(1000, 7000)  # prices, more than are at hand at once
+
+
+@needs_compiled
+def test_more_prices_than_are_at_hand():
+    rows = [f"{each},Place,0.{each},60,60,60,,,," for each in MANY]
+    card = CARD.splitlines()[0] + "\n" + "\n".join(rows) + "\n"
+    checked = check({"plans.yaml": PLANS.encode(), "world.csv": card.encode()})
+    assert checked.document is not None, checked
+    catalogue = compile(checked.document, 7)
+    values = [usage.to_wire(msgspec.structs.replace(SOME, destination=str(each))) for each in MANY]
+    found = _prepared(TermsInForce(catalogue, REFERENCE), values * 2)
+    with patch.object(rate_compiled, "_native", None):
+        assert found == _prepared(TermsInForce(catalogue, REFERENCE), values * 2)
 
 
 digits = st.text("012", min_size=1, max_size=6)
