@@ -155,8 +155,8 @@ def test_several_cells_of_a_row_with_quotes_in_them():
 @needs_compiled
 def test_more_minutes_than_are_at_hand_by_several_clocks():
     """What one block leaves at hand says nothing wrong of the next, whichever its zone is."""
-    minutes = [dt.datetime(2026, 3, 1, 12) - dt.timedelta(minutes=each) for each in range(3000)]
-    rows = [f"i{at}|dev-1||||{each}|7|1" for at, each in enumerate(minutes)]
+    minutes = [dt.datetime.fromtimestamp(NOON / 1000 - 60 * each, dt.UTC) for each in range(3000)]
+    rows = [f"i{at}|dev-1||||{each:%Y-%m-%d %H:%M:%S}|7|1" for at, each in enumerate(minutes)]
     value = "\n".join(rows).encode()
     for zone in (b"UTC", b"Asia/Kathmandu", b"America/St_Johns", b"UTC"):
         compiled, twin = both(TINY, value, {"record": b"block", "zone": zone})
