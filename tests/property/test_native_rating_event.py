@@ -385,6 +385,29 @@ def test_an_error_leaves_no_counters_of_another_month(native, product):
             assert _prepared(terms, values) == _prepared(fresh, values)
 
 
+@needs_compiled
+@pytest.mark.parametrize("product", ["banded", "carded", "versions"])
+def test_every_hour_of_a_month_in_which_clocks_change(product):
+    """More hours than are at hand, before the change and behind it."""
+    zones = {"a-1": "UTC", 'a-"ü"\n': "Europe/Berlin", "a-3": "Asia/Kathmandu"}
+    BOTH.check(
+        [
+            usage.to_wire(
+                msgspec.structs.replace(
+                    SOME,
+                    product=product,
+                    started_at_ms=MONTH_MS + hour * 3_600_000 + 1_800_000,
+                    account_id=account,
+                    rating_key=account,
+                    zone=zone,
+                )
+            )
+            for hour in range(32 * 24)
+            for account, zone in zones.items()
+        ]
+    )
+
+
 MANY = range(1000, 7000)  # prices, more than are at hand at once
 
 
