@@ -386,6 +386,35 @@ def test_an_error_leaves_no_counters_of_another_month(native, product):
 
 
 @needs_compiled
+@pytest.mark.parametrize("most_kept", [1, 2, 20_000])
+def test_terms_hold_between_their_instants_and_for_their_own_usage(most_kept):
+    """Whatever was asked before, and however many of them are kept."""
+    middle_ms, end_ms = MONTH_MS + 10 * DAY_MS, MONTH_MS + 11 * DAY_MS
+    times = (middle_ms - 1, middle_ms, end_ms - 1, end_ms)
+    with patch.object(rate_compiled, "MOST_KEPT", most_kept):
+        both = Both()
+        for first in times:
+            for then in times:
+                both.check(
+                    [
+                        usage.to_wire(
+                            msgspec.structs.replace(
+                                SOME,
+                                subscription_id=subscription,
+                                product=product,
+                                zone=zone,
+                                started_at_ms=at_ms,
+                            )
+                        )
+                        for at_ms in (first, then)
+                        for subscription in ("s-1", "s-2")
+                        for product in ("plain", "tiers")
+                        for zone in ("UTC", "Asia/Kathmandu")
+                    ]
+                )
+
+
+@needs_compiled
 @pytest.mark.parametrize("product", ["banded", "carded", "versions"])
 def test_every_hour_of_a_month_in_which_clocks_change(product):
     """More hours than are at hand, before the change and behind it."""
