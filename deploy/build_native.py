@@ -25,6 +25,7 @@ def build() -> None:
     from setuptools import Distribution, Extension
     from setuptools.command.build_ext import build_ext
 
+    digest = native.sources_digest()  # of before: what changes meanwhile is not in it
     extensions = [
         Extension(
             f"native.{name}",
@@ -50,7 +51,7 @@ def build() -> None:
     built_from = ROOT / "native" / native.BUILT_FROM
     built_from.unlink(missing_ok=True)
     command.run()
-    built_from.write_text(native.sources_digest() + "\n")
+    built_from.write_text(digest + "\n")
 
 
 def built() -> list[str]:

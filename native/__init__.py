@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 from hashlib import blake2b
+from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.resources import files
 from importlib.util import find_spec
 from types import ModuleType
@@ -18,14 +19,15 @@ PYTHON_ONLY = "RATEMILL_PYTHON_ONLY"
 
 
 BUILT_FROM = "built_from.txt"
-"""The file that says which sources the compiled modules are of."""
+"""The file that says which sources the compiled modules are of, and which Python they are for."""
 
 _SOURCES = (".pyx", ".pxd", ".h")
 
 
 def sources_digest() -> str:
-    """Return 32 hex digits of the sources of this room."""
-    digest = blake2b(digest_size=16)
+    """Return 32 hex digits of the sources of this room, and of the Python that runs: beside modules for
+    it others may lie, of older sources."""
+    digest = blake2b(EXTENSION_SUFFIXES[0].encode() + b"\0", digest_size=16)
     for path in sorted(files(__name__).iterdir(), key=lambda each: each.name):
         if path.name.endswith(_SOURCES):
             digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
@@ -36,7 +38,8 @@ def _is_up_to_date() -> bool:
     built_from = files(__name__) / BUILT_FROM
     if not built_from.is_file() or built_from.read_text().strip() != sources_digest():
         return False
-    return find_spec("native.ordinary") is not None  # not where they are of another Python
+    modules = [path.name[:-4] for path in files(__name__).iterdir() if path.name.endswith(".pyx")]
+    return all(find_spec(f"native.{each}") is not None for each in modules)
 
 
 IN_USE = os.environ.get(PYTHON_ONLY) != "1" and _is_up_to_date()

@@ -24,6 +24,7 @@ cdef enum:
     DEEPEST = 16
     LONGEST = 100_000  # bytes
     PLAIN_DIGITS = 18  # `mediation.decode.quantity.PLAIN_DIGITS`
+    MOST_DIGITS = 1000  # of a number, wherever it is; the full way's parser has a bound of its own
     TEXTS = 3  # origin, destination, service class
 
 cdef enum Kind:
@@ -91,7 +92,7 @@ cdef inline bint number(Reader *reader, Member *to) noexcept:
     cdef bint is_negative = take(reader, 45)
     cdef const uint8_t *begin = reader.at
     cdef int count = digits(reader)
-    if count == 0 or (count > 1 and begin[0] == 48):
+    if count == 0 or count > MOST_DIGITS or (count > 1 and begin[0] == 48):
         return False
     to.kind = WHOLE if count <= PLAIN_DIGITS and not is_negative else NUMBER
     if take(reader, 46):

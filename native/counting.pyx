@@ -449,6 +449,7 @@ cdef class ChargesOfBatch:
     cdef bytes version
     cdef Bytes to
     cdef uint64_t hash_high, hash_low
+    cdef bint is_counting  # the item at hand: it cannot be left to the twin any more
     cdef readonly Py_ssize_t ledger_records
     """Those that were appended here."""
 
@@ -524,9 +525,12 @@ cdef class ChargesOfBatch:
         record, priceable = field(item, self.all.at.item_record), field(item, self.all.at.item_verdict)
         if not is_exactly(priceable, self.all.priceable):
             return False
+        self.is_counting = False
         try:
             return self._ordinary(<tuple>record, priceable)
         except OverflowError:  # a whole number beyond 64 bits
+            if self.is_counting:
+                raise
             return False
 
     cdef Bucket _bucket(self, bytes key):
@@ -679,6 +683,7 @@ cdef class ChargesOfBatch:
             return False
 
         # From here on nothing is refused.
+        self.is_counting = True
         keep(head, at, &own)
         self.heads[head_key] = head
         product_bucket._records = records[0]

@@ -527,11 +527,12 @@ cdef class OrdinaryEvents:
         if counting is kept.counting and kept.named_from_ms <= at_ms < kept.named_to_ms:
             return 0
         terms = kept.terms
+        kept.counting = None  # what an error leaves half done is asked for again
         kept.named = terms.counters(at_ms, counting)
-        kept.counting = counting
         kept.named_from_ms, kept.named_to_ms = terms.named_from_ms, terms.named_to_ms
         kept.month_ms = terms.month_start_ms
         kept.keys = (terms.head_key, *[counter.key for counter in kept.named])
+        kept.counting = counting
         return 0
 
     # What is the same for many events. --------------------------------------------------------
@@ -571,10 +572,11 @@ cdef class OrdinaryEvents:
     cdef _Entry _entry(self, entry):
         cdef _Entry kept = self.entries.get(id(entry))
         if kept is None:
-            kept = self.entries[id(entry)] = _Entry()
+            kept = _Entry()
             kept.entry = entry
             kept.always = None if entry.always is None else self._rule(entry.always)
             kept.last = None
+            self.entries[id(entry)] = kept  # once it is whole
         return kept
 
     cdef _Entry _entry_by_destination(self, _Offer offer, Event *event):
@@ -596,11 +598,15 @@ cdef class OrdinaryEvents:
 
     cdef _Rule _rule(self, rule):
         cdef _Rule kept = self.rules.get(id(rule))
-        if kept is not None:
-            return kept
+        if kept is None:
+            kept = self._new_rule(rule)
+            self.rules[id(rule)] = kept  # once it is whole
+        return kept
+
+    cdef _Rule _new_rule(self, rule):
         make = self.make
         encode, model, rounding = make.encode, rule.model, rule.rounding
-        kept = self.rules[id(rule)] = _Rule()
+        cdef _Rule kept = _Rule()
         kept.rule, kept.model, kept.price_step = rule, model, rule.price_step
         kept.counting, kept.zero, kept.zero_text = rule.counting, rule.zero, f"{rule.zero:f}"
         kept.from_day, kept.to_day = rule.from_day, rule.to_day

@@ -13,7 +13,7 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memchr, memcpy
 
 from native.ordinary cimport Maker, Usage, clear, free
-from native.texts cimport TextRule, digits_alone, holds, is_same, is_utf8, packed, str_of
+from native.texts cimport TextRule, begins, digits_alone, holds, is_same, is_utf8, packed, str_of
 from native.wire cimport (
     Bytes, Text, drop, make_room, pack_array_head, pack_map_head, pack_str, pack_text, put, put_byte, text_of,
 )
@@ -32,6 +32,7 @@ cdef enum:
 
 MOST_COLUMNS = MOST
 cdef object decimal_type = Decimal
+cdef bytes BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 cdef struct Places:
@@ -47,6 +48,8 @@ cdef struct Cells:
 cdef int placed(Places *places, columns) except -1:
     places.count = 0
     for at in columns:
+        if places.count == MOST:
+            raise OverflowError(f"more than {MOST} columns in a list")
         places.at[places.count] = at
         places.count += 1
     return 0
@@ -79,8 +82,8 @@ cdef class Minutes:
             found = self.printed[PyUnicode_DecodeUTF8(<const char *>text.at, MINUTE, "replace")]
             if found is None:
                 return 0
-            self.keys[2 * slot], self.keys[2 * slot + 1] = first, second
-            self.values[slot], self.known[slot] = found, 1
+            self.values[slot] = found
+            self.keys[2 * slot], self.keys[2 * slot + 1], self.known[slot] = first, second, 1
         to[0] = self.values[slot] + (tens * 10 + ones) * 1000
         return 1
 
@@ -185,7 +188,8 @@ cdef class OrdinaryRows:
         in_full, int64_t header_row,
     ) -> list:
         """Return the items of a block. ``clock`` None: no zone is known; ``in_full(index, line)`` says what a
-        line is that is not ordinary; the line at ``header_row`` is none that is."""
+        line is that is not ordinary; the line at ``header_row`` is none that is, and neither is the first
+        where a byte order mark stands before it."""
         cdef const uint8_t *at = <const uint8_t *>PyBytes_AS_STRING(value)
         cdef const uint8_t *end = at + PyBytes_GET_SIZE(value)
         cdef const uint8_t *line_end
@@ -193,8 +197,12 @@ cdef class OrdinaryRows:
         cdef Minutes minutes
         cdef Usage usage
         cdef Cells cells
+        cdef Text whole
+        cdef bint marked
         cdef list made = []
         cdef bytes line
+        whole.at, whole.length = at, end - at
+        marked = begins(whole, BYTE_ORDER_MARK)
         minutes = self.wall_minutes if self.offset_of is not None else self._minutes(clock)
         maker.open(record, origin, horizon_ms, future_ms)
         clear(&usage)
@@ -206,7 +214,12 @@ cdef class OrdinaryRows:
                     line_end = end
                 line = PyBytes_FromStringAndSize(<const char *>at, line_end - at)
                 item = None
-                if minutes is not None and index != header_row and self._parted(at, line_end, &cells):
+                if (
+                    minutes is not None
+                    and index != header_row
+                    and not (marked and index == 0)
+                    and self._parted(at, line_end, &cells)
+                ):
                     item = self._item(maker, &usage, &cells, minutes, index, line)
                 if item is None:
                     item = maker.from_outcome(&usage, in_full(index, line), index, line)

@@ -100,13 +100,14 @@ class Terms(msgspec.Struct, gc=False):
         of its month from then on."""
         if counting is self.counting and self.named_from_ms <= at_ms < self.named_to_ms:
             return self.named
+        self.counting = None  # what an error leaves half done is asked for again
         if not self.month_start_ms <= at_ms < self.month_end_ms:
             self.month_start_ms, self.month_end_ms = month_of(at_ms, zone=self.zone)
         self.named_from_ms, self.named_to_ms = self.month_start_ms, self.month_end_ms
         if any(counter.period is CounterPeriod.DAY for counter in counting):
             self.named_from_ms, self.named_to_ms = day_of(at_ms, zone=self.zone)
-        self.counting = counting
         self.named = self._named(counting)
+        self.counting = counting
         return self.named
 
     def _named(self, counting: Counting) -> PeriodCounters:

@@ -337,10 +337,13 @@ class _RowReader:
     def _can_be_compiled(self, most_columns: int) -> bool:
         """Return whether bytes of ASCII are what they look like, and nothing else is in the way."""
         mapping = self._mapping
+        columns = self._columns
         characters = bytes(range(32, 127))
         units = [rule.unit for rule in mapping.quantities]
+        # A mapping may name a column as often as it likes.
+        lists = (columns.started_at, columns.ended_at, columns.identifiers, columns.content)
         return (
-            self._most <= most_columns
+            max(self._most, *map(len, lists)) <= most_columns
             and (mapping.delimiter + (mapping.quote or "")).isascii()
             and characters.decode(mapping.encoding) == characters.decode("ascii")
             and len(set(units)) == len(units)

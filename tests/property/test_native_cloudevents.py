@@ -113,6 +113,22 @@ def test_events_of_any_values_are_what_python_makes_of_them(several, indent, esc
 
 
 @needs_compiled
+@pytest.mark.parametrize("where", ["data", "extension", "quantity"])
+@pytest.mark.parametrize("digits", [18, 19, 28, 29, 999, 1000, 1001, 4300, 4301, 20_000])
+@pytest.mark.parametrize("rest", ["", ".5", "e1", "e-9"])
+def test_a_number_of_many_digits_is_taken_or_refused_as_by_the_twin(where, digits, rest):
+    number = "1" * digits + rest
+    told = {each: number if each == where else "1" for each in ("extension", "quantity", "data")}
+    event = (
+        '{"specversion":"1.0","id":"1","source":"s","type":"t","subject":"dev-1",'
+        f'"time":"2026-03-01T12:00:05Z","other":{told["extension"]},'
+        f'"data":{{"n":{told["quantity"]},"a":{{"n":2}},"other":{told["data"]}}}}}'
+    )
+    compiled, twin = both(TINY, event.encode(), {"record": b"block"})
+    assert compiled == twin
+
+
+@needs_compiled
 @pytest.mark.parametrize("member", ["subject", "data", "n", "time", "type"])
 def test_of_a_member_that_is_there_twice_the_last_one_counts(member):
     event = (

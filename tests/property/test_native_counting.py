@@ -329,6 +329,49 @@ def test_what_is_left_to_the_twin_was_not_counted(name):
     assert not running.buckets
 
 
+ENTRIES = [("voice", "call", 0), ("voice", "other", 0), ("voice", "call", 5), ("data", "call", 0)]
+SCOPES = ["account", "product:voice", "product_type:call"]
+
+
+@needs_compiled
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize("before", ["3.00", "-3.00"])
+def test_unbilled_usage_counts_beside_its_own_kind_and_towards_limits_of_its_scope(
+    entry, scope, before
+):
+    """Each limit at the charge that reaches it, and at those beside; also of another currency."""
+    state = {b"ha": head_to_state(Head(1, 0, (Unbilled(*entry, "EUR", 2, before),)))}
+    is_reached = set()
+    for records, amount, currency in [
+        *[(each, None, None) for each in range(1, 6)],
+        *[(None, Decimal(each), "EUR") for each in ("1.50", "1.51", "4.50", "4.51", "6", "6.01")],
+        (None, Decimal(1), "GBP"),
+    ]:
+        limit = ChargeLimit(
+            limit_id="l", scope=scope, records=records, amount=amount, currency=currency
+        )
+        batch = batch_of([charge(limits=[LimitInForce(limit, scope_of(scope))])] * 2)
+        in_python = outcome(STEP.decide_in_python, batch, dict(state))
+        assert outcome(STEP.decide, batch, dict(state)) == in_python
+        is_reached.add(
+            isinstance(in_python, type)
+        )  # what asks for an invoice reads more than is here
+    assert is_reached == {True, False}
+
+
+@needs_compiled
+def test_limits_that_are_gone_say_nothing_of_others_that_lie_where_they_lay():
+    """They are known by their address, from batch to batch."""
+    for records in [1000, 1] * 3:
+        limit = ChargeLimit(limit_id="l", scope="account", records=records)
+        in_force = LimitInForce(limit, scope_of("account"))
+        verdicts = [charge(limits=[in_force]) for _ in range(100)]
+        left = alone(verdicts, {})[2]
+        assert len(left) == (100 if records == 1 else 0)
+        del verdicts, left
+
+
 @needs_compiled
 @pytest.mark.parametrize("more", range(-3, 4))
 def test_a_record_is_too_large_by_the_same_byte(more):

@@ -11,12 +11,14 @@ from mediation import ordinary
 from mediation.decode.item import DecodedItem, Ignored
 from mediation.dedup import Window
 from mediation.ordinary import OrdinaryUsage
-from mediation.owners import Owner
-from mediation.received import Origin
+from mediation.owners import Owner, Owners
+from mediation.received import Origin, Ready
 from schemas.flow import SourceRecord
 from schemas.ids import event_identities
 from schemas.raw import MAX_RECORD_BYTES
+from schemas.reference import ReferenceData
 from schemas.sethash import owned_by
+from tests.mediation_world import accounts
 
 needs_compiled = pytest.mark.skipif(
     ordinary._native is None, reason="nothing is compiled: no C compiler was there"
@@ -85,6 +87,35 @@ def test_items_are_those_of_the_twin(decoded, tenant, source, offset, partition,
     assert usage.items(record, origin, given_items) == usage.items_in_python(
         record, origin, given_items
     )
+
+
+@needs_compiled
+def test_owners_are_those_of_the_version_in_force():
+    """What is remembered of an identifier is forgotten with the reference data that it is of; and the
+    first identifier that somebody holds counts, also where another one is remembered already."""
+    reference = ReferenceData()
+    owners = Owners(reference, lambda rating_key: 0)
+    usage = OrdinaryUsage(owners, Window(horizon_ms=10, future_ms=10))
+    origin = Origin("acme", "s", "f@1", None, event_identities(tenant="acme", source="s"))
+    record = SourceRecord(0, 0, 0, b"", b"", ())
+    items = [
+        (at, b"", DecodedItem(
+            "id", identifiers, 0, 0, "voice", "voice", {}, None, None, None, {}, b"", 1
+        ))
+        for at, identifiers in enumerate([("two",), ("one", "two"), ("none", "two"), ("one",)])
+    ]  # fmt: skip
+    held = [{"a-1": ["one"], "a-2": ["two"]}, {"a-1": [], "a-2": ["one", "two"]}, {"a-2": ["one"]}]
+    for version, holders in enumerate(held, 1):
+        reference.apply(accounts(holders), version=version)
+        owners.refresh()
+        for _ in range(2):
+            made = usage.items(record, origin, items)
+            assert made == usage.items_in_python(record, origin, items)
+            of = [each.owner.account_id if type(each) is Ready else None for each in made]
+            assert of == [
+                next((who for one in asked for who, its in holders.items() if one in its), None)
+                for asked in (("two",), ("one", "two"), ("none", "two"), ("one",))
+            ]
 
 
 @needs_compiled

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline import rate_compiled
 from pipeline.rate_prepare import Priceable, prepare
-from pipeline.rate_terms import TermsInForce
+from pipeline.rate_terms import Terms, TermsInForce
 from rating.catalogue import check, compile
 from rating.price.per_unit import PerUnitPrice
 from rating.price.rate_card import RateCard, RateCardRow
@@ -365,6 +365,92 @@ def test_most_of_it_is_not_left_to_the_twin():
                 internal_errors=frozenset(),
             )
     assert not left
+
+
+@needs_compiled
+@pytest.mark.parametrize("native", [rate_compiled._native, None], ids=["compiled", "python"])
+@pytest.mark.parametrize("product", ["plain", "tiers"])
+def test_an_error_leaves_no_counters_of_another_month(native, product):
+    """The batch is prepared once more then, under the same terms."""
+    of_october = msgspec.structs.replace(SOME, product=product)
+    of_november = msgspec.structs.replace(of_october, started_at_ms=MONTH_MS + 32 * DAY_MS)
+    october, november = usage.to_wire(of_october), usage.to_wire(of_november)
+    with patch.object(rate_compiled, "_native", native):
+        terms = TermsInForce(CATALOGUE, REFERENCE)
+        _prepared(terms, [october])
+        with patch.object(Terms, "_named", side_effect=MemoryError):
+            assert _prepared(terms, [november]) == (MemoryError, "")
+        for values in ([november], [october], [november]):
+            fresh = TermsInForce(CATALOGUE, REFERENCE)
+            assert _prepared(terms, values) == _prepared(fresh, values)
+
+
+@needs_compiled
+@pytest.mark.parametrize("most_kept", [1, 6, 20_000])
+def test_terms_hold_between_their_instants_and_for_their_own_usage(most_kept):
+    """Whatever was asked before, and however many of them are kept."""
+    middle_ms, end_ms = MONTH_MS + 10 * DAY_MS, MONTH_MS + 11 * DAY_MS
+    times = (middle_ms - 1, middle_ms, end_ms - 1, end_ms)
+    with patch.object(rate_compiled, "MOST_KEPT", most_kept):
+        both = Both()
+        for first in times:
+            for then in times:
+                both.check(
+                    [
+                        usage.to_wire(
+                            msgspec.structs.replace(
+                                SOME,
+                                subscription_id=subscription,
+                                product=product,
+                                zone=zone,
+                                started_at_ms=at_ms,
+                            )
+                        )
+                        for at_ms in (first, then)
+                        for subscription in ("s-1", "s-2")
+                        for product in ("plain", "tiers")
+                        for zone in ("UTC", "Asia/Kathmandu")
+                    ]
+                )
+
+
+@needs_compiled
+@pytest.mark.parametrize("product", ["banded", "carded", "versions"])
+def test_every_hour_of_a_month_in_which_clocks_change(product):
+    """More hours than are at hand, before the change and behind it."""
+    zones = {"a-1": "UTC", 'a-"ü"\n': "Europe/Berlin", "a-3": "Asia/Kathmandu"}
+    BOTH.check(
+        [
+            usage.to_wire(
+                msgspec.structs.replace(
+                    SOME,
+                    product=product,
+                    started_at_ms=MONTH_MS + hour * 3_600_000 + 1_800_000,
+                    account_id=account,
+                    rating_key=account,
+                    zone=zone,
+                )
+            )
+            for hour in range(32 * 24)
+            for account, zone in zones.items()
+        ]
+    )
+
+
+MANY = range(1000, 7000)  # prices, more than are at hand at once
+
+
+@needs_compiled
+def test_more_prices_than_are_at_hand():
+    rows = [f"{each},Place,0.{each},60,60,60,,,," for each in MANY]
+    card = CARD.splitlines()[0] + "\n" + "\n".join(rows) + "\n"
+    checked = check({"plans.yaml": PLANS.encode(), "world.csv": card.encode()})
+    assert checked.document is not None, checked
+    catalogue = compile(checked.document, 7)
+    values = [usage.to_wire(msgspec.structs.replace(SOME, destination=str(each))) for each in MANY]
+    found = _prepared(TermsInForce(catalogue, REFERENCE), values * 2)
+    with patch.object(rate_compiled, "_native", None):
+        assert found == _prepared(TermsInForce(catalogue, REFERENCE), values * 2)
 
 
 digits = st.text("012", min_size=1, max_size=6)

@@ -1,5 +1,7 @@
 """Laws of `native/rows.pyx`: a block's items are those that the Python twins make of it."""
 
+import datetime as dt
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -24,8 +26,7 @@ needs_compiled = pytest.mark.skipif(
 ROWS = sorted(name for name in LINES if isinstance(ALL[name], DelimitedDecoder))
 seeds = st.integers(0, 2**32)
 
-TINY = load_decoder(
-    """
+TINY_YAML = """
 kind: delimited
 name: tiny
 version: 1
@@ -43,9 +44,8 @@ origin: {column: from, remove: [" ", "\\u00a0", "-"], strip: ["00", "+", "é"]}
 destination: {column: to, number: "no"}
 service_class: {column: class, remove: ["."]}
 attributes: {more: more}
-""",
-    "tiny.yaml",
-)
+"""
+TINY = load_decoder(TINY_YAML, "tiny.yaml")
 
 
 def usage_of():
@@ -84,6 +84,7 @@ cells = st.one_of(
     st.sampled_from(["", "dev-1", "2001", "00", "+49 30", "49-30", "4930", "é4930", "x" * 257, "é" * 200]),
     st.sampled_from(["2026-03-01 12:00:05", "2026-03-29 02:30:00", "2026-03-01T12:00:60", "0007"]),
 )  # fmt: skip
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 tiny_rows = st.one_of(
     st.lists(cells, min_size=6, max_size=9),
     st.tuples(
@@ -109,17 +110,68 @@ def written(row, quoting):
 @needs_compiled
 @given(
     st.lists(st.tuples(tiny_rows, st.lists(st.booleans(), min_size=9, max_size=9)), max_size=6),
-    st.binary(max_size=6),
-    st.integers(0, 400),
+    st.binary(max_size=6) | st.just(BYTE_ORDER_MARK),
+    st.just(0) | st.integers(0, 400),
 )
 @example(
-    [(("i1", "dev-1", "4930", "1.2.3.4", "gold", "2026-03-01 12:00:05", "7"), [True] * 9)], b"", 0
+    [(("i1", "dev-1", "", "", "", "2026-03-01 12:00:05", "7", "1"), [False] * 9)],
+    BYTE_ORDER_MARK,
+    0,
+)
+@example(
+    [(("i1", "dev-1", "4930", "1.2.3.4", "gold", "2026-03-01 12:00:05", "7", "1"), [True] * 9)],
+    b"",
+    0,
 )
 def test_rows_of_any_cells_are_what_python_makes_of_them(rows, put, at):
     value = "\n".join(written(*row) for row in rows).encode("utf-8", "surrogatepass")
     value = value[:at] + put + value[at:]
     compiled, twin = both(TINY, value, {"record": b"block"})
     assert compiled == twin
+
+
+@needs_compiled
+def test_a_byte_order_mark_is_no_part_of_the_first_cell():
+    """Only before the first line: a file that is sent again without it is the same file."""
+    row = "|".join(("i1", "dev-1", "", "", "", "2026-03-01 12:00:05", "7", "1")).encode()
+    (marked, second), twin = both(
+        TINY, BYTE_ORDER_MARK + row + b"\n" + BYTE_ORDER_MARK + row, {"record": b"block"}
+    )
+    assert [marked, second] == twin
+    ((plain,), _) = both(TINY, row, {"record": b"block"})
+    assert marked.key == plain.key != second.key
+
+
+@needs_compiled
+def test_several_cells_of_a_row_with_quotes_in_them():
+    row = ('i"1', "dev-1", '"a"b', 'c"', 'x"y"z', "2026-03-01 12:00:05", "7", "1")
+    value = (written(row, [True] * 8) + "\n" + written(row, [True] * 8)).encode()
+    compiled, twin = both(TINY, value, {"record": b"block"})
+    assert compiled == twin
+    assert type(compiled[0]) is Ready
+    assert all(text.encode() in compiled[0].event for text in row[:5] if text != "dev-1")
+
+
+@needs_compiled
+def test_more_minutes_than_are_at_hand_by_several_clocks():
+    """What one block leaves at hand says nothing wrong of the next, whichever its zone is."""
+    minutes = [dt.datetime.fromtimestamp(NOON / 1000 - 60 * each, dt.UTC) for each in range(3000)]
+    rows = [f"i{at}|dev-1||||{each:%Y-%m-%d %H:%M:%S}|7|1" for at, each in enumerate(minutes)]
+    value = "\n".join(rows).encode()
+    for zone in (b"UTC", b"Asia/Kathmandu", b"America/St_Johns", b"UTC"):
+        compiled, twin = both(TINY, value, {"record": b"block", "zone": zone})
+        assert compiled == twin
+
+
+@needs_compiled
+@pytest.mark.parametrize("times", [256, 257, 400])
+def test_a_mapping_that_names_a_column_many_times(times):
+    named = ", ".join(["n", "more", *["who"] * (times - 2)])
+    decoder = load_decoder(TINY_YAML + f"content: [{named}]\n", "tiny.yaml")
+    row = "|".join(("i1", "dev-1", "", "", "", "2026-03-01 12:00:05", "7", "1")).encode()
+    compiled, twin = both(decoder, row, {"record": b"block"})
+    assert compiled == twin
+    assert type(compiled[0]) is Ready
 
 
 @needs_compiled
