@@ -21,10 +21,10 @@ $(INSTALLED): requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-# Without a C compiler everything works, by Python alone and slower: that is said, and is no failure.
+# Without a C compiler everything works, by Python alone and slower: that is said, and is no failure. It is
+# tried again the next time, so that a compiler that was installed meanwhile is found.
 $(COMPILED): $(INSTALLED) $(wildcard native/*.pyx native/*.pxd native/*.h) deploy/build_native.py
-	-$(BIN)/python -m deploy.build_native
-	@touch $@
+	@if $(BIN)/python -m deploy.build_native; then touch $@; fi
 
 demo: venv  ## Start everything on this machine, rate 100,000 records, show what came of it
 	$(BIN)/ratemill demo

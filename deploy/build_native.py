@@ -78,16 +78,18 @@ class NativeHook(BuildHookInterface[Any]):
 
 
 def _not_compiled(error: BaseException) -> str:
+    said = str(error).strip().rstrip(".")
     return (
-        f"native/ was not compiled, so Ratemill runs by its Python twins, at half the speed: {error}. "
-        "Operator action: install a C compiler and Python's headers (Debian: gcc python3-dev), "
-        "then install Ratemill again."
+        "native/ was not compiled, so Ratemill runs by its Python twins, at half the speed; nothing else is "
+        "missing. Operator action: install a C compiler and Python's headers (Debian: gcc python3-dev), "
+        f"then `make venv`, or `python -m deploy.build_native`. What was said: {said}"
     )
 
 
 if __name__ == "__main__":
-    try:
-        build()
-    except (Exception, SystemExit) as failed:
-        sys.exit(_not_compiled(failed))
-    sys.stdout.write("\n".join(built()) + "\n")
+    if not native.is_up_to_date():
+        try:
+            build()
+        except (Exception, SystemExit) as failed:
+            sys.exit(_not_compiled(failed))
+    sys.stdout.write(f"native/ is compiled: {', '.join(MODULES)}\n")

@@ -34,7 +34,8 @@ def sources_digest() -> str:
     return digest.hexdigest()
 
 
-def _is_up_to_date() -> bool:
+def is_up_to_date() -> bool:
+    """Return whether every module is compiled, from the sources that lie here, for the Python that runs."""
     built_from = files(__name__) / BUILT_FROM
     if not built_from.is_file() or built_from.read_text().strip() != sources_digest():
         return False
@@ -42,7 +43,10 @@ def _is_up_to_date() -> bool:
     return all(find_spec(f"native.{each}") is not None for each in modules)
 
 
-IN_USE = os.environ.get(PYTHON_ONLY) != "1" and _is_up_to_date()
+WANTED = os.environ.get(PYTHON_ONLY) != "1"
+"""Whether what is compiled may be used."""
+
+IN_USE = WANTED and is_up_to_date()
 """Whether compiled modules are used: they were compiled, from the sources that lie here, and are wanted."""
 
 

@@ -62,7 +62,7 @@ async def examine(settings: Settings, *, bootstrap: str, dsn: str, clock: Clock)
         findings.append(transaction_log_finding(*log, ours=least))
     findings += broker_findings(configs.get(str(brokers[0]["node_id"]), {}), settings)
     findings.append(horizon_finding(settings))
-    findings.append(hot_path_finding(compiled=native.IN_USE))
+    findings.append(hot_path_finding(compiled=native.IN_USE, wanted=native.WANTED))
     async with open_pool(dsn, installation=settings.installation, max_size=1) as pool:
         before_s = clock.now().timestamp()
         health = await read_health(pool)
@@ -70,11 +70,16 @@ async def examine(settings: Settings, *, bootstrap: str, dsn: str, clock: Clock)
     return [*findings, *database_findings(health, between_s=(before_s, after_s))]
 
 
-def hot_path_finding(*, compiled: bool) -> Finding:
+def hot_path_finding(*, compiled: bool, wanted: bool) -> Finding:
     """Return by what the workers of this installation read and rate: both ways fit, one is slower."""
     found = "compiled"
-    if not compiled:
-        found = "Python alone, half as fast: where it was installed there was no C compiler"
+    if not wanted:
+        found = f"Python alone, half as fast: {native.PYTHON_ONLY}=1 switches off what is compiled"
+    elif not compiled:
+        found = (
+            "Python alone, half as fast: nothing is compiled from these sources; with a C compiler "
+            "`make venv` does it"
+        )
     return Finding(where="installation", setting="hot path", expected="any", found=found, fits=True)
 
 

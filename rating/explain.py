@@ -108,7 +108,7 @@ def _price(charge: Charge, fields: list[str]) -> str:
         date = dt.date.fromisoformat(valid_from)
         since = f", in force since {date.day} {_MONTHS[date.month - 1]} {date.year}"
     version = charge.catalogue_version
-    of_which = f"of catalogue version {version}" if version else "of the catalogue at hand"
+    of_which = f"of catalogue version {version}" if version >= 0 else "of the catalogue at hand"
     return f"Price {price_id} {of_which}{since}."
 
 

@@ -93,7 +93,7 @@ def said_of_sending(corrections: Sequence[WorkedOut], queued: int) -> Iterator[s
     if queued:
         yield (
             f"{_corrections(corrections, queued)} {_is(queued)} on {'its' if queued == 1 else 'their'} "
-            "way; `ratemill charges ACCOUNT` shows the new charges once they are rated and loaded."
+            "way; `ratemill charges ACCOUNT --kind correction` shows the new charges (--kind reversal: those taken back) once they are rated and loaded."
         )
     if before:
         new = "" if queued else "Nothing new was sent: "

@@ -48,6 +48,9 @@ def doctor(
         )
     else:
         tell(f"All {len(findings)} settings fit.")
+    if not as_json:
+        (hot_path,) = [one.found for one in findings if one.setting == "hot path"]
+        tell(f"Hot path: {hot_path}.")
     if wrong:
         raise typer.Exit(Exit.FAILED)
 

@@ -29,7 +29,7 @@ from schemas.period import day_of, month_of, month_start_of
 from schemas.refusal import Refused
 from schemas.usage import UsageEvent
 
-NOT_PUBLISHED = 0
+NOT_PUBLISHED = -1
 """The version of a catalogue that was never published: it has none."""
 
 

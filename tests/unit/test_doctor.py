@@ -111,8 +111,15 @@ def test_usage_of_an_open_month_must_be_young_enough(days, fits):
     assert horizon_finding(Settings(dedup_horizon_ms=days * 86_400_000)).fits is fits
 
 
-@pytest.mark.parametrize(("compiled", "found"), [(True, "compiled"), (False, "Python alone")])
-def test_the_hot_path_fits_either_way_and_says_which_it_is(compiled, found):
-    finding = hot_path_finding(compiled=compiled)
+@pytest.mark.parametrize(
+    ("compiled", "wanted", "found"),
+    [
+        (True, True, "compiled"),
+        (False, True, "Python alone, half as fast: nothing is compiled"),
+        (False, False, "Python alone, half as fast: RATEMILL_PYTHON_ONLY=1"),
+    ],
+)
+def test_the_hot_path_fits_either_way_and_says_which_it_is(compiled, wanted, found):
+    finding = hot_path_finding(compiled=compiled, wanted=wanted)
     assert finding.fits
     assert finding.found.startswith(found)
