@@ -15,14 +15,14 @@ needs_compiled = pytest.mark.skipif(
 
 @needs_compiled
 def test_what_was_just_compiled_is_used():
-    assert native._is_up_to_date()
+    assert native.is_up_to_date()
 
 
 @needs_compiled
 def test_what_was_compiled_for_another_python_is_not_used():
     """Its file says so: beside it there may be modules for this one, of older sources."""
     with mock.patch.object(native, "EXTENSION_SUFFIXES", [".another.so"]):
-        assert not native._is_up_to_date()
+        assert not native.is_up_to_date()
 
 
 @needs_compiled
@@ -32,7 +32,7 @@ def test_what_is_there_in_part_is_not_used(missing):
         return None if name == f"native.{missing}" else find_spec(name)
 
     with mock.patch.object(native, "find_spec", found):
-        assert not native._is_up_to_date()
+        assert not native.is_up_to_date()
 
 
 class _App:
