@@ -7,8 +7,8 @@ Twins: the loop of `_Decision.take` in `mediation/normalise.py`, `pack` and `sta
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_Contains, PyDict_GetItem, PyDict_SetItem
-from cpython.list cimport PyList_Append, PyList_GET_SIZE
-from cpython.object cimport PyObject, PyTypeObject
+from cpython.list cimport PyList_Append
+from cpython.object cimport PyObject
 from libc.string cimport memcpy
 
 from native.wire cimport Bytes, drop, no_bytes, put, put_byte, taken

@@ -4,10 +4,9 @@
 It knows no rule of its own. `tests/property/test_native_ordinary.py` holds it to its Python twin.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_GetItem
 from cpython.object cimport PyObject
-from libc.string cimport memcpy
 
 from native.wire cimport (
     drop, no_bytes, pack_array_head, pack_bytes, pack_int, pack_map_head, pack_none, pack_str,
