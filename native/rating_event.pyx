@@ -15,11 +15,10 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
 from native.card_index cimport CardIndex
+from native.event cimport Event, is_same, read_event
 from native.json cimport put_decimal, put_hex, put_json, put_json_or_null, put_json_str
-from native.read cimport (
-    Reading, Text, read_array_head, read_bool, read_bytes, read_int, read_int_or_none, read_map_head,
-    read_text, read_text_or_none,
-)
+from native.read cimport Reading, Text, read_text
+from native.terms cimport HOURS, Kept, KeptTerms, Zone
 from native.wire cimport Bytes, drop, put, put_big, put_byte, put_str, taken
 
 
@@ -47,10 +46,6 @@ cdef extern from "quotient.h" nogil:
 
 cdef enum:
     ID = 16  # bytes; `schemas.ids.ID_BYTES`
-    FIELDS = 26  # of an event on the wire
-    ATTRIBUTES = 24  # the most: each name is compared with those before it
-    NUMBER = 64  # digits of a quantity, the most
-    HOURS = 256  # of a zone that are kept, a power of two
     PRICES = 4096  # that are kept, a power of two
     PROBES = 16
     HOUR_MS = 3_600_000
@@ -58,9 +53,6 @@ cdef enum:
     MINUTE_MS = 60_000
     WEEKDAY = 3  # of 1 January 1970; Monday is 0
     DAY_MINUTES = 1440
-    KEY = 512  # bytes of what terms are kept by, the most
-
-cdef int64_t FARTHEST_MS = <int64_t>1 << 53
 
 # What the price of a rule is.
 cdef enum:
@@ -68,143 +60,6 @@ cdef enum:
     PLAIN
     BANDED
     CARD
-
-
-cdef struct Event:
-    const uint8_t *begin
-    Text kind, tenant, identity, content_hash, run, rating_key, source, record_id
-    Text account_id, subscription_id, product, usage_kind, zone, origin, destination, service_class
-    Text format, correlation_id, recycles
-    const uint8_t *after_tenant
-    const uint8_t *before_run
-    const uint8_t *after_key
-    const uint8_t *before_account
-    const uint8_t *after_product
-    const uint8_t *before_zone
-    const uint8_t *after_zone
-    int64_t started_at_ms, partition, offset, index, batch
-    Reading quantities, attributes
-    uint64_t quantity_count, attribute_count
-
-
-cdef bint read_event(Event *event, const uint8_t *at, Py_ssize_t size) noexcept:
-    """Read an event; say whether it is one, all of it, in the forms that `msgspec` writes."""
-    cdef Reading of
-    cdef uint64_t count = 0, place
-    cdef int64_t other = 0
-    cdef Text text
-    of.at, of.end = at, at + size
-    event.begin = at
-    if not (read_array_head(&of, &count) and count == FIELDS and read_text(&of, &event.kind)):
-        return False
-    if event.kind.size != 5 or memcmp(event.kind.at, b"usage", 5) != 0:
-        return False
-    if not read_text(&of, &event.tenant):
-        return False
-    event.after_tenant = of.at
-    if not (read_bytes(&of, &event.identity) and event.identity.size == ID):
-        return False
-    if not read_bytes(&of, &event.content_hash):
-        return False
-    event.before_run = of.at
-    if not (read_text(&of, &event.run) and read_text(&of, &event.rating_key)):
-        return False
-    event.after_key = of.at
-    if not (read_text(&of, &event.source) and read_text(&of, &event.record_id)):
-        return False
-    event.before_account = of.at
-    if not (
-        read_text(&of, &event.account_id)
-        and read_text(&of, &event.subscription_id)
-        and read_text(&of, &event.product)
-    ):
-        return False
-    event.after_product = of.at
-    if not (
-        read_text(&of, &event.usage_kind)
-        and read_int(&of, &event.started_at_ms)
-        and read_int_or_none(&of, &other)
-    ):
-        return False
-    event.before_zone = of.at
-    if not read_text(&of, &event.zone):
-        return False
-    event.after_zone = of.at
-    if not read_map_head(&of, &event.quantity_count):
-        return False
-    event.quantities = of
-    for place in range(event.quantity_count):
-        if not (read_text(&of, &text) and read_text(&of, &text) and is_number(&text)):
-            return False
-    if not (
-        read_text_or_none(&of, &event.origin)
-        and read_text_or_none(&of, &event.destination)
-        and read_text_or_none(&of, &event.service_class)
-        and read_map_head(&of, &event.attribute_count)
-        and event.attribute_count <= ATTRIBUTES
-    ):
-        return False
-    event.attributes = of
-    if not read_attributes(&of, event.attribute_count):
-        return False
-    return (
-        read_array_head(&of, &count)
-        and count == 5
-        and read_int(&of, &event.partition)
-        and read_int(&of, &event.offset)
-        and read_int(&of, &event.index)
-        and read_text(&of, &event.format)
-        and read_int(&of, &other)
-        and read_int(&of, &event.batch)
-        and read_text_or_none(&of, &event.correlation_id)
-        and read_int_or_none(&of, &other)
-        and read_bool(&of)
-        and read_text_or_none(&of, &event.recycles)
-        and of.at == of.end
-        and -FARTHEST_MS < event.started_at_ms < FARTHEST_MS
-    )
-
-
-cdef bint read_attributes(Reading *of, uint64_t count) noexcept:
-    """Read names and values; say whether no name comes twice."""
-    cdef Text names[ATTRIBUTES]
-    cdef Text value
-    cdef uint64_t place, before
-    for place in range(count):
-        if not (read_text(of, &names[place]) and read_text(of, &value)):
-            return False
-        for before in range(place):
-            if is_same(&names[before], names[place].at, names[place].size):
-                return False
-    return True
-
-
-cdef inline bint is_same(const Text *text, const void *at, Py_ssize_t size) noexcept:
-    return text.size == size and memcmp(text.at, at, size) == 0
-
-
-cdef bint is_number(const Text *text) noexcept:
-    """Return whether a text is a plain decimal, written as `to_text` writes it."""
-    cdef Py_ssize_t at = 0, whole
-    if text.size > NUMBER or text.size == 0:
-        return False
-    if text.at[0] == c"-":
-        at = 1
-    whole = at
-    while at < text.size and 0x30 <= text.at[at] <= 0x39:
-        at += 1
-    if at == whole or (text.at[whole] == c"0" and at > whole + 1):
-        return False
-    if at == text.size:
-        return True
-    if text.at[at] != c"." or at + 1 == text.size:
-        return False
-    at += 1
-    while at < text.size:
-        if not 0x30 <= text.at[at] <= 0x39:
-            return False
-        at += 1
-    return True
 
 
 cdef bint number_of(const uint8_t *at, Py_ssize_t size, quotient_number *number) noexcept:
@@ -237,22 +92,6 @@ cdef str text_of(const uint8_t *at, Py_ssize_t size):
 
 cdef inline int put_bytes(Bytes *to, bytes value) except -1:
     return put(to, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
-
-
-@cython.no_gc
-@cython.final
-cdef class _Zone:
-    """The wall clock of a zone: by the hour how far it is from UTC."""
-
-    cdef str name
-    cdef int64_t hours[HOURS]
-    cdef int64_t offsets_ms[HOURS]
-
-    def __cinit__(self, str name):
-        cdef int at
-        self.name = name
-        for at in range(HOURS):
-            self.hours[at] = <int64_t>1 << 62
 
 
 @cython.no_gc
@@ -307,25 +146,12 @@ cdef class _Offer:
     cdef bytes product, tax, unit_and_amount, currency
 
 
-@cython.no_gc
-@cython.final
-cdef class _Kept:
-    """The terms of one subscription and product, and its counters between two instants."""
-
-    cdef object terms
-    cdef _Offer offer  # None: no ordinary one
-    cdef _Zone zone
-    cdef int64_t from_ms, to_ms, named_from_ms, named_to_ms
-    cdef object counting, named, month_ms, subscription_id
-    cdef tuple keys
-
-
 cdef class Makers:
     """What the results are made of, and the rules that are asked where a case is not the most
     common: those of the twin."""
 
     cdef object item, priceable, selected, charged, raw, decimal, refused, zero, one, no_counting
-    cdef object from_wire, charge_after, charged_of, entry_for, offset_of_hour, local_time, encode
+    cdef object charge_after, charged_of, entry_for, offset_of_hour, local_time, encode
     cdef object per_unit, flat, call, graduated, volume, package, banded, card, start, sum
     cdef tuple none_earlier
 
@@ -335,7 +161,7 @@ cdef class Makers:
         self.selected, self.charged = makers.pop("selected"), makers.pop("charged")
         self.raw, self.decimal = makers.pop("raw"), makers.pop("decimal")
         self.refused, self.no_counting = makers.pop("refused"), makers.pop("no_counting")
-        self.from_wire, self.entry_for = makers.pop("from_wire"), makers.pop("entry_for")
+        self.entry_for = makers.pop("entry_for")
         self.charge_after, self.charged_of = makers.pop("charge_after"), makers.pop("charged_of")
         self.offset_of_hour = makers.pop("offset_of_hour")
         self.local_time, self.encode = makers.pop("local_time"), makers.pop("encode")
@@ -354,8 +180,8 @@ cdef class OrdinaryEvents:
     """Makes the items of ordinary events, under one version of catalogue and reference data."""
 
     cdef Makers make
-    cdef Py_ssize_t most
-    cdef dict young, old, offers, entries, rules, zones
+    cdef KeptTerms kept
+    cdef dict offers, entries, rules
     cdef list prices
     cdef Bytes to
 
@@ -363,11 +189,9 @@ cdef class OrdinaryEvents:
         self.to.at = NULL
         self.to.used = self.to.room = 0
 
-    def __init__(self, Makers make not None, Py_ssize_t most) -> None:
-        """``most``: how many terms are kept, in each of two generations."""
-        self.make, self.most = make, most
-        self.young, self.old, self.offers, self.entries = {}, {}, {}, {}
-        self.rules, self.zones = {}, {}
+    def __init__(self, Makers make not None, KeptTerms kept not None) -> None:
+        self.make, self.kept = make, kept
+        self.offers, self.entries, self.rules = {}, {}, {}
         self.prices = [None] * PRICES
 
     def __dealloc__(self):
@@ -377,7 +201,7 @@ cdef class OrdinaryEvents:
         """Return what `_item` returns, or None: it is not ordinary, and nothing of it was counted.
         ``in_force``: `TermsInForce`; ``keys`` and ``read`` are told of it."""
         cdef Event event
-        cdef _Kept kept
+        cdef Kept kept
         cdef _Offer offer
         cdef _Entry entry
         cdef _Rule rule
@@ -394,10 +218,15 @@ cdef class OrdinaryEvents:
             &event, <const uint8_t *>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)
         ):
             return None
-        kept = self._kept(&event, value, in_force)
-        if kept is None or kept.offer is None:
+        kept = self.kept.of(&event, value, in_force)
+        if kept is None:
             return None
-        offer = kept.offer
+        if kept.is_new:
+            kept.ordinary = self._offer(kept.terms.offer)
+            kept.is_new = False
+        offer = <_Offer>kept.ordinary
+        if offer is None:
+            return None
         if not self._used(offer, &event, &used_text):
             return None
         is_nothing = is_zero(&used_text)
@@ -439,7 +268,7 @@ cdef class OrdinaryEvents:
         no_usage = is_nothing and not offer.prices_zero
         if no_usage:
             counting = self.make.no_counting
-        self._name_counters(kept, event.started_at_ms, counting)
+        self.kept.name_counters(kept, event.started_at_ms, counting)
         used = self.make.one
         if not offer.counts_records:
             used = self.make.decimal(text_of(used_text.at, used_text.size))
@@ -467,85 +296,13 @@ cdef class OrdinaryEvents:
             charged = self.make.charged_of(selected, priced, kept.month_ms)
         return self._item(record, &event, kept, selected, charged, &used_text, keys, read)
 
-    # Terms. -----------------------------------------------------------------------------------
-
-    cdef _Kept _kept(self, Event *event, bytes value, in_force):
-        """Return the terms of an event; None: it has none."""
-        cdef uint8_t key_at[KEY]
-        cdef Py_ssize_t tenant = event.after_tenant - event.begin
-        cdef Py_ssize_t key_size = event.after_key - event.before_run
-        cdef Py_ssize_t product = event.after_product - event.before_account
-        cdef Py_ssize_t zone = event.after_zone - event.before_zone
-        cdef PyObject *found
-        cdef _Kept kept
-        cdef bytes key
-        if tenant + key_size + product + zone > KEY:
-            return None
-        memcpy(key_at, event.begin, tenant)
-        memcpy(key_at + tenant, event.before_run, key_size)
-        memcpy(key_at + tenant + key_size, event.before_account, product)
-        memcpy(key_at + tenant + key_size + product, event.before_zone, zone)
-        key = PyBytes_FromStringAndSize(<char *>key_at, tenant + key_size + product + zone)
-        found = PyDict_GetItem(self.young, key)
-        if found == NULL:
-            found = PyDict_GetItem(self.old, key)
-            if found != NULL:
-                kept = <_Kept>found
-                if kept.from_ms <= event.started_at_ms < kept.to_ms:
-                    self._keep(key, kept)
-                    return kept
-                found = NULL
-        if found != NULL:
-            kept = <_Kept>found
-            if kept.from_ms <= event.started_at_ms < kept.to_ms:
-                return kept
-        terms = in_force.of(self.make.from_wire(value))
-        if isinstance(terms, self.make.refused):
-            return None
-        kept = _Kept()
-        kept.terms = terms
-        kept.from_ms, kept.to_ms = terms.from_ms, terms.to_ms
-        kept.subscription_id = terms.subscription_id
-        kept.zone = self._zone(terms.zone)
-        kept.offer = None
-        if not isinstance(terms.offer, self.make.refused):
-            kept.offer = self._offer(terms.offer)
-        kept.named = ()
-        kept.keys = ()
-        kept.named_from_ms = kept.named_to_ms = 0
-        self._keep(key, kept)
-        return kept
-
-    cdef int _keep(self, bytes key, _Kept kept) except -1:
-        if len(self.young) >= self.most:
-            self.old, self.young = self.young, {}
-        PyDict_SetItem(self.young, key, kept)
-        return 0
-
-    cdef int _name_counters(self, _Kept kept, int64_t at_ms, counting) except -1:
-        """Have the counters of an instant in ``kept``; what `Terms.counters` does."""
-        if counting is kept.counting and kept.named_from_ms <= at_ms < kept.named_to_ms:
-            return 0
-        terms = kept.terms
-        kept.counting = None  # what an error leaves half done is asked for again
-        kept.named = terms.counters(at_ms, counting)
-        kept.named_from_ms, kept.named_to_ms = terms.named_from_ms, terms.named_to_ms
-        kept.month_ms = terms.month_start_ms
-        kept.keys = (terms.head_key, *[counter.key for counter in kept.named])
-        kept.counting = counting
-        return 0
-
     # What is the same for many events. --------------------------------------------------------
 
-    cdef _Zone _zone(self, str name):
-        cdef _Zone zone = self.zones.get(name)
-        if zone is None:
-            zone = self.zones[name] = _Zone(name)
-        return zone
-
     cdef _Offer _offer(self, offer):
-        """Return what is kept of an offer; None: it is not ordinary."""
+        """Return what is kept of an offer; None: it is none, or not ordinary."""
         cdef _Offer kept
+        if isinstance(offer, self.make.refused):
+            return None
         key = id(offer)
         if key in self.offers:
             return self.offers[key][1]
@@ -700,7 +457,7 @@ cdef class OrdinaryEvents:
                 used[0] = number  # of two of one name the last
         return used.at != NULL and used.at[0] != c"-"
 
-    cdef int _local(self, _Zone zone, int64_t at_ms, int64_t *day, int64_t *minute) except -1:
+    cdef int _local(self, Zone zone, int64_t at_ms, int64_t *day, int64_t *minute) except -1:
         """Have what `local_time` returns."""
         cdef int64_t hour = at_ms // HOUR_MS
         cdef int slot = <int>(hour & (HOURS - 1))
@@ -821,10 +578,10 @@ cdef class OrdinaryEvents:
         )
 
     cdef object _item(
-        self, record, Event *event, _Kept kept, selected, charged, Text *used_text, dict keys, read
+        self, record, Event *event, Kept kept, selected, charged, Text *used_text, dict keys, read
     ):
         cdef Bytes *to = &self.to
-        cdef _Offer offer = kept.offer
+        cdef _Offer offer = <_Offer>kept.ordinary
         cdef uint8_t member[ID]
         cdef uint8_t charge_id[ID]
         cdef bytes usage_json, rest_json

@@ -8,12 +8,15 @@ from typing import Any
 
 import msgspec
 
+from counters.count import product_counter
+from counters.state import head_key
 from native import compiled
 from pipeline.rate_read import ReadRuns
 from pipeline.rate_records import Charged, charged_of
-from pipeline.rate_terms import MOST_KEPT, TermsInForce
+from pipeline.rate_terms import MOST_KEPT, NEVER_MS, PeriodCounter, Terms, TermsInForce
+from rating.catalogue import Offer
 from rating.catalogue.compiled import CardPrice
-from rating.counting import NO_COUNTING
+from rating.counting import NO_COUNTING, CounterPeriod
 from rating.local_time import local_time, offset_of_hour
 from rating.price.aggregate import Aggregation
 from rating.price.bands import BandChoice, BandedPrice
@@ -23,13 +26,18 @@ from rating.price.graduated import GraduatedPrice
 from rating.price.package import PackagePrice
 from rating.price.per_unit import PerUnitPrice
 from rating.price.volume import VolumePrice
-from rating.rate import Selected, charge_after
+from rating.rate import Selected, charge_after, counter_names
 from rating.selection import entry_for
 from schemas import usage
+from schemas.event_digests import EventDigests
 from schemas.flow import SourceRecord
+from schemas.ledger_parts import head_json
+from schemas.period import month_of
+from schemas.reference import LOOKED_THROUGH, Subscription
 from schemas.refusal import Refused
 
 _native = compiled("rating_event")
+_native_terms = compiled("terms")
 
 OrdinaryEvent = Callable[[SourceRecord, TermsInForce, dict[bytes, None], ReadRuns], Any]
 """Gives the item of a record and has its keys and its reading counted; None: nothing was done."""
@@ -40,7 +48,7 @@ def ordinary_events(terms: TermsInForce, *, item: type, priceable: type) -> Ordi
     if _native is None:
         return _none_is
     if terms.compiled is None:
-        terms.compiled = _native.OrdinaryEvents(_makers(item, priceable), MOST_KEPT).item
+        terms.compiled = _native.OrdinaryEvents(_makers(item, priceable), _kept_terms()).item
     made: OrdinaryEvent = terms.compiled
     return made
 
@@ -49,6 +57,30 @@ def _none_is(
     record: SourceRecord, terms: TermsInForce, keys: dict[bytes, None], read: ReadRuns
 ) -> None:
     """Leave an event to Python."""
+
+
+def _kept_terms() -> object:
+    """Return what finds the terms of events and keeps them, compiled."""
+    assert _native_terms is not None
+    kept: object = _native_terms.KeptTerms(
+        terms=Terms,
+        counter=PeriodCounter,
+        digests=EventDigests,
+        offer=Offer,
+        refused=Refused,
+        subscription=Subscription,
+        month=CounterPeriod.MONTH,
+        from_wire=usage.from_wire,
+        month_of=month_of,
+        head_json=head_json,
+        head_key=head_key,
+        counter_names=counter_names,
+        product_counter=product_counter,
+        never_ms=NEVER_MS,
+        looked_through=LOOKED_THROUGH,
+        most=MOST_KEPT,
+    )
+    return kept
 
 
 def _makers(item: type, priceable: type) -> object:
@@ -62,7 +94,6 @@ def _makers(item: type, priceable: type) -> object:
         decimal=Decimal,
         refused=Refused,
         no_counting=NO_COUNTING,
-        from_wire=usage.from_wire,
         entry_for=entry_for,
         charge_after=charge_after,
         charged_of=charged_of,

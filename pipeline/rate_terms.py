@@ -35,7 +35,7 @@ from schemas.usage import UsageEvent
 # In each of two generations, about 1 kB each. A process that serves more subscriptions than that
 # looks them up again, at a few microseconds.
 MOST_KEPT = 20_000
-_NEVER_MS = 1 << 62
+NEVER_MS = 1 << 62
 
 _UNKNOWN_SUBSCRIPTION = Refused(
     RefusalReason.UNKNOWN_SUBSCRIPTION,
@@ -192,14 +192,14 @@ class TermsInForce:
         return terms
 
     def _found(self, event: UsageEvent, account: Account, subscription: Subscription) -> Terms:
-        offered = self._offered(subscription.plan, account.currency, event.product)
+        offered = self.offered(subscription.plan, account.currency, event.product)
         limits = offered.limits
         if account.limits and isinstance(offered.offer, Offer):
             limits = _counting_limits(
                 in_force(self.catalogue.limits, account.limits), offered.offer
             )
         from_ms, to_ms = subscription.valid_from_ms, subscription.valid_to_ms
-        to_ms = _NEVER_MS if to_ms is None else to_ms
+        to_ms = NEVER_MS if to_ms is None else to_ms
         holder = None
         if isinstance(offered.offer, Offer) and offered.offer.asks_for_holder:
             at_ms = event.started_at_ms
@@ -305,7 +305,7 @@ class TermsInForce:
         event then waits for no memory."""
         return self._texts.setdefault(text, text)
 
-    def _offered(self, plan: str, currency: str, product: str) -> _Offered:
+    def offered(self, plan: str, currency: str, product: str) -> _Offered:
         """Return what a plan has for a product, the same object for all its subscriptions."""
         key = (plan, currency, product)
         offered = self._offers.get(key)

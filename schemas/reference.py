@@ -80,7 +80,7 @@ Held = tuple[Account, Subscription]
 
 _Key = tuple[str, str]
 
-_LOOKED_THROUGH = 64  # subscriptions of an account, which has no index then
+LOOKED_THROUGH = 64  # subscriptions of an account, which has no index then
 
 
 class _ByIdentifier:
@@ -140,7 +140,7 @@ class _OfAccounts:
     def of(self, account: Account, subscription_id: str) -> Sequence[Subscription]:
         """Return the entries in the order in which the account has them."""
         entries = account.subscriptions
-        if len(entries) <= _LOOKED_THROUGH:
+        if len(entries) <= LOOKED_THROUGH:
             return [entry for entry in entries if entry.subscription_id == subscription_id]
         by_id = self._of_large.get(account.account_id)
         if by_id is None:
@@ -211,7 +211,7 @@ class ReferenceData:
         if account is None:
             return None
         entries: Sequence[Subscription] = account.subscriptions
-        if len(entries) > _LOOKED_THROUGH:
+        if len(entries) > LOOKED_THROUGH:
             entries = self._of_accounts.of(account, subscription_id)
         for entry in entries:  # no further than to the first that fits: each is a wait for memory
             if entry.subscription_id == subscription_id and entry.covers(at_ms):

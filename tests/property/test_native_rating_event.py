@@ -367,15 +367,13 @@ def test_most_of_it_is_not_left_to_the_twin():
     assert not left
 
 
-@needs_compiled
-@pytest.mark.parametrize("native", [rate_compiled._native, None], ids=["compiled", "python"])
 @pytest.mark.parametrize("product", ["plain", "tiers"])
-def test_an_error_leaves_no_counters_of_another_month(native, product):
-    """The batch is prepared once more then, under the same terms."""
+def test_an_error_leaves_no_counters_of_another_month(product):
+    """The batch is prepared once more then, under the same terms; what is compiled: `test_native_terms.py`."""
     of_october = msgspec.structs.replace(SOME, product=product)
     of_november = msgspec.structs.replace(of_october, started_at_ms=MONTH_MS + 32 * DAY_MS)
     october, november = usage.to_wire(of_october), usage.to_wire(of_november)
-    with patch.object(rate_compiled, "_native", native):
+    with patch.object(rate_compiled, "_native", None):
         terms = TermsInForce(CATALOGUE, REFERENCE)
         _prepared(terms, [october])
         with patch.object(Terms, "_named", side_effect=MemoryError):
