@@ -24,7 +24,6 @@ from native.wire cimport Bytes, drop, put, put_big, put_byte, put_str, taken
 
 cdef extern from "Python.h":
     object PyUnicode_DecodeUTF8(const char *at, Py_ssize_t size, const char *errors)
-    object _PyLong_FromByteArray(const unsigned char *at, size_t size, int little, int signed_)
 
 
 cdef extern from "blake2b.h" nogil:
@@ -84,6 +83,14 @@ cdef bint is_zero(const Text *number) noexcept:
         if 0x31 <= number.at[at] <= 0x39:
             return False
     return True
+
+
+cdef inline uint64_t whole_of(const uint8_t *at) noexcept:
+    cdef uint64_t value = 0
+    cdef int each
+    for each in range(8):
+        value = value << 8 | at[each]
+    return value
 
 
 cdef str text_of(const uint8_t *at, Py_ssize_t size):
@@ -184,10 +191,15 @@ cdef class OrdinaryEvents:
     cdef dict offers, entries, rules
     cdef list prices
     cdef Bytes to
+    # What was read of one batch of normalise and is not counted yet: how many, and their sum modulo 2^128.
+    cdef int64_t from_partition, of_batch, counted
+    cdef uint64_t sum_high, sum_low
 
     def __cinit__(self):
         self.to.at = NULL
         self.to.used = self.to.room = 0
+        self.from_partition = self.of_batch = self.counted = 0
+        self.sum_high = self.sum_low = 0
 
     def __init__(self, Makers make not None, KeptTerms kept not None) -> None:
         self.make, self.kept = make, kept
@@ -197,9 +209,45 @@ cdef class OrdinaryEvents:
     def __dealloc__(self):
         drop(&self.to)
 
-    def item(self, record, in_force, dict keys not None, read):
-        """Return what `_item` returns, or None: it is not ordinary, and nothing of it was counted.
-        ``in_force``: `TermsInForce`; ``keys`` and ``read`` are told of it."""
+    def items(self, records, in_force, dict keys not None, read, internal_errors, twin) -> list:
+        """Return what is made of each record, by ``twin`` where it is not ordinary. ``in_force``:
+        `TermsInForce`; ``keys`` and ``read`` are told of it; ``internal_errors``: offsets that are not
+        looked at here."""
+        cdef list made = []
+        cdef bint all_are_looked_at = not internal_errors
+        self.counted = 0
+        for record in records:
+            item = None
+            if all_are_looked_at or record[1] not in internal_errors:
+                item = self._item_of(<tuple>record, in_force, keys, read)
+            if item is None:
+                self._count(read)  # in the order in which they were read
+                item = twin(record)
+            made.append(item)
+        self._count(read)
+        return made
+
+    cdef int _count(self, read) except -1:
+        """Have what was read here counted."""
+        if self.counted:
+            total = (<object>self.sum_high << 64) | <object>self.sum_low
+            read.add_many(self.from_partition, self.of_batch, self.counted, total)
+        self.counted, self.sum_high, self.sum_low = 0, 0, 0
+        return 0
+
+    cdef int _read(self, const Event *event, const uint8_t *member, read) except -1:
+        """Count an event as read whose member of the set hash is known."""
+        cdef uint64_t low = whole_of(member + 8)
+        if event.partition != self.from_partition or event.batch != self.of_batch:
+            self._count(read)
+            self.from_partition, self.of_batch = event.partition, event.batch
+        self.counted += 1
+        self.sum_low += low
+        self.sum_high += whole_of(member) + (self.sum_low < low)
+        return 0
+
+    cdef object _item_of(self, tuple record, in_force, dict keys, read):
+        """Return what `_item` returns, or None: it is not ordinary, and nothing of it was counted."""
         cdef Event event
         cdef Kept kept
         cdef _Offer offer
@@ -646,7 +694,7 @@ cdef class OrdinaryEvents:
         rest_json = taken(to)
         for key in kept.keys:
             PyDict_SetItem(keys, key, None)
-        read.add(event.partition, event.batch, _PyLong_FromByteArray(member, ID, 0, 0))
+        self._read(event, member, read)
         return self.make.item(
             record,
             None,

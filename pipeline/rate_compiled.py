@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -39,24 +39,33 @@ from schemas.refusal import Refused
 _native = compiled("rating_event")
 _native_terms = compiled("terms")
 
-OrdinaryEvent = Callable[[SourceRecord, TermsInForce, dict[bytes, None], ReadRuns], Any]
-"""Gives the item of a record and has its keys and its reading counted; None: nothing was done."""
+
+class OrdinaryItems(Protocol):
+    """Makes the items of a batch."""
+
+    def __call__(
+        self,
+        records: Sequence[SourceRecord],
+        in_force: TermsInForce,
+        keys: dict[bytes, None],
+        read: ReadRuns,
+        internal_errors: frozenset[int],
+        twin: Callable[[SourceRecord], Any],
+        /,
+    ) -> list[Any]:
+        """Return an item for each record, by ``twin`` where it is not ordinary or among
+        ``internal_errors``; ``keys`` and ``read`` are told of it."""
 
 
-def ordinary_events(terms: TermsInForce, *, item: type, priceable: type) -> OrdinaryEvent:
-    """Return what makes the items of ordinary events under ``terms``, with which it is kept."""
+def ordinary_items(terms: TermsInForce, *, item: type, priceable: type) -> OrdinaryItems | None:
+    """Return what makes the items of ordinary events under ``terms``, with which it is kept; None where
+    nothing is compiled."""
     if _native is None:
-        return _none_is
+        return None
     if terms.compiled is None:
-        terms.compiled = _native.OrdinaryEvents(_makers(item, priceable), _kept_terms()).item
-    made: OrdinaryEvent = terms.compiled
+        terms.compiled = _native.OrdinaryEvents(_makers(item, priceable), _kept_terms()).items
+    made: OrdinaryItems = terms.compiled
     return made
-
-
-def _none_is(
-    record: SourceRecord, terms: TermsInForce, keys: dict[bytes, None], read: ReadRuns
-) -> None:
-    """Leave an event to Python."""
 
 
 def _kept_terms() -> object:

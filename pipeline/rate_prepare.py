@@ -83,14 +83,17 @@ def prepare(
     """
     keys: dict[bytes, None] = {}  # a set that keeps its order
     read = ReadRuns()
-    ordinary = rate_compiled.ordinary_events(terms, item=Item, priceable=Priceable)
-    items = [
-        _not_looked_at(record, read)
-        if record.offset in internal_errors
-        else ordinary(record, terms, keys, read)
-        or _item(record, usage.from_wire(record.value), terms, keys, read)
-        for record in records
-    ]
+
+    def twin(record: SourceRecord) -> Item:
+        if record.offset in internal_errors:
+            return _not_looked_at(record, read)
+        return _item(record, usage.from_wire(record.value), terms, keys, read)
+
+    ordinary = rate_compiled.ordinary_items(terms, item=Item, priceable=Priceable)
+    if ordinary is None:
+        items = [twin(record) for record in records]
+    else:
+        items = ordinary(records, terms, keys, read, internal_errors, twin)
     versions = Versions(catalogue=terms.catalogue.version, reference=terms.reference_version)
     return RateBatch(items, read, list(keys), versions)
 

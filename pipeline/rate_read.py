@@ -35,6 +35,10 @@ class ReadRuns:
 
     def add(self, raw_partition: int, batch: int, member: int) -> None:
         """Count a record as read whose member of the set hash is known."""
+        self.add_many(raw_partition, batch, 1, member)
+
+    def add_many(self, raw_partition: int, batch: int, count: int, total: int) -> None:
+        """Count records of one batch as read, whose members come to ``total``."""
         runs = self._runs.get(raw_partition)
         if runs is None:
             runs = self._runs[raw_partition] = [_Run(batch)]
@@ -42,8 +46,8 @@ class ReadRuns:
         if run.batch != batch:
             run = _Run(batch)
             runs.append(run)
-        run.count += 1
-        run.total += member
+        run.count += count
+        run.total += total
 
     def after(self, before: Mapping[str, ReadSoFar]) -> dict[str, ReadSoFar]:
         """Return what was read in all of each raw partition, after what earlier proofs say."""

@@ -15,7 +15,7 @@ from pipeline.rate_terms import Terms, TermsInForce
 from rating.catalogue import check, compile
 from rating.price.per_unit import PerUnitPrice
 from rating.price.rate_card import RateCard, RateCardRow
-from schemas import usage
+from schemas import sethash, usage
 from schemas.flow import SourceRecord
 from schemas.reference import Account, ReferenceData, Subscription
 from schemas.usage import Provenance, UsageEvent
@@ -222,7 +222,7 @@ def _prepared(terms, values):
         return type(error), str(error)
     seen = [_seen(item) for item in batch.items]
     read = {
-        at: [(run.batch, run.count, run.total) for run in runs]
+        at: [(run.batch, run.count, run.total % sethash.MODULUS) for run in runs]
         for at, runs in batch.read._runs.items()
     }
     return seen, list(batch.state_keys), list(read.items()), batch.versions

@@ -139,7 +139,9 @@ def events(draw):
         rating_key=draw(st.sampled_from([account, account, "other"])),
         account_id=account,
         subscription_id=draw(
-            st.sampled_from(["s-1", 's-"ü"', "s-12", "s-9", "s-8", "s-gone", "s", "", f"s-{MANY - 1}"])
+            st.sampled_from(
+                ["s-1", 's-"ü"', "s-12", "s-9", "s-8", "s-gone", "s", "", f"s-{MANY - 1}"]
+            )
         ),
         product=draw(st.sampled_from([*PRICES, "unpriced"])),
         zone=draw(st.sampled_from(["UTC", "Europe/Berlin", "America/New_York"])),
@@ -226,7 +228,9 @@ def test_the_twin_is_asked_for_the_terms_of_few():
             asked.append(event.product)
             return super().of(event)
 
-    plain = [each for each in PRICES if each not in ("members", "rolled")]  # those ask for the holder
+    plain = [
+        each for each in PRICES if each not in ("members", "rolled")
+    ]  # those ask for the holder
     _prepared(
         Watched(CATALOGUE, REFERENCE),
         [msgspec.structs.replace(SOME, product=each) for each in (*plain, *plain)],
