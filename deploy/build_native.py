@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pathlib
 import sys
+from collections.abc import Collection
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
@@ -19,8 +20,11 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 MODULES = tuple(sorted(path.stem for path in (ROOT / "native").glob("*.pyx")))
 
 
-def build() -> None:
-    """Compile every module into `native/`; raises what the compiler or its absence raises."""
+def build(modules: Collection[str] = MODULES) -> None:
+    """Compile modules into `native/`; raises what the compiler or its absence raises.
+
+    Fewer than all of them only where nothing changed that the others are made of.
+    """
     from Cython.Build import cythonize
     from setuptools import Distribution, Extension
     from setuptools.command.build_ext import build_ext
@@ -34,7 +38,7 @@ def build() -> None:
             depends=sorted(str(path) for path in (ROOT / "native").glob("*.h")),
             extra_compile_args=["-O3", "-Wno-unreachable-code"],
         )
-        for name in MODULES
+        for name in modules
     ]
     built = cythonize(
         extensions,

@@ -35,7 +35,7 @@ def needs_services(bug: Bug) -> bool:
     return any(suite.startswith("tests/integration") for suite in bug.suites)
 
 
-def _bug(
+def bug(
     name: str, what: str, *edits: tuple[str, str, str], suites: str = SIMULATION, seed: int = 0
 ) -> Bug:
     return Bug(name, what, tuple(Edit(*edit) for edit in edits), tuple(suites.split()), seed)
@@ -55,7 +55,7 @@ _STAGE = "pipeline/stage.py"
 _TRANSACTION = "pipeline/transaction.py"
 
 BUGS = (
-    _bug(
+    bug(
         "appends_not_awaited",
         "only the answer to the proof's append is awaited; a refused output is committed around",
         (
@@ -65,7 +65,7 @@ BUGS = (
         ),
         seed=14,
     ),
-    _bug(
+    bug(
         "records_before_partitions",
         "records are sent before the transaction has their partitions",
         (
@@ -75,13 +75,13 @@ BUGS = (
         ),
         suites="tests/integration/test_transaction_partitions.py",
     ),
-    _bug(
+    bug(
         "refusals_not_looked_at",
         "the answers are awaited, what they say is not looked at",
         (_TRANSACTION, "    for answer in answers:\n", "    for answer in answers[-1:]:\n"),
         seed=5,
     ),
-    _bug(
+    bug(
         "commit_before_append",
         "the outputs are committed before the proof is appended",
         (
@@ -93,7 +93,7 @@ BUGS = (
             "            offset = await self._append((), last)\n",
         ),
     ),
-    _bug(
+    bug(
         "state_before_commit",
         "RocksDB has the changes of a batch before the batch is committed",
         (
@@ -104,7 +104,7 @@ BUGS = (
             "                offset = await transaction.write(\n",
         ),
     ),
-    _bug(
+    bug(
         "position_before_fence",
         "the last proof is read before the earlier owner is fenced",
         (
@@ -116,7 +116,7 @@ BUGS = (
         (_STAGE, "            last = await self._last_proof()  # 2\n", ""),
         seed=24,
     ),
-    _bug(
+    bug(
         "random_transactional_id",
         "each owner has a transactional id of its own, so none fences the one before",
         (
@@ -126,7 +126,7 @@ BUGS = (
         ),
         seed=6,
     ),
-    _bug(
+    bug(
         "fenced_owner_never_returns",
         "an owner that was in doubt leaves its partition to nobody",
         (_STAGE, "                await backoff.wait()\n", "                return\n"),
@@ -136,7 +136,7 @@ BUGS = (
             "        for partition, (owner, task) in ():\n            if (",
         ),
     ),
-    _bug(
+    bug(
         "ownership_not_asked",
         "a fenced owner fences back without asking the group",
         (
@@ -146,7 +146,7 @@ BUGS = (
         ),
         suites="tests/unit/test_stage_run.py",
     ),
-    _bug(
+    bug(
         "empty_poll_is_the_end",
         "the search for the last proof ends at the first poll that brings nothing",
         (
@@ -162,7 +162,7 @@ BUGS = (
         ),
         seed=23,
     ),
-    _bug(
+    bug(
         "first_poll_is_all",
         "the search for the last proof takes the last record of the first poll",
         (
@@ -175,7 +175,7 @@ BUGS = (
         ),
         seed=1,
     ),
-    _bug(
+    bug(
         "producer_used_again",
         "after an error the batch is written once more by the same producer",
         (
@@ -190,7 +190,7 @@ BUGS = (
             "            await within(_COMMIT_S, self._producer.commit_transaction())\n",
         ),
     ),
-    _bug(
+    bug(
         "unknown_commit_taken_for_done",
         "a commit whose answer did not come is taken for a commit",
         (
@@ -201,7 +201,7 @@ BUGS = (
         ),
         seed=1,
     ),
-    _bug(
+    bug(
         "uncommitted_is_read",
         "the source is read with what was aborted",
         (
@@ -210,7 +210,7 @@ BUGS = (
             '        isolation_level="read_uncommitted",\n',
         ),
     ),
-    _bug(
+    bug(
         "last_record_again",
         "a stage that starts reads the last record of the batch before once more",
         (
@@ -219,7 +219,7 @@ BUGS = (
             "            consumer.seek(source, max(0, previous.next - 1))\n",
         ),
     ),
-    _bug(
+    bug(
         "state_not_caught_up",
         "a state that lags behind its changelog is taken as it is",
         (
@@ -228,7 +228,7 @@ BUGS = (
             "        if folded.next_offset > 0:\n            return\n",
         ),
     ),
-    _bug(
+    bug(
         "position_says_more_than_state",
         "the state's position is of the record behind the last folded one",
         (
@@ -237,7 +237,7 @@ BUGS = (
             "                        next_offset=offset + 2,\n",
         ),
     ),
-    _bug(
+    bug(
         "missing_genesis_is_zero",
         "a changelog without a proof is taken for one whose batches begin at 0",
         (
@@ -252,7 +252,7 @@ BUGS = (
         ),
         suites="tests/integration/test_stage_guards.py",
     ),
-    _bug(
+    bug(
         "load_keeps_its_position",
         "a loader in doubt goes on from the position that it remembers",
         (
@@ -268,13 +268,13 @@ BUGS = (
             "        gathering",
         ),
     ),
-    _bug(
+    bug(
         "compare_and_set_always_wins",
         "a loader that lost the row writes all the same",
         ("sinks/progress.py", "    if done:\n        return\n", "    return\n"),
         suites="tests/integration/test_postgres_load.py",
     ),
-    _bug(
+    bug(
         "compare_and_set_last",
         "a loader writes its rows before it has the position",
         (
@@ -293,7 +293,7 @@ BUGS = (
         ),
         suites="tests/integration/test_postgres_load.py",
     ),
-    _bug(
+    bug(
         "missing_progress_is_zero",
         "a partition without a row of progress is loaded from the beginning",
         (
@@ -304,7 +304,7 @@ BUGS = (
         ),
         suites="tests/integration/test_postgres_load.py",
     ),
-    _bug(
+    bug(
         "limit_reset_not_folded",
         "a restore leaves out what a reached limit has reset",
         (
@@ -314,7 +314,7 @@ BUGS = (
         ),
         seed=1,
     ),
-    _bug(
+    bug(
         "close_not_folded",
         "a restore leaves out that a period was closed",
         (
@@ -323,7 +323,7 @@ BUGS = (
             "    if isinstance(record, (_Proof, _PeriodClosed)):\n        return\n",
         ),
     ),
-    _bug(
+    bug(
         "drop_on_error",
         "an item that cannot be read is left out in silence",
         (
@@ -334,7 +334,7 @@ BUGS = (
             "            return NormaliseOutcome.IGNORED\n",
         ),
     ),
-    _bug(
+    bug(
         "duplicates_within_a_batch",
         "what the batch itself has marked is not asked",
         (
@@ -344,12 +344,12 @@ BUGS = (
         ),
         seed=1,
     ),
-    _bug(
+    bug(
         "mark_without_its_effect",
         "an event is handed on and not marked",
         ("mediation/normalise.py", "                changed[item.key] = item.mark\n", ""),
     ),
-    _bug(
+    bug(
         "conflict_taken_for_duplicate",
         "the same id with other content counts as a copy",
         (
@@ -359,7 +359,7 @@ BUGS = (
         ),
         seed=1,
     ),
-    _bug(
+    bug(
         "float_money",
         "a price is divided in binary",
         (
@@ -369,7 +369,7 @@ BUGS = (
         ),
         suites="tests/golden/test_rating_charges.py tests/golden",
     ),
-    _bug(
+    bug(
         "ties_to_even",
         "a tie is rounded to the even digit",
         (
@@ -379,7 +379,7 @@ BUGS = (
         ),
         suites="tests/unit/test_rating_vectors.py",
     ),
-    _bug(
+    bug(
         "wrong_tier_bound",
         "a tier has room for one unit more than it says",
         (
@@ -388,7 +388,7 @@ BUGS = (
             "        if units <= following.from_units + 1:\n",
         ),
     ),
-    _bug(
+    bug(
         "increment_not_rounded_up",
         "a started increment is not billed",
         (
@@ -397,13 +397,13 @@ BUGS = (
             "    return Decimal(first + (units - first) // following * following)",
         ),
     ),
-    _bug(
+    bug(
         "earlier_charges_stay",
         "a volume price restates nothing of what was charged before",
         ("pipeline/rate_step.py", "        if charged.restated:\n", "        if False:\n"),
         suites=f"{_MONTHS}::test_the_charges_of_a_month_are_its_volume_price {_MONTHS}",
     ),
-    _bug(
+    bug(
         "adjustment_is_a_record",
         "what restates others counts as a record of its own",
         (
@@ -413,13 +413,13 @@ BUGS = (
         ),
         suites=_MONTHS,
     ),
-    _bug(
+    bug(
         "close_asks_for_nothing",
         "the least of a month is not charged at its close",
         ("rating/closing.py", "    if not missing:\n", "    if missing <= due:\n"),
         suites=_LEAST,
     ),
-    _bug(
+    bug(
         "close_that_asks_for_nothing_is_forgotten",
         "late usage takes a month below what it was closed at, where the close asked for nothing",
         (
@@ -429,7 +429,7 @@ BUGS = (
         ),
         suites=_CLOSED,
     ),
-    _bug(
+    bug(
         "discount_by_usage_looks_ahead_only",
         "what a month was charged before another product's usage reached a discount stays as it was",
         (
@@ -439,13 +439,13 @@ BUGS = (
         ),
         suites=_CLOSED,
     ),
-    _bug(
+    bug(
         "late_usage_is_charged_beside_its_close",
         "usage of a closed month is charged although the close asked for the month's least",
         ("rating/charging.py", "        if least:\n", "        if least is None:\n"),
         suites=_LEAST,
     ),
-    _bug(
+    bug(
         "rolled_over_and_still_there",
         "what later months take of a month is not gone for usage of that month that comes late",
         (
@@ -455,7 +455,7 @@ BUGS = (
         ),
         suites=_ROLL_OVER,
     ),
-    _bug(
+    bug(
         "stale_correction_is_obeyed",
         "a correction takes effect although its month has other charges by now",
         (
@@ -465,7 +465,7 @@ BUGS = (
         ),
         suites=f"{_CORRECTIONS}::test_a_correction_of_a_month_that_has_changed_takes_no_effect {_CORRECTIONS}",
     ),
-    _bug(
+    bug(
         "correction_leaves_tiers",
         "usage that is taken back stays in the tiers and allowances of its month",
         (
@@ -475,7 +475,7 @@ BUGS = (
         ),
         suites=_CORRECTIONS,
     ),
-    _bug(
+    bug(
         "rerated_alone_and_forgotten",
         "a charge that was rated anew by itself counts under its old versions in the next correction",
         (
@@ -485,7 +485,7 @@ BUGS = (
         ),
         suites=_SINGLE_CORRECTIONS,
     ),
-    _bug(
+    bug(
         "limit_reached_above",
         "a limit of records is reached by the record behind the one that reaches it",
         (
@@ -494,7 +494,7 @@ BUGS = (
             "            if records > limit.records:\n",
         ),
     ),
-    _bug(
+    bug(
         "no_reset_at_a_limit",
         "what a reached limit invoices stays unbilled",
         (
@@ -511,7 +511,7 @@ BUGS = (
             "            left.append(entry)\n",
         ),
     ),
-    _bug(
+    bug(
         "late_usage_in_its_own_period",
         "usage of a closed period is billed in that period",
         (
@@ -520,7 +520,7 @@ BUGS = (
             "    head = Head(head.sequence + 1, command.period_start_ms, left)\n",
         ),
     ),
-    _bug(
+    bug(
         "months_in_utc",
         "the month of usage is that of UTC, not of the account's zone",
         (
@@ -529,7 +529,7 @@ BUGS = (
             '    local = dt.datetime(year, month, 1, tzinfo=zone_info("UTC"))\n',
         ),
     ),
-    _bug(
+    bug(
         "longest_prefix_missed",
         "a number is priced by the shortest prefix that fits",
         (
@@ -538,7 +538,7 @@ BUGS = (
             "            found = tuple(sorted(own | shorter))\n",
         ),
     ),
-    _bug(
+    bug(
         "commands_to_another_partition",
         "the close of a period goes where its account's counters are not",
         (
@@ -547,7 +547,7 @@ BUGS = (
             "        partition = self._step.partition_of(key[::-1])\n",
         ),
     ),
-    _bug(
+    bug(
         "taken_back_but_paid_for",
         "a charge is taken back, and what its usage costs is not",
         (
@@ -557,7 +557,7 @@ BUGS = (
         ),
         suites=_OTHERS_CORRECTED,
     ),
-    _bug(
+    bug(
         "costs_nothing_where_it_is_unknown",
         "usage that a plan it is also rated under has no price for is charged without that cost",
         (
@@ -567,7 +567,7 @@ BUGS = (
         ),
         suites=_OTHER_RATINGS,
     ),
-    _bug(
+    bug(
         "invoice_of_one_product",
         "a limit resets all that it should invoice, and names the first product of it",
         (

@@ -57,8 +57,9 @@ def plant(bug: Bug, tree: Path) -> None:
 
 
 @contextmanager
-def copied() -> Iterator[Path]:
-    """Yield a copy of the tree; it is gone afterwards."""
+def copied(*, compiled: bool = False) -> Iterator[Path]:
+    """Yield a copy of the tree; it is gone afterwards. ``compiled``: with what is compiled in `native/`, for
+    the bugs that are planted there; the others are of Python, and the laws hold one to the other."""
     with tempfile.TemporaryDirectory(prefix="ratemill-planted-") as folder:
         # Others must reach what lies in it: PostgreSQL runs as another user when we are root.
         Path(folder).chmod(0o755)
@@ -66,10 +67,9 @@ def copied() -> Iterator[Path]:
         for name in _TREE:
             source = ROOT / name
             if source.is_dir():
-                # With the bytecode: it is as new as its source, and need not be made again. Without what
-                # is compiled in `native/`: bugs are planted in Python, and the laws hold one to the other.
-                left_out = shutil.ignore_patterns("planted", "*.so")
-                shutil.copytree(source, tree / name, ignore=left_out)
+                # With the bytecode: it is as new as its source, and need not be made again.
+                left_out = ("planted",) if compiled else ("planted", "*.so")
+                shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns(*left_out))
             else:
                 tree.mkdir(exist_ok=True)
                 shutil.copy(source, tree / name)
@@ -83,17 +83,49 @@ def catch(bug: Bug, services: Mapping[str, str], *, tree: Path, profile: str = "
     where it is empty they start their own. ``profile``: of Hypothesis, see `tests/conftest.py`.
     """
     began_s = time.monotonic()
-    sound = {edit.file: (tree / edit.file).read_text() for edit in bug.edits}
+    sound = {edit.file: (tree / edit.file).read_bytes() for edit in bug.edits}
+    modules = compiled_of(bug)
+    if modules:
+        for path in (tree / "native").iterdir():
+            if path.name == "built_from.txt" or path.name.split(".")[0] in modules:
+                sound[f"native/{path.name}"] = path.read_bytes()
     try:
         plant(bug, tree)
+        if modules:
+            _compile(modules, tree)
         for suite in bug.suites:
             said = _failure(suite, tree, services, seed=bug.seed, profile=profile)
             if said is not None:
                 return Caught(bug.name, suite, said, time.monotonic() - began_s)
     finally:
-        for file, text in sound.items():
-            (tree / file).write_text(text)
+        for file, content in sound.items():
+            (tree / file).write_bytes(content)
     return Caught(bug.name, None, "", time.monotonic() - began_s)
+
+
+def compiled_of(bug: Bug) -> list[str]:
+    """Return the compiled modules that a bug is in."""
+    files = [Path(edit.file) for edit in bug.edits if edit.file.startswith("native/")]
+    assert all(file.suffix == ".pyx" for file in files), (
+        "others are made of a file that is included"
+    )
+    return sorted({file.stem for file in files})
+
+
+def _compile(modules: list[str], tree: Path) -> None:
+    """Compile modules of the tree. One that does not compile has caught nothing: that is an error of ours."""
+    code = "import sys; from deploy.build_native import build; build(sys.argv[1:])"
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *modules],
+        cwd=tree,
+        env={**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=_SUITE_S,
+        check=False,
+    )
+    if ran.returncode:
+        raise RuntimeError("it does not compile:\n" + ran.stderr[-2000:])
 
 
 def _failure(

@@ -82,6 +82,12 @@ likely = st.builds(
 )  # fmt: skip
 
 
+SOME = {
+    "specversion": "1.0", "type": "t", "id": "i", "source": "/s", "subject": "dev-1",
+    "time": "2026-03-01T12:00:05Z", "data": {"n": 1, "a": {"n": 1}},
+}  # fmt: skip
+
+
 @needs_compiled
 @given(seeds, st.sampled_from(EVENTS), st.booleans())
 def test_events_are_what_python_makes_of_them(seed, name, batch):
@@ -101,6 +107,9 @@ def test_events_are_what_python_makes_of_them(seed, name, batch):
     st.integers(0, 400),
 )
 @example([{"specversion": "1.0", "type": "t", "data": {"n": 1, "a": 1}}], None, True, b"", 0)
+@example(
+    [SOME | {"specversion": each} for each in ("1.0", "1.1", "1", "1.00", "")], None, True, b"", 0
+)
 def test_events_of_any_values_are_what_python_makes_of_them(several, indent, escaped, put, at):
     value = b"\n".join(
         json.dumps(

@@ -153,6 +153,18 @@ def test_several_cells_of_a_row_with_quotes_in_them():
 
 
 @needs_compiled
+@pytest.mark.parametrize("record_id", ["i1", ""])
+@pytest.mark.parametrize("more", ["1", ""])
+def test_a_row_is_known_by_the_first_way_of_which_it_has_all_columns(record_id, more):
+    decoder = load_decoder(
+        TINY_YAML.replace("[[id, who]]", "[[id, more], [more, who], [id, who]]"), "tiny.yaml"
+    )
+    row = "|".join((record_id, "dev-1", "", "", "", "2026-03-01 12:00:05", "7", more)).encode()
+    compiled, twin = both(decoder, row, {"record": b"block"})
+    assert compiled == twin
+
+
+@needs_compiled
 def test_more_minutes_than_are_at_hand_by_several_clocks():
     """What one block leaves at hand says nothing wrong of the next, whichever its zone is."""
     minutes = [dt.datetime.fromtimestamp(NOON / 1000 - 60 * each, dt.UTC) for each in range(3000)]

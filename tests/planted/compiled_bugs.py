@@ -1,0 +1,119 @@
+"""Bugs to plant in what is compiled, one or more in each module that decides what is charged.
+
+Those of `bugs.py` are planted in Python, in copies where nothing is compiled; here the twin stays as it is, and
+the law that holds both equal must fail.
+"""
+
+from __future__ import annotations
+
+from tests.planted.bugs import bug
+
+_EVENTS = "tests/property/test_native_rating_event.py"
+_TERMS = "tests/property/test_native_terms.py"
+_DECIDING = "tests/property/test_native_deciding.py"
+_ROWS = "tests/property/test_native_rows.py"
+_CLOUDEVENTS = "tests/property/test_native_cloudevents.py"
+_ORDINARY = "tests/property/test_native_ordinary.py"
+
+COMPILED_BUGS = (
+    bug(
+        "compiled_terms_of_another_time",
+        "terms that are kept are taken whether the subscription still has them or not",
+        (
+            "native/terms.pyx",
+            "            kept = <Kept>found\n            if kept.from_ms <= event.started_at_ms < kept.to_ms:\n                return kept\n        else:",
+            "            return <Kept>found\n        else:",
+        ),
+        suites=f"{_TERMS} {_EVENTS}",
+    ),
+    bug(
+        "compiled_counters_of_last_month",
+        "the counters of a subscription stay those of the month that was asked for first",
+        (
+            "native/terms.pyx",
+            "        if counting is kept.counting and kept.named_from_ms <= at_ms < kept.named_to_ms:",
+            "        if counting is kept.counting:",
+        ),
+        suites=_TERMS,
+    ),
+    bug(
+        "compiled_limits_of_everyone",
+        "an account's own limit is passed over",
+        (
+            "native/terms.pyx",
+            "        kept.is_ordinary = not account.limits\n",
+            "        kept.is_ordinary = True\n",
+        ),
+        suites=_TERMS,
+    ),
+    bug(
+        "compiled_reading_without_carry",
+        "the sum of what was read loses what is carried from its lower half",
+        (
+            "native/rating_event.pyx",
+            "        self.sum_high += whole_of(member) + (self.sum_low < low)\n",
+            "        self.sum_high += whole_of(member)\n",
+        ),
+        suites=_EVENTS,
+    ),
+    bug(
+        "compiled_increments_cut_off",
+        "a started increment is not charged",
+        (
+            "native/rating_event.pyx",
+            "                        (whole - price.first + price.following - 1) // price.following\n",
+            "                        (whole - price.first) // price.following\n",
+        ),
+        suites=_EVENTS,
+    ),
+    bug(
+        "compiled_hours_of_yesterday",
+        "the offset of a zone is that of another hour which is kept in the same place",
+        (
+            "native/rating_event.pyx",
+            "        if zone.hours[slot] != hour:\n",
+            "        if zone.hours[slot] == <int64_t>1 << 62:\n",
+        ),
+        suites=_EVENTS,
+    ),
+    bug(
+        "compiled_duplicates_of_a_batch",
+        "an identity that came before in the same batch is handed on again",
+        (
+            "native/deciding.pyx",
+            "        if PyDict_Contains(state, key) or PyDict_Contains(changed, key):\n",
+            "        if PyDict_Contains(state, key):\n",
+        ),
+        suites=_DECIDING,
+    ),
+    bug(
+        "compiled_rows_with_a_missing_part_of_their_id",
+        "a row whose record id lacks a column is known by the other columns alone",
+        (
+            "native/rows.pyx",
+            "                if text.length == 0:\n                    break\n",
+            "                if text.length == 0:\n                    continue\n",
+        ),
+        suites=_ROWS,
+    ),
+    bug(
+        "compiled_events_of_other_versions",
+        "an event of another version of CloudEvents is taken for one that is known",
+        (
+            "native/cloudevents.pyx",
+            '        if specversion.length != 3 or memcmp(specversion.at, "1.0", 3) != 0:\n',
+            '        if specversion.length != 3 or memcmp(specversion.at, "1.", 2) != 0:\n',
+        ),
+        suites=_CLOUDEVENTS,
+    ),
+    bug(
+        "compiled_usage_out_of_the_window",
+        "usage of longer ago than identities are remembered for is taken",
+        (
+            "native/ordinary.pyx",
+            "        if not self.oldest_ms <= at_ms <= self.newest_ms:\n",
+            "        if at_ms > self.newest_ms:\n",
+        ),
+        suites=_ORDINARY,
+    ),
+)
