@@ -21,9 +21,14 @@ from libc.string cimport memcmp
 
 from decimal import Decimal
 
+from native.charge_after cimport Charge, ChargeAfter, Count, Totals
 from native.fields cimport field, field_at, is_exactly, offset_of, soon
-from native.json cimport put_decimal, put_json, put_json_str
+from native.json cimport put_decimal, put_json, put_json_str, put_texts
 from native.read cimport Reading, Text, read_array_head, read_int, read_text
+from native.scaled cimport (
+    pack_scaled, put_json_scaled, read_decimal, read_number, scaled, scaled_at_least, scaled_read, scaled_sum,
+    scaled_text, scaled_zero, str_of,
+)
 from native.wire cimport (
     Bytes, drop, make_room, pack_array_head, pack_int, pack_text_head, put, put_big, put_byte, taken,
 )
@@ -31,17 +36,6 @@ from native.wire cimport (
 
 cdef extern from "blake2b.h" nogil:
     void blake2b(uint8_t *out, size_t size, const uint8_t *message, size_t length)
-
-
-cdef extern from "scaled.h" nogil:
-    ctypedef struct scaled:
-        pass
-    const int SCALED_TEXT
-    void scaled_zero(scaled *to)
-    bint scaled_read(scaled *to, const void *text, size_t length)
-    bint scaled_sum(scaled *to, const scaled *left, const scaled *right)
-    int scaled_at_least(const scaled *value, const scaled *least)
-    int scaled_text(char *to, const scaled *value)
 
 
 cdef extern from "Python.h":
@@ -52,6 +46,7 @@ cdef enum:
     ID_BYTES = 16  # `schemas.ids.ID_BYTES`
     MOST_COUNTERS = 16  # of one charge; those with more are left to the twin
     MOST_LIMITS_READ = 10_000
+    MOST_SUMMED_PLACES = 20  # of a number that is added up here
 
 
 cdef struct Entry:  # `schemas.ledger.Unbilled`
@@ -90,41 +85,8 @@ cdef inline bint same(const Text *left, const Text *right) noexcept:
     return left.size == right.size and memcmp(left.at, right.at, left.size) == 0
 
 
-cdef inline bint read_number(scaled *to, str text) except -1:
-    cdef Text found = text_of(text)
-    return scaled_read(to, found.at, found.size)
-
-
-cdef inline bint read_decimal(scaled *to, number, to_text) except -1:
-    return read_number(to, str(number)) or read_number(to, <str>to_text(number))
-
-
-cdef inline int put_scaled(Bytes *to, const scaled *value) except -1:
-    make_room(to, SCALED_TEXT)
-    to.used += scaled_text(<char *>to.at + to.used, value)
-    return 0
-
-
-cdef inline int put_json_scaled(Bytes *to, const scaled *value) except -1:
-    put_byte(to, 34)
-    put_scaled(to, value)
-    return put_byte(to, 34)
-
-
-cdef inline int pack_scaled(Bytes *to, const scaled *value) except -1:
-    cdef char text[128]
-    cdef int length = scaled_text(text, value)
-    pack_text_head(to, length)
-    return put(to, text, length)
-
-
 cdef inline int put_bytes(Bytes *to, bytes value) except -1:
     return put(to, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
-
-
-cdef str str_of(const scaled *value):
-    cdef char text[128]
-    return PyUnicode_FromStringAndSize(text, scaled_text(text, value))
 
 
 # The state while a batch runs. -----------------------------------------------------------------
@@ -134,20 +96,19 @@ cdef str str_of(const scaled *value):
 cdef class Bucket:
     """`RunningBucket`, changed in place by the charges that are counted here."""
 
-    cdef int64_t _records
-    cdef scaled _quantity, _amount
+    cdef Totals totals
 
     @property
     def records(self) -> int:
-        return self._records
+        return self.totals.records
 
     @property
     def quantity(self):
-        return Decimal(str_of(&self._quantity))
+        return Decimal(str_of(&self.totals.quantity))
 
     @property
     def amount(self):
-        return Decimal(str_of(&self._amount))
+        return Decimal(str_of(&self.totals.amount))
 
     def value(self) -> bytes:
         """Return the bucket as the state has it."""
@@ -155,9 +116,9 @@ cdef class Bucket:
         to.at, to.used, to.room = NULL, 0, 0
         try:
             pack_array_head(&to, 3)
-            pack_int(&to, self._records)
-            pack_scaled(&to, &self._quantity)
-            pack_scaled(&to, &self._amount)
+            pack_int(&to, self.totals.records)
+            pack_scaled(&to, &self.totals.quantity)
+            pack_scaled(&to, &self.totals.amount)
             return taken(&to)
         finally:
             drop(&to)
@@ -174,12 +135,12 @@ cdef Bucket bucket_of(bytes value):
     if (
         read_array_head(&of, &fields)
         and fields == 3
-        and read_int(&of, &bucket._records)
+        and read_int(&of, &bucket.totals.records)
         and read_text(&of, &quantity)
         and read_text(&of, &amount)
         and of.at == of.end
-        and scaled_read(&bucket._quantity, quantity.at, quantity.size)
-        and scaled_read(&bucket._amount, amount.at, amount.size)
+        and scaled_read(&bucket.totals.quantity, quantity.at, quantity.size)
+        and scaled_read(&bucket.totals.amount, amount.at, amount.size)
     ):
         return bucket
     return None
@@ -333,9 +294,12 @@ cdef inline bint lies_in(const Entry *entry, const Limit *limit) noexcept:
 
 @cython.final
 cdef class Lot:
-    """The charges of one source in one currency and unit; `_Lot` of the tally."""
+    """The charges of one source in one currency and unit; `Lot` of the tally, and what is not in it yet."""
 
-    cdef list amounts, billed
+    cdef object stated
+    cdef list amounts, billed  # of it
+    cdef int64_t records
+    cdef scaled amount_sum, billed_sum
 
 
 cdef struct Fields:  # where the structs of the twin have what is asked of them
@@ -357,21 +321,23 @@ cdef class OrdinaryCharges:
 
     cdef object item, priceable, terms, selected, offer, rule, counter, charged, priced
     cdef object append, ledger, usage, charge_after, to_text, zero
+    cdef ChargeAfter prices
     cdef Fields at
     cdef dict read_limits
     cdef Py_ssize_t largest
 
     def __init__(
         self, *, item, priceable, terms, selected, offer, rule, counter, charged, priced, append,
-        ledger, usage, charge_after, to_text, zero, largest: int,
+        ledger, usage, charge_after, to_text, zero, ChargeAfter prices, largest: int,
     ) -> None:
-        """``largest``: bytes that a record of the ledger may have with its key."""
+        """``prices``: None, and ``charge_after`` is asked for all that asks for counters; ``largest``:
+        bytes that a record of the ledger may have with its key."""
         self.item, self.priceable, self.terms, self.selected = item, priceable, terms, selected
         self.offer, self.rule, self.counter = offer, rule, counter
         self.charged, self.priced = charged, priced
         self.append, self.ledger, self.usage = append, ledger, usage
         self.charge_after, self.to_text, self.zero = charge_after, to_text, zero
-        self.largest = largest
+        self.prices, self.largest = prices, largest
         self.read_limits = {}
         self.at.item_record = offset_of(item, "record")
         self.at.item_verdict = offset_of(item, "verdict")
@@ -423,7 +389,9 @@ cdef class OrdinaryCharges:
         batch.heads, batch.buckets = running.heads, running.buckets
         batch.appends, batch.tally, batch.partition = appends, tally, partition
         batch.version = b"%d" % catalogue_version
-        batch.lots = {}
+        batch.lots, batch.before = {}, [None] * MOST_COUNTERS
+        if self.prices is not None:
+            self.prices.kept.of_version(catalogue_version)
         return batch
 
     cdef Limits limits(self, tuple of):
@@ -445,9 +413,10 @@ cdef class ChargesOfBatch:
     cdef bint plain_state
     cdef dict heads, buckets, lots
     cdef list appends
+    cdef list before  # the buckets of the item at hand, and after them those of others
     cdef int64_t partition
     cdef bytes version
-    cdef Bytes to
+    cdef Bytes to, steps
     cdef uint64_t hash_high, hash_low
     cdef bint is_counting  # the item at hand: it cannot be left to the twin any more
     cdef readonly Py_ssize_t ledger_records
@@ -455,6 +424,7 @@ cdef class ChargesOfBatch:
 
     def __dealloc__(self):
         drop(&self.to)
+        drop(&self.steps)
 
     @property
     def member_sum(self) -> int:
@@ -469,6 +439,7 @@ cdef class ChargesOfBatch:
             place += 1
             if not is_exactly(item, self.all.item) or not self._charge(item):
                 ask(item)
+        self._add_up()
 
     cdef int _look_ahead(self, list items, Py_ssize_t place) noexcept:
         """Ask memory for the items that come soon. What they hold lies where no cache has it, each behind
@@ -539,9 +510,9 @@ cdef class ChargesOfBatch:
         cdef Bucket bucket
         if found is None:
             bucket = Bucket.__new__(Bucket)
-            bucket._records = 0
-            scaled_zero(&bucket._quantity)
-            scaled_zero(&bucket._amount)
+            bucket.totals.records = 0
+            scaled_zero(&bucket.totals.quantity)
+            scaled_zero(&bucket.totals.amount)
             return bucket
         if type(found) is Bucket:
             return <Bucket>found
@@ -571,19 +542,18 @@ cdef class ChargesOfBatch:
 
     cdef bint _ordinary(self, tuple record, priceable) except -1:
         cdef OrdinaryCharges all = self.all
-        cdef scaled quantities[MOST_COUNTERS]
-        cdef scaled amounts[MOST_COUNTERS]
-        cdef int64_t records[MOST_COUNTERS]
-        cdef scaled amount, added
-        cdef Bucket bucket, product_bucket
+        cdef const Totals *before[MOST_COUNTERS]
+        cdef Count counts[MOST_COUNTERS]
+        cdef Totals after[MOST_COUNTERS]
+        cdef Charge charge
+        cdef scaled used
+        cdef Bucket bucket
         cdef Head head
         cdef Entry own
         cdef Py_ssize_t at, place, many
         cdef int64_t usage_period_ms
-        cdef tuple counters, counts, limits
-        cdef list before = []
+        cdef tuple counters, limits
         cdef bytes head_key, value
-        cdef bint is_read
         if <int64_t>record[0] != self.partition:
             return False
         selected, terms = field(priceable, all.at.selected), field(priceable, all.at.terms)
@@ -603,52 +573,23 @@ cdef class ChargesOfBatch:
             bucket = self._bucket(field(counters[place], all.at.key))
             if bucket is None:
                 return False
-            if place:
-                before.append(bucket)
-            else:
-                product_bucket = bucket
+            self.before[place] = bucket
+            before[place] = &bucket.totals
+            counts[place].is_counted = False
+        if not read_decimal(&used, field(selected, all.at.used), all.to_text):
+            return False
         charged = field(priceable, all.at.charged)
         if charged is None:
-            charged = all.charge_after(selected, before)
-            if not is_exactly(charged, all.priced):
+            if not self._priced(selected, rule, &used, before, many, &charge, counts):
                 return False
-            restated, counts = field(charged, all.at.priced_restated), field(charged, all.at.priced_counts)
-            is_read = read_decimal(&amount, field(charged, all.at.priced_amount), all.to_text)
-        elif is_exactly(charged, all.charged):
-            restated, counts = field(charged, all.at.restated), field(charged, all.at.counts)
-            is_read = read_number(&amount, field(charged, all.at.amount_text))
-        else:
-            return False
-        if not is_read or (restated is not all.zero and restated):
+        elif not is_exactly(charged, all.charged) or not self._charged(charged, many, &charge, counts):
             return False
 
         # The counters after it: each as it was before, should one be there twice.
-        records[0] = product_bucket._records + 1
-        if not (
-            read_decimal(&added, field(selected, all.at.used), all.to_text)
-            and scaled_sum(&quantities[0], &product_bucket._quantity, &added)
-            and scaled_sum(&amounts[0], &product_bucket._amount, &amount)
-        ):
-            return False
-        if PyTuple_GET_SIZE(counts) >= many:
-            return False
-        for place in range(1, PyTuple_GET_SIZE(counts) + 1):
-            count = counts[place - 1]
-            if count is None:
-                continue
-            bucket = <Bucket>before[place - 1]
-            quantity, money = <tuple>count
-            records[place] = bucket._records + 1
-            if not (
-                read_decimal(&added, quantity, all.to_text)
-                and scaled_sum(&quantities[place], &bucket._quantity, &added)
-            ):
-                return False
-            amounts[place] = bucket._amount
-            if money is not None and not (
-                read_decimal(&added, money, all.to_text)
-                and scaled_sum(&amounts[place], &bucket._amount, &added)
-            ):
+        counts[0].is_counted = counts[0].has_amount = True
+        counts[0].quantity, counts[0].amount = used, charge.amount
+        for place in range(many):
+            if counts[place].is_counted and not added(&after[place], before[place], &counts[place]):
                 return False
 
         # The unbilled usage after it.
@@ -665,20 +606,17 @@ cdef class ChargesOfBatch:
         at = place_of(head, &own)
         if at < head.count:
             own.records = head.entries[at].records + 1
-            if not scaled_sum(&own.amount, &head.entries[at].amount, &amount):
+            if not scaled_sum(&own.amount, &head.entries[at].amount, &charge.amount):
                 return False
         else:
-            own.records, own.amount = 1, amount
+            own.records, own.amount = 1, charge.amount
         limits = field(terms, all.at.limits)
         if limits and reached(all.limits(limits), head, at, &own):
             return False
 
         value = self._written(
-            record, priceable, rule, charged, &amount, offer, terms, counters, counts, records, quantities,
-            amounts, head, at, &own,
+            record, priceable, rule, charged, &charge, offer, terms, counters, counts, after, head, at, &own
         )
-        if value is None:
-            return False
         if PyBytes_GET_SIZE(head.record_key) + PyBytes_GET_SIZE(value) > all.largest:
             return False
 
@@ -686,41 +624,90 @@ cdef class ChargesOfBatch:
         self.is_counting = True
         keep(head, at, &own)
         self.heads[head_key] = head
-        product_bucket._records = records[0]
-        product_bucket._quantity, product_bucket._amount = quantities[0], amounts[0]
-        self.buckets[field(counters[0], all.at.key)] = product_bucket
-        for place in range(1, PyTuple_GET_SIZE(counts) + 1):
-            if counts[place - 1] is not None:
-                bucket = <Bucket>before[place - 1]
-                bucket._records = records[place]
-                bucket._quantity, bucket._amount = quantities[place], amounts[place]
+        for place in range(many):
+            if counts[place].is_counted:
+                bucket = <Bucket>self.before[place]
+                bucket.totals = after[place]
                 self.buckets[field(counters[place], all.at.key)] = bucket
         self._append(record[0], head.record_key, value)
-        self._tally(priceable, offer, charged, &amount)
+        self._tally(priceable, offer, charged, &charge)
+        return True
+
+    cdef bint _charged(self, charged, Py_ssize_t many, Charge *charge, Count *counts) except -1:
+        """Have what a price came to that needed no counters; say whether that can be counted here."""
+        cdef Fields *at = &self.all.at
+        restated = field(charged, at.restated)
+        return (
+            (restated is self.all.zero or not restated)
+            and read_number(&charge.amount, field(charged, at.amount_text))
+            and self._counts(field(charged, at.counts), many, counts)
+        )
+
+    cdef bint _priced(
+        self, selected, rule, const scaled *used, const Totals **before, Py_ssize_t many, Charge *charge,
+        Count *counts,
+    ) except -1:
+        """Have what the price of an event comes to, with its explanation in ``steps``; say whether that
+        can be counted here."""
+        cdef OrdinaryCharges all = self.all
+        cdef Fields *at = &all.at
+        if all.prices is not None and all.prices.charge(
+            selected, rule, used, before + 1, many - 1, charge, counts + 1, &self.steps
+        ):
+            return True
+        priced = all.charge_after(selected, self.before[1:many])
+        if not is_exactly(priced, all.priced):
+            return False
+        restated = field(priced, at.priced_restated)
+        return (
+            (restated is all.zero or not restated)
+            and read_decimal(&charge.amount, field(priced, at.priced_amount), all.to_text)
+            and read_decimal(&charge.billed, field(priced, at.priced_billed), all.to_text)
+            and read_decimal(&charge.free, field(priced, at.free), all.to_text)
+            and self._counts(field(priced, at.priced_counts), many, counts)
+            and put_steps(&self.steps, field(priced, at.steps))
+        )
+
+    cdef bint _counts(self, tuple found, Py_ssize_t many, Count *counts) except -1:
+        """Have what an event adds to the counters after that of its product."""
+        cdef Py_ssize_t place
+        if PyTuple_GET_SIZE(found) >= many:
+            return False
+        for place in range(1, many):
+            counts[place].is_counted = False
+        for place in range(1, PyTuple_GET_SIZE(found) + 1):
+            count = found[place - 1]
+            if count is None:
+                continue
+            quantity, money = <tuple>count
+            counts[place].is_counted = True
+            counts[place].has_amount = money is not None
+            if not read_decimal(&counts[place].quantity, quantity, self.all.to_text):
+                return False
+            if money is not None and not read_decimal(&counts[place].amount, money, self.all.to_text):
+                return False
         return True
 
     cdef bytes _written(
-        self, tuple record, priceable, rule, charged, const scaled *amount, offer, terms, tuple counters,
-        tuple counts, const int64_t *records, const scaled *quantities, const scaled *amounts, Head head,
-        Py_ssize_t at, const Entry *own,
+        self, tuple record, priceable, rule, charged, const Charge *charge, offer, terms, tuple counters,
+        const Count *counts, const Totals *after, Head head, Py_ssize_t at, const Entry *own,
     ):
-        """Return the record of the ledger; `charge_json` of its parts. None: the twin has to write it."""
+        """Return the record of the ledger; `charge_json` of its parts."""
         cdef Fields *where = &self.all.at
         cdef Bytes *to = &self.to
         cdef Py_ssize_t place
         cdef tuple raw
         cdef Py_buffer explanation
-        cdef bint is_charged = is_exactly(charged, self.all.charged)
         to.used = 0
         put_bytes(to, field(terms, where.ledger_head))
         put_decimal(to, head.sequence + 1)
         put_byte(to, 44)
         put_bytes(to, field(priceable, where.usage_json))
         put_byte(to, 44)
-        if is_charged:
+        if charged is None:
+            self._put_price(charge, offer, field(priceable, where.usage_period_ms))
+        else:
             put_bytes(to, field(charged, where.price_json))
-        elif not self._price(priceable, charged, amount, offer):
-            return None
         put(to, b',"bill_period_ms":', 18)
         put_decimal(to, own.bill_period_ms)
         put(to, b',"catalogue_version":', 21)
@@ -728,22 +715,20 @@ cdef class ChargesOfBatch:
         put(to, b',"price_id":', 12)
         put_json_str(to, field(rule, where.price_id))
         put(to, b',"explanation":', 15)
-        if is_charged:
+        if charged is None:
+            put(to, self.steps.at, self.steps.used)
+        else:
             PyObject_GetBuffer(field(charged, where.explanation), &explanation, PyBUF_SIMPLE)
             try:
                 put(to, explanation.buf, explanation.len)
             finally:
                 PyBuffer_Release(&explanation)
-        elif not put_steps(to, field(charged, where.steps)):
-            return None
         put(to, b',"counters_after":[', 19)
-        put_counter(to, where, counters[0], records[0], &quantities[0], &amounts[0])
-        for place in range(1, PyTuple_GET_SIZE(counts) + 1):
-            if counts[place - 1] is not None:
-                put_byte(to, 44)
-                put_counter(
-                    to, where, counters[place], records[place], &quantities[place], &amounts[place]
-                )
+        for place in range(PyTuple_GET_SIZE(counters)):
+            if counts[place].is_counted:
+                if place:
+                    put_byte(to, 44)
+                put_counter(to, where, counters[place], &after[place])
         put(to, b'],"source_partition":', 21)
         put_decimal(to, self.partition)
         put(to, b',"source_offset":', 17)
@@ -771,28 +756,22 @@ cdef class ChargesOfBatch:
         put_byte(to, 125)
         return taken(to)
 
-    cdef bint _price(self, priceable, priced, const scaled *amount, offer) except -1:
-        """Put the price as `PricePart` states it, and return whether that can be done here."""
+    cdef int _put_price(self, const Charge *charge, offer, int64_t usage_period_ms) except -1:
+        """Put the price as `PricePart` states it."""
         cdef Fields *where = &self.all.at
         cdef Bytes *to = &self.to
-        cdef scaled number
-        if not read_decimal(&number, field(priced, where.priced_billed), self.all.to_text):
-            return False
         put(to, b'"billed":', 9)
-        put_json_scaled(to, &number)
-        if not read_decimal(&number, field(priced, where.free), self.all.to_text):
-            return False
+        put_json_scaled(to, &charge.billed)
         put(to, b',"free":', 8)
-        put_json_scaled(to, &number)
+        put_json_scaled(to, &charge.free)
         put(to, b',"unit":', 8)
         put_json_str(to, field(offer, where.unit))
         put(to, b',"amount":', 10)
-        put_json_scaled(to, amount)
+        put_json_scaled(to, &charge.amount)
         put(to, b',"currency":', 12)
         put_json_str(to, field(offer, where.currency))
         put(to, b',"usage_period_ms":', 19)
-        put_decimal(to, field(priceable, where.usage_period_ms))
-        return True
+        return put_decimal(to, usage_period_ms)
 
     cdef int _append(self, partition, bytes key, bytes value) except -1:
         """Append to the ledger; an `Append` made without its constructor, which takes five times as
@@ -807,7 +786,7 @@ cdef class ChargesOfBatch:
         self.ledger_records += 1
         return 0
 
-    cdef int _tally(self, priceable, offer, charged, const scaled *amount) except -1:
+    cdef int _tally(self, priceable, offer, charged, const Charge *charge) except -1:
         """`RateTally.rated`."""
         cdef Fields *where = &self.all.at
         cdef Lot lot
@@ -824,20 +803,24 @@ cdef class ChargesOfBatch:
         if found == NULL:  # the first of its kind here
             stated = self.tally.lot(*key)
             lot = Lot.__new__(Lot)
-            lot.amounts, lot.billed = stated.amounts, stated.billed
+            lot.stated, lot.amounts, lot.billed = stated, stated.amounts, stated.billed
+            lot.records = 0
+            scaled_zero(&lot.amount_sum)
+            scaled_zero(&lot.billed_sum)
             self.lots[key] = lot
         else:
             lot = <Lot>found
-        if is_exactly(charged, self.all.charged):
+        lot.records += 1
+        if charged is None:
+            add_to(&lot.amount_sum, lot.amounts, &charge.amount)
+            add_to(&lot.billed_sum, lot.billed, &charge.billed)
+        else:
             lot.amounts.append(field(charged, where.amount))
             lot.billed.append(field(charged, where.billed))
-        else:
-            lot.amounts.append(field(charged, where.priced_amount))
-            lot.billed.append(field(charged, where.priced_billed))
         to.used = 0
         put_big(to, PyBytes_GET_SIZE(charge_id), 4)
         put_bytes(to, charge_id)
-        written.size = scaled_text(text, amount)
+        written.size = scaled_text(text, &charge.amount)
         put_big(to, written.size, 4)
         put(to, text, written.size)
         written = text_of(currency)
@@ -849,6 +832,16 @@ cdef class ChargesOfBatch:
         self.hash_high += whole_of(member) + (self.hash_low < low)
         if field(priceable, where.is_recycled):
             self.tally.came_back("rated")
+        return 0
+
+    cdef int _add_up(self) except -1:
+        """Have in the tally what was counted here."""
+        cdef Lot lot
+        for lot in self.lots.values():
+            lot.stated.records += lot.records
+            lot.amounts.append(Decimal(str_of(&lot.amount_sum)))
+            lot.billed.append(Decimal(str_of(&lot.billed_sum)))
+        self.lots = {}
         return 0
 
 
@@ -866,45 +859,51 @@ cdef inline uint64_t whole_of(const uint8_t *at) noexcept:
     return value
 
 
+cdef bint added(Totals *after, const Totals *before, const Count *count) noexcept:
+    """Have a counter after what is added to it; say whether it fits."""
+    after.records = before.records + 1
+    after.amount = before.amount
+    return scaled_sum(&after.quantity, &before.quantity, &count.quantity) and (
+        not count.has_amount or scaled_sum(&after.amount, &before.amount, &count.amount)
+    )
+
+
+cdef int add_to(scaled *to, list others, const scaled *number) except -1:
+    """Add a number to a sum, or to what the tally adds up: numbers of which the sum may not be exact
+    are added there, in their order."""
+    if number.high or number.places > MOST_SUMMED_PLACES or not scaled_sum(to, to, number):
+        others.append(Decimal(str_of(number)))
+    return 0
+
+
 cdef bint put_steps(Bytes *to, steps) except -1:
     """Put the steps of an explanation, and return whether they are tuples of texts and no more."""
-    cdef Py_ssize_t each, place
+    cdef Py_ssize_t place
     if not is_exactly(steps, tuple):
         return False
+    to.used = 0
     put_byte(to, 91)
-    for each in range(PyTuple_GET_SIZE(steps)):
-        step = (<tuple>steps)[each]
-        if not is_exactly(step, tuple):
-            return False
-        if each:
+    for place in range(PyTuple_GET_SIZE(steps)):
+        if place:
             put_byte(to, 44)
-        put_byte(to, 91)
-        for place in range(PyTuple_GET_SIZE(step)):
-            text = (<tuple>step)[place]
-            if not is_exactly(text, str):
-                return False
-            if place:
-                put_byte(to, 44)
-            put_json_str(to, <str>text)
-        put_byte(to, 93)
+        if not put_texts(to, (<tuple>steps)[place]):
+            return False
     put_byte(to, 93)
     return True
 
 
-cdef int put_counter(
-    Bytes *to, const Fields *at, counter, int64_t records, const scaled *quantity, const scaled *amount
-) except -1:
+cdef int put_counter(Bytes *to, const Fields *at, counter, const Totals *after) except -1:
     """Put a `CounterAfter`."""
     put_byte(to, 91)
     put_json_str(to, field(counter, at.name))
     put_byte(to, 44)
     put_decimal(to, field(counter, at.start_ms))
     put_byte(to, 44)
-    put_decimal(to, records)
+    put_decimal(to, after.records)
     put_byte(to, 44)
-    put_json_scaled(to, quantity)
+    put_json_scaled(to, &after.quantity)
     put_byte(to, 44)
-    put_json_scaled(to, amount)
+    put_json_scaled(to, &after.amount)
     return put_byte(to, 93)
 
 

@@ -1,11 +1,13 @@
 """JSON written one value behind the other, as `msgspec` writes it: texts as they are, in UTF-8, but
 for the quote, the backslash and the control characters."""
 
+from cpython.tuple cimport PyTuple_GET_SIZE
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 
-from native.wire cimport Bytes, make_room, put
+from native.fields cimport is_exactly
+from native.wire cimport Bytes, make_room, put, put_byte
 
 
 cdef inline bint _is_plain(uint64_t word) noexcept nogil:
@@ -74,6 +76,23 @@ cdef inline int put_json_str(Bytes *to, str text) except -1:
     cdef Py_ssize_t size
     cdef const char *at = PyUnicode_AsUTF8AndSize(text, &size)
     return put_json(to, <const uint8_t *>at, size)
+
+
+cdef inline bint put_texts(Bytes *to, texts) except -1:
+    """Put a tuple of texts as an array; say whether it is one, and has no more than texts."""
+    cdef Py_ssize_t place
+    if not is_exactly(texts, tuple):
+        return False
+    put_byte(to, 0x5B)
+    for place in range(PyTuple_GET_SIZE(texts)):
+        text = (<tuple>texts)[place]
+        if not is_exactly(text, str):
+            return False
+        if place:
+            put_byte(to, 0x2C)
+        put_json_str(to, <str>text)
+    put_byte(to, 0x5D)
+    return True
 
 
 cdef inline int put_json_or_null(Bytes *to, const uint8_t *text, Py_ssize_t size) except -1:

@@ -33,28 +33,25 @@ static inline int quotient_times_power(quotient_wide value, int power, quotient_
     return !__builtin_mul_overflow(value, (quotient_wide)times, found);
 }
 
-/* (amount * units + fee * per) / per, rounded to so many places; returns whether all of it fitted.
- * `per` is above zero. */
-static inline int quotient_rounded(quotient_number amount, quotient_number units, quotient_number fee,
-                                   quotient_number per, int places, int rule, quotient_wide *found)
+/* A sum of two costs, with the places of the one that has more. */
+static inline int quotient_sum(quotient_wide *cost, int *places, quotient_wide other, int other_places)
 {
-    quotient_wide cost = (quotient_wide)amount.digits * units.digits;
-    int cost_places = amount.places + units.places;
-    if (fee.digits) {
-        quotient_wide fees = (quotient_wide)fee.digits * per.digits;
-        int fee_places = fee.places + per.places;
-        if (fee_places > cost_places) {
-            if (!quotient_times_power(cost, fee_places - cost_places, &cost)) {
-                return 0;
-            }
-            cost_places = fee_places;
-        } else if (!quotient_times_power(fees, cost_places - fee_places, &fees)) {
+    if (other_places > *places) {
+        if (!quotient_times_power(*cost, other_places - *places, cost)) {
             return 0;
         }
-        if (__builtin_add_overflow(cost, fees, &cost)) {
-            return 0;
-        }
+        *places = other_places;
+    } else if (!quotient_times_power(other, *places - other_places, &other)) {
+        return 0;
     }
+    return !__builtin_add_overflow(*cost, other, cost);
+}
+
+/* cost / 10^cost_places / per, rounded to so many places; returns whether all of it fitted. `per` is
+ * above zero. */
+static inline int quotient_divided(quotient_wide cost, int cost_places, quotient_number per, int places,
+                                   int rule, quotient_wide *found)
+{
     quotient_wide divide_by = per.digits;
     int power = per.places + places - cost_places;
     if (power >= 0) {
@@ -86,6 +83,19 @@ static inline int quotient_rounded(quotient_number amount, quotient_number units
     }
     *found = whole + up; /* whole is below the highest only by chance, so look */
     return *found >= whole;
+}
+
+/* (amount * units + fee * per) / per, rounded to so many places; returns whether all of it fitted. */
+static inline int quotient_rounded(quotient_number amount, quotient_number units, quotient_number fee,
+                                   quotient_number per, int places, int rule, quotient_wide *found)
+{
+    quotient_wide cost = (quotient_wide)amount.digits * units.digits;
+    int cost_places = amount.places + units.places;
+    if (fee.digits && !quotient_sum(&cost, &cost_places, (quotient_wide)fee.digits * per.digits,
+                                    fee.places + per.places)) {
+        return 0;
+    }
+    return quotient_divided(cost, cost_places, per, places, rule, found);
 }
 
 /* Writes digits / 10^places in plain notation into 64 bytes; returns how many they are. */

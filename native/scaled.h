@@ -136,12 +136,19 @@ static inline int scaled_sum(scaled *to, const scaled *left, const scaled *right
     return 1;
 }
 
+/* What is left of a value without another one; from nothing, nothing is left above zero. */
+static inline int scaled_difference(scaled *to, const scaled *left, const scaled *right)
+{
+    scaled turned = *right;
+    turned.negative = !right->negative;
+    return scaled_sum(to, left, &turned);
+}
+
 /* Whether a value is at least another one: 1, 0, or -1 where that is out of reach. */
 static inline int scaled_at_least(const scaled *value, const scaled *least)
 {
-    scaled turned = *least, difference;
-    turned.negative = !least->negative;
-    if (!scaled_sum(&difference, value, &turned)) {
+    scaled difference;
+    if (!scaled_difference(&difference, value, least)) {
         return -1;
     }
     return !difference.negative || scaled_digits(&difference) == 0;

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import msgspec
+
 from native import compiled
 from pipeline.rate_prepare import Item, Priceable
 from pipeline.rate_records import Charged
@@ -17,7 +19,12 @@ from pipeline.rate_tally import RateTally
 from pipeline.rate_terms import PeriodCounter, Terms
 from rating.catalogue import Offer
 from rating.catalogue.compiled import Rule
-from rating.counting import Totals
+from rating.counting import CounterPeriod, Totals
+from rating.price.aggregate import Aggregation
+from rating.price.flat import FlatPrice
+from rating.price.graduated import GraduatedPrice
+from rating.price.per_unit import PerUnitPrice
+from rating.price.volume import VolumePrice
 from rating.rate import Priced, Selected, charge_after
 from schemas import ledger
 from schemas.decimals import ZERO, to_text
@@ -28,6 +35,8 @@ USAGE: Headers = ((ledger.KIND_HEADER, ledger.KIND_USAGE),)
 FRAMING_BYTES = 64  # more than the kind header and the record's own lengths take
 
 _native = compiled("counting")
+_native_kept, _native_prices = compiled("kept_prices"), compiled("charge_after")
+_encode = msgspec.json.Encoder().encode
 
 
 class OrdinaryCharges(Protocol):
@@ -60,10 +69,31 @@ class CompiledCharges(Protocol):
         """Return the charges of one batch."""
 
 
+def compiled_prices() -> object | None:
+    """Return what is compiled of `charge_after`; None where nothing is."""
+    if _native_prices is None or _native_kept is None:
+        return None
+    kept = _native_kept.KeptPrices(
+        encode=_encode,
+        to_text=to_text,
+        sum_of=Aggregation.SUM,
+        month=CounterPeriod.MONTH,
+        per_unit=PerUnitPrice,
+        flat=FlatPrice,
+        graduated=GraduatedPrice,
+        volume=VolumePrice,
+    )
+    made: object = _native_prices.ChargeAfter(kept, selected=Selected)
+    return made
+
+
 def compiled_charges(
     charge_after: Callable[[Selected, Sequence[Totals]], Priced] = charge_after,
+    *,
+    prices: object | None,
 ) -> CompiledCharges | None:
-    """Return what is compiled, made of what the twin is made of; None where nothing is."""
+    """Return what is compiled, made of what the twin is made of; None where nothing is. ``prices``:
+    `compiled_prices`, or None: then ``charge_after`` is asked for all that asks for counters."""
     made: CompiledCharges | None = _native and _native.OrdinaryCharges(
         item=Item,
         priceable=Priceable,
@@ -78,6 +108,7 @@ def compiled_charges(
         ledger=Channel.LEDGER,
         usage=USAGE,
         charge_after=charge_after,
+        prices=prices,
         to_text=to_text,
         zero=ZERO,
         largest=MAX_LEDGER_RECORD_BYTES - FRAMING_BYTES,
@@ -86,7 +117,7 @@ def compiled_charges(
 
 
 try:
-    _compiled_charges = compiled_charges()
+    _compiled_charges = compiled_charges(prices=compiled_prices())
 except TypeError:  # a version of msgspec lays structs out in another way: then the twin does it all
     _compiled_charges = None
 

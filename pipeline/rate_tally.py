@@ -22,9 +22,11 @@ from schemas.suspense import Suspended
 class Lot:
     """The charges of one source in one currency and unit."""
 
-    __slots__ = ("amounts", "billed", "member")
+    __slots__ = ("amounts", "billed", "member", "records")
 
     def __init__(self, currency: str) -> None:
+        self.records = 0
+        # Of each record, or sums of several.
         self.amounts: list[Decimal] = []
         self.billed: list[Decimal] = []
         self.member = charge_members(currency)
@@ -50,6 +52,7 @@ class RateTally:
     def rated(self, source: str, offer: Offer, charge_id: bytes, charged: Charged) -> None:
         """Count a charge."""
         lot = self.lot(source, offer.currency, offer.unit)
+        lot.records += 1
         lot.amounts.append(charged.amount)
         lot.billed.append(charged.billed)
         self._charge_hash += lot.member(charge_id, charged.amount_text)
@@ -109,8 +112,8 @@ class RateTally:
         charges: defaultdict[str, list[Decimal]] = defaultdict(list)
         quantities: defaultdict[str, list[Decimal]] = defaultdict(list)
         for (source, currency, unit), lot in self._lots.items():
-            self._outcomes["rated"] += len(lot.amounts)
-            self._source_records[source] += len(lot.amounts)
+            self._outcomes["rated"] += lot.records
+            self._source_records[source] += lot.records
             charges[currency] += lot.amounts
             quantities[unit] += lot.billed
         for currency, amounts in self._others.items():

@@ -12,18 +12,15 @@ from hypothesis import strategies as st
 from counters.limits import LimitInForce, scope_of
 from counters.state import Bucket, Head, bucket_to_state, head_key, head_to_state
 from pipeline import rate_ordinary, rate_step
-from pipeline.rate_prepare import Item, Priceable, RateBatch
-from pipeline.rate_read import ReadRuns
+from pipeline.rate_prepare import Priceable
 from pipeline.rate_records import Charged
 from pipeline.rate_running import RunningState
-from pipeline.rate_step import RateStep
 from pipeline.rate_tally import RateTally
 from pipeline.rate_terms import PeriodCounter, Terms
 from rating.catalogue import Offer
 from rating.catalogue.compiled import Rule
 from rating.rate import Priced, Selected
 from schemas.decimals import EXACT, ZERO, to_text
-from schemas.flow import SourceRecord
 from schemas.ledger import Unbilled
 from schemas.ledger_parts import (
     PricePart,
@@ -34,31 +31,13 @@ from schemas.ledger_parts import (
     head_json,
 )
 from schemas.limit import ChargeLimit
-from schemas.proof import RATE, Proof, Versions, sealed
 from schemas.raw import MAX_LEDGER_RECORD_BYTES
 from schemas.refusal import RefusalReason
-from tests.rate_world import catalogue_of, reference_of
+from tests.charge_builders import BEFORE, PARTITION, STEP, batch_of, made, outcome
 
 needs_compiled = pytest.mark.skipif(
     rate_ordinary._compiled_charges is None, reason="nothing is compiled: no C compiler was there"
 )
-
-PARTITION = 3
-STEP = RateStep(catalogue=catalogue_of(), reference=reference_of())
-BEFORE = sealed(
-    Proof(
-        stage=RATE, installation="i", genesis_id="g", cluster_id="c", source_topic="t",
-        source_partition=PARTITION, batch=1, first=0, next=0, records=0, items=0, outcomes={},
-        refusals={}, read={}, charges={}, quantities={}, ledger_records=0, set_hash="0" * 32,
-        suspense_count=0, suspense_hash="0" * 32, sources={}, versions=Versions(7, 2), previous="",
-    )
-)  # fmt: skip
-
-
-def made(cls, **fields):
-    """Return a struct of which nothing else is asked than these fields."""
-    asked = [each.name for each in msgspec.structs.fields(cls) if each.required]
-    return cls(**{**dict.fromkeys(asked), **fields})
 
 
 def rule_of(price_id):
@@ -198,22 +177,6 @@ def batches(draw):
     return state, draw(st.lists(priceables(shared), min_size=1, max_size=6))
 
 
-def batch_of(verdicts):
-    items = [
-        Item(SourceRecord(PARTITION, 1000 + number, 5, None, b"", ()), None, each)
-        for number, each in enumerate(verdicts)
-    ]
-    return RateBatch(items, ReadRuns(), [], Versions(7, 2))
-
-
-def outcome(decide, batch, state):
-    """Return what a batch comes to, or which error it is."""
-    try:
-        return decide(batch, state, previous=BEFORE)
-    except Exception as error:
-        return type(error)
-
-
 def price_that_tells(selected, before):
     """Return a price that is known, and as its explanation what its counters said."""
     told = [(str(each.records), str(each.quantity), str(each.amount)) for each in before]
@@ -223,7 +186,7 @@ def price_that_tells(selected, before):
 
 @contextlib.contextmanager
 def prices_that_tell():
-    compiled = rate_ordinary.compiled_charges(price_that_tells)
+    compiled = rate_ordinary.compiled_charges(price_that_tells, prices=None)
     with (
         mock.patch.object(rate_ordinary, "_compiled_charges", compiled),
         mock.patch.object(rate_step, "charge_after", price_that_tells),

@@ -1,0 +1,31 @@
+"""The price of an event that asks for counters."""
+
+from libc.stdint cimport int64_t
+
+from native.kept_prices cimport KeptPrices
+from native.scaled cimport scaled
+from native.wire cimport Bytes
+
+
+cdef struct Totals:  # `rating.counting.Totals`
+    int64_t records
+    scaled quantity, amount
+
+
+cdef struct Count:  # `rating.counting.Count`
+    bint is_counted, has_amount
+    scaled quantity, amount
+
+
+cdef struct Charge:  # `Priced`, where nothing is restated
+    scaled billed, free, amount
+
+
+cdef class ChargeAfter:
+    cdef KeptPrices kept
+    cdef Py_ssize_t price_at, explanation_at  # where `Selected` has them
+
+    cdef bint charge(
+        self, selected, rule, const scaled *used, const Totals **before, Py_ssize_t count, Charge *charge,
+        Count *counts, Bytes *steps,
+    ) except -1
