@@ -9,7 +9,7 @@ from schemas.reference import Account, ReferenceData, Subscription
 from schemas.sethash import owned_by
 from schemas.usage import RETAIL
 
-_REMEMBERED = 50_000  # identifiers, about 30 MB; the busy ones are fewer
+_REMEMBERED = 100_000  # identifiers, about 35 MB; the busy ones are fewer
 _NO_END_MS = 1 << 63
 _NOBODY: Mapping[str, tuple[Owner, ...]] = {}
 
@@ -31,6 +31,14 @@ class Owner(NamedTuple):
     in_digest: bytes  # `sethash.owned_by`
 
 
+class _OfAccount(NamedTuple):
+    """What the owners of an account have alike."""
+
+    key: bytes
+    partition: int
+    in_digest: bytes
+
+
 class Owners:
     """Looks owners up as `ReferenceData.find` does."""
 
@@ -41,6 +49,7 @@ class Owners:
         # By tenant, then by identifier: who held it first, and the others.
         self._remembered: dict[str, dict[str, tuple[Owner, ...]]] = {}
         self._count = 0
+        self._of_accounts: dict[str, _OfAccount] = {}  # of those that are remembered
 
     def refresh(self) -> None:
         """Forget everything if the reference data is of another version. Once before a batch."""
@@ -62,10 +71,8 @@ class Owners:
         return None
 
     def _learn(self, tenant: str, identifier: str) -> tuple[Owner, ...]:
-        held = tuple(
-            self._owner(account, entry)
-            for account, entry in self._reference.holders(tenant=tenant, identifier=identifier)
-        )
+        found = self._reference.holders(tenant=tenant, identifier=identifier)
+        held = tuple([self._owner(account, entry) for account, entry in found])
         if held:  # what usage makes up must not fill the memory
             if self._count >= _REMEMBERED:
                 self._forget()
@@ -75,18 +82,27 @@ class Owners:
 
     def _forget(self) -> None:
         self._remembered.clear()
+        self._of_accounts.clear()
         self._count = 0
 
     def _owner(self, account: Account, subscription: Subscription) -> Owner:
-        rating_key, until_ms = account.rating_key, subscription.valid_to_ms
+        until_ms = subscription.valid_to_ms
+        of_account = self._of_accounts.get(account.account_id) or self._of_account(account)
         return Owner(
-            from_ms=subscription.valid_from_ms,
-            to_ms=_NO_END_MS if until_ms is None else until_ms,
-            rating_key=rating_key,
-            key=rating_key.encode(),
-            partition=self._partition_of(rating_key),
-            account_id=account.account_id,
-            subscription_id=subscription.subscription_id,
-            zone=account.zone,
-            in_digest=owned_by(RETAIL, rating_key),
+            subscription.valid_from_ms,
+            _NO_END_MS if until_ms is None else until_ms,
+            account.rating_key,
+            of_account.key,
+            of_account.partition,
+            account.account_id,
+            subscription.subscription_id,
+            account.zone,
+            of_account.in_digest,
         )
+
+    def _of_account(self, account: Account) -> _OfAccount:
+        rating_key = account.rating_key
+        found = self._of_accounts[account.account_id] = _OfAccount(
+            rating_key.encode(), self._partition_of(rating_key), owned_by(RETAIL, rating_key)
+        )
+        return found
