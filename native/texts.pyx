@@ -51,6 +51,10 @@ cdef bytes packed(text):
         drop(&to)
 
 
+cdef enum:
+    MOST_OF_INSTANT = 30  # bytes: nine digits of a second
+
+
 cdef int number(const uint8_t *at, int digits) noexcept:
     """Return the number that so many digits are; a negative one where they are none."""
     cdef int place, value = 0
@@ -62,13 +66,24 @@ cdef int number(const uint8_t *at, int digits) noexcept:
 
 
 cdef bint utc_instant(Text text, int64_t *to) noexcept:
-    """Put the milliseconds since 1970 of ``2026-03-01T12:00:05Z`` there; False where it is anything else."""
+    """Put the milliseconds since 1970 of ``2026-03-01T12:00:05Z`` or ``2026-03-01T12:00:05.250Z`` there, of more
+    digits the first three; False where it is anything else."""
     cdef const uint8_t *at = text.at
-    cdef int year, month, day, hour, minute, second, days, era, of_era, of_year
-    if text.length != 20 or at[4] != 45 or at[7] != 45 or at[13] != 58 or at[16] != 58:
+    cdef const uint8_t *last = text.at + text.length - 1
+    cdef int year, month, day, hour, minute, second, days, era, of_era, of_year, milliseconds = 0
+    cdef Py_ssize_t place
+    if text.length < 20 or text.length > MOST_OF_INSTANT or at[4] != 45 or at[7] != 45 or at[13] != 58 or at[16] != 58:
         return False
-    if (at[10] != 84 and at[10] != 116 and at[10] != 32) or (at[19] != 90 and at[19] != 122):
+    if (at[10] != 84 and at[10] != 116 and at[10] != 32) or (last[0] != 90 and last[0] != 122):
         return False
+    if text.length > 20:
+        if at[19] != 46 or text.length == 21:
+            return False
+        for place in range(20, text.length - 1):
+            if at[place] < 48 or at[place] > 57:
+                return False
+        for place in range(20, 23):
+            milliseconds = 10 * milliseconds + (at[place] - 48 if at + place < last else 0)
     year, month, day = number(at, 4), number(at + 5, 2), number(at + 8, 2)
     hour, minute, second = number(at + 11, 2), number(at + 14, 2), number(at + 17, 2)
     if year < 1 or month < 1 or month > 12 or day < 1:
@@ -89,5 +104,5 @@ cdef bint utc_instant(Text text, int64_t *to) noexcept:
     of_era = year - era * 400
     of_year = (153 * (month - 3 if month > 2 else month + 9) + 2) // 5 + day - 1
     days = era * 146097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719468
-    to[0] = ((<int64_t>days * 24 + hour) * 60 + minute) * 60_000 + second * 1000
+    to[0] = ((<int64_t>days * 24 + hour) * 60 + minute) * 60_000 + second * 1000 + milliseconds
     return True

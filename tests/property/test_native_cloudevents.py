@@ -89,6 +89,20 @@ SOME = {
 
 
 @needs_compiled
+@given(
+    st.sampled_from(["2026-03-01T12:00:05", "2024-02-29t23:59:59", "2026-03-01 00:00:00", "2026-02-29T12:00:00"]),
+    st.sampled_from([".", "", ",", ".-", ". "]),
+    st.text("0123456789", max_size=11) | st.sampled_from(["25x", "2.5", "٣"]),
+    st.sampled_from(["Z", "z", "+00:00", "", "ZZ"]),
+)  # fmt: skip
+@example("2026-03-01T12:00:05", ".", "25", "Z")
+def test_a_time_with_parts_of_a_second_is_read_as_by_the_twin(time, point, digits, zone):
+    event = SOME | {"time": time + point + digits + zone}
+    compiled, twin = both(TINY, json.dumps(event).encode(), {"record": b"block"})
+    assert compiled == twin
+
+
+@needs_compiled
 @given(seeds, st.sampled_from(EVENTS), st.booleans())
 def test_events_are_what_python_makes_of_them(seed, name, batch):
     draw = Draw(seed)
