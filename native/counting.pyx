@@ -92,8 +92,25 @@ cdef inline int put_bytes(Bytes *to, bytes value) except -1:
 # The state while a batch runs. -----------------------------------------------------------------
 
 
+cdef class Running:
+    """What a key of the state holds, while it changes."""
+
+    def value(self) -> bytes:
+        """Return it as the state has it."""
+        cdef Bytes to
+        to.at, to.used, to.room = NULL, 0, 0
+        try:
+            self.pack(&to)
+            return taken(&to)
+        finally:
+            drop(&to)
+
+    cdef int pack(self, Bytes *to) except -1:
+        raise NotImplementedError
+
+
 @cython.final
-cdef class Bucket:
+cdef class Bucket(Running):
     """`RunningBucket`, changed in place by the charges that are counted here."""
 
     cdef Totals totals
@@ -110,18 +127,11 @@ cdef class Bucket:
     def amount(self):
         return Decimal(str_of(&self.totals.amount))
 
-    def value(self) -> bytes:
-        """Return the bucket as the state has it."""
-        cdef Bytes to
-        to.at, to.used, to.room = NULL, 0, 0
-        try:
-            pack_array_head(&to, 3)
-            pack_int(&to, self.totals.records)
-            pack_scaled(&to, &self.totals.quantity)
-            pack_scaled(&to, &self.totals.amount)
-            return taken(&to)
-        finally:
-            drop(&to)
+    cdef int pack(self, Bytes *to) except -1:
+        pack_array_head(to, 3)
+        pack_int(to, self.totals.records)
+        pack_scaled(to, &self.totals.quantity)
+        return pack_scaled(to, &self.totals.amount)
 
 
 cdef Bucket bucket_of(bytes value):
@@ -147,7 +157,7 @@ cdef Bucket bucket_of(bytes value):
 
 
 @cython.final
-cdef class Head:
+cdef class Head(Running):
     """`RunningHead`, changed in place by the charges that are counted here."""
 
     cdef int64_t sequence, first_open_ms
@@ -172,29 +182,42 @@ cdef class Head:
             self.room = room
         return 0
 
-    def value(self) -> bytes:
-        """Return the head as the state has it."""
-        cdef Bytes to
+    cdef int pack(self, Bytes *to) except -1:
         cdef Py_ssize_t at
         cdef Entry *entry
-        to.at, to.used, to.room = NULL, 0, 0
-        try:
-            pack_array_head(&to, 3)
-            pack_int(&to, self.sequence)
-            pack_int(&to, self.first_open_ms)
-            pack_array_head(&to, self.count)
-            for at in range(self.count):
-                entry = &self.entries[at]
-                pack_array_head(&to, 6)
-                pack_slice(&to, &entry.product)
-                pack_slice(&to, &entry.product_type)
-                pack_int(&to, entry.bill_period_ms)
-                pack_slice(&to, &entry.currency)
-                pack_int(&to, entry.records)
-                pack_scaled(&to, &entry.amount)
-            return taken(&to)
-        finally:
-            drop(&to)
+        pack_array_head(to, 3)
+        pack_int(to, self.sequence)
+        pack_int(to, self.first_open_ms)
+        pack_array_head(to, self.count)
+        for at in range(self.count):
+            entry = &self.entries[at]
+            pack_array_head(to, 6)
+            pack_slice(to, &entry.product)
+            pack_slice(to, &entry.product_type)
+            pack_int(to, entry.bill_period_ms)
+            pack_slice(to, &entry.currency)
+            pack_int(to, entry.records)
+            pack_scaled(to, &entry.amount)
+        return 0
+
+
+def changes(dict heads not None, dict buckets not None) -> list:
+    """Return what `RunningState.changes` returns of them."""
+    cdef list found = []
+    cdef Bytes to
+    to.at, to.used, to.room = NULL, 0, 0
+    try:
+        for running in (heads, buckets):
+            for key, of in (<dict>running).items():
+                if type(of) is Bucket or type(of) is Head:
+                    to.used = 0
+                    (<Running>of).pack(&to)
+                    found.append((key, taken(&to)))
+                else:
+                    found.append((key, of.value()))
+        return found
+    finally:
+        drop(&to)
 
 
 cdef inline int pack_slice(Bytes *to, const Text *text) except -1:

@@ -113,6 +113,17 @@ cdef inline int put_hex(Bytes *to, const uint8_t *bytes_, Py_ssize_t size) excep
     return 0
 
 
+cdef extern from *:
+    """
+    static const char ratemill_pairs[] =
+        "00010203040506070809101112131415161718192021222324"
+        "25262728293031323334353637383940414243444546474849"
+        "50515253545556575859606162636465666768697071727374"
+        "75767778798081828384858687888990919293949596979899";
+    """
+    const char *PAIRS "ratemill_pairs"
+
+
 cdef inline int put_decimal(Bytes *to, int64_t value) except -1:
     """Put the digits of a whole number."""
     cdef uint8_t digits[24]
@@ -120,12 +131,15 @@ cdef inline int put_decimal(Bytes *to, int64_t value) except -1:
     cdef uint64_t left = <uint64_t>value
     if value < 0:
         left = -left
-    while True:
+    while left >= 100:
+        at -= 2
+        memcpy(digits + at, PAIRS + 2 * (left % 100), 2)
+        left //= 100
+    at -= 1
+    digits[at] = PAIRS[2 * left + 1]
+    if left >= 10:
         at -= 1
-        digits[at] = <uint8_t>(0x30 + left % 10)
-        left //= 10
-        if left == 0:
-            break
+        digits[at] = PAIRS[2 * left]
     if value < 0:
         at -= 1
         digits[at] = 0x2D

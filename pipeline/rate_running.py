@@ -12,7 +12,10 @@ from typing import Protocol
 
 from counters.running import RunningBucket, RunningHead, running_bucket, running_head
 from counters.state import bucket_from_state, head_from_state
+from native import compiled
 from schemas.flow import StateChange, StateValues
+
+_native = compiled("counting")
 
 
 class CompiledHead(Protocol):
@@ -87,6 +90,13 @@ class RunningState:
 
     def changes(self) -> list[StateChange]:
         """Return the state after the batch, where it changed."""
+        if _native is not None:
+            changes: list[StateChange] = _native.changes(self.heads, self.buckets)
+            return changes
+        return self.changes_in_python()
+
+    def changes_in_python(self) -> list[StateChange]:
+        """Return what `changes` returns, by nothing that is compiled."""
         heads = [(key, head.value()) for key, head in self.heads.items()]
         buckets = [(key, bucket.value()) for key, bucket in self.buckets.items()]
         return [*heads, *buckets]

@@ -10,6 +10,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from counters.limits import LimitInForce, scope_of
+from counters.running import running_bucket
 from counters.state import Bucket, Head, bucket_to_state, head_key, head_to_state
 from pipeline import rate_ordinary, rate_step
 from pipeline.rate_prepare import Priceable
@@ -247,6 +248,8 @@ def test_what_is_ordinary_is_not_left_to_the_twin(verdict):
     assert not left
     assert len(appends) == 1
     assert list(running.heads) == [b"ha"]
+    running.buckets[b"of the twin"] = running_bucket(Bucket(1, "2", "3"))
+    assert running.changes() == running.changes_in_python()
 
 
 LEFT = {
