@@ -193,6 +193,29 @@ def test_what_was_changed_on_the_way_is_not_given():
     assert (found, position, error.__name__) == ([], 0, "CorruptRecordException")
 
 
+PLAIN = batch([(0, None, b"%d" % n, ()) for n in range(3)])
+FIRST_DELTA, COUNT = RECORDS + 3, 57
+
+
+@needs_compiled
+@pytest.mark.parametrize(
+    ("place", "byte", "given"),
+    [
+        (COUNT + 3, 2, [b"0", b"1"]),  # fewer records than there are
+        (COUNT + 3, 4, [b"0", b"1", b"2"]),  # more
+        (COUNT, 0xFF, []),  # below zero
+        (FIRST_DELTA, 2 << 1, [b"0"]),  # the last offset first: the others are behind it
+        (ATTRIBUTES + 1, 1, []),  # compressed, it says
+        (16, 3, [b"0", b"1", b"2"]),  # of a version that nobody knows yet
+    ],
+)
+def test_a_batch_that_contradicts_itself_is_left_to_aiokafka(place, byte, given):
+    data = bytearray(PLAIN)
+    data[place] = byte
+    found, _, _, _ = both(signed(data), takes=[1] * 5)
+    assert [each.value for taken, _ in found for each in taken] == given
+
+
 @needs_compiled
 def test_headers_that_are_the_same_are_the_same_tuple():
     headers = (("kind", b"usage"), ("n", None))
