@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
 KeyT = TypeVar("KeyT")
@@ -28,11 +29,29 @@ class Generations(Generic[KeyT, ValueT]):
                 self.put(key, found)
         return found
 
+    def get_many(self, keys: Sequence[KeyT]) -> dict[KeyT, ValueT]:
+        """Return what was put under those of ``keys`` whose values are still there."""
+        young = self._young.get
+        found = {key: value for key in keys if (value := young(key)) is not None}
+        if len(found) < len(keys):
+            for key in keys:
+                if key not in found and (value := self.get(key)) is not None:
+                    found[key] = value
+        return found
+
     def put(self, key: KeyT, value: ValueT) -> None:
         """Keep a value; it takes the place of an earlier one."""
         if len(self._young) >= self._most:
             self._old, self._young = self._young, {}
         self._young[key] = value
+
+    def put_many(self, values: Mapping[KeyT, ValueT]) -> None:
+        """Keep values, in their order."""
+        if len(self._young) + len(values) <= self._most:
+            self._young.update(values)
+            return
+        for key, value in values.items():
+            self.put(key, value)
 
     def forget(self, key: KeyT) -> None:
         """Drop what is under a key."""

@@ -42,18 +42,12 @@ class RecentState(Generic[PositionT]):
     def get_many(self, keys: Sequence[bytes]) -> StateValues:
         """Return the values of those of ``keys`` that are there; RocksDB is asked for the rest, in
         one call."""
-        found: dict[bytes, bytes] = {}
-        missing = []
-        for key in keys:
-            value = self._recent.get(key)
-            if value is None:
-                missing.append(key)
-            else:
-                found[key] = value
-        if missing:
-            for key, value in self._store.get_many(missing).items():
-                found[key] = value
-                self._recent.put(key, value)
+        found = self._recent.get_many(keys)
+        if len(found) < len(keys):
+            missing = [key for key in keys if key not in found]
+            read = self._store.get_many(missing)
+            self._recent.put_many(read)
+            found.update(read)
         return StateValues(found, self._store.scan_prefix)
 
     def scan_prefix(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -68,8 +62,9 @@ class RecentState(Generic[PositionT]):
         except BaseException:
             self._recent.clear()  # nobody knows what is there now
             raise
-        for key, value in changes:
-            if value is None:
+        last = dict(changes)
+        kept = {key: value for key, value in last.items() if value is not None}
+        self._recent.put_many(kept)
+        if len(kept) < len(last):
+            for key in last.keys() - kept.keys():
                 self._recent.forget(key)
-            else:
-                self._recent.put(key, value)

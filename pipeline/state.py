@@ -275,6 +275,10 @@ def _options() -> Options:
     # Of each partition, and there are two such buffers while one is written out: a process has four
     # partitions or more, and should stay below 400 MB.
     options.set_write_buffer_size(8 << 20)
+    # Whether a key is not in such a buffer is answered without a search: most that are asked for are
+    # not. 160 kB for each.
+    options.set_memtable_prefix_bloom_ratio(0.02)
+    options.set_memtable_whole_key_filtering(True)
     options.set_keep_log_file_num(2)
     options.set_max_total_wal_size(64 << 20)
     table = BlockBasedOptions()

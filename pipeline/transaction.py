@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalOperation
@@ -13,6 +13,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from pipeline.errors import AppendRefused, BrokerUnavailable
 from pipeline.kafka import transactional_producer
 from pipeline.partitions_first import PartitionsFirstProducer
+from pipeline.record_batches import batches as batches_of
 from pipeline.within import within
 from schemas.flow import Append, Channel
 
@@ -99,7 +100,7 @@ class Transaction:
         batches: list[tuple[BatchBuilder, TopicPartition, int]] = []
         for (channel, partition), records in _grouped([*appends, last]).items():
             place = TopicPartition(self._topics[channel], partition)
-            for batch, count in self._batches(records):
+            for batch, count in batches_of(producer, records):
                 batches.append((batch, place, count))
         await within(_APPEND_S, producer.add_partitions({place for _, place, _ in batches}))
         # asyncio's futures of sent batches, with the number of the last one's records
@@ -108,25 +109,6 @@ class Transaction:
             answer = await producer.send_batch(batch, place.topic, partition=place.partition)
             sent.append((answer, count))
         return await _check(sent)
-
-    def _batches(self, records: Sequence[Append]) -> Iterator[tuple[BatchBuilder, int]]:
-        """Yield the records of one partition in as many batches as they need, and how many each
-        has."""
-        batch, count = self._producer.create_batch(), 0
-        for record in records:
-            while (
-                batch.append(
-                    key=record.key, value=record.value, timestamp=None, headers=list(record.headers)
-                )
-                is None
-            ):
-                assert count, "an empty batch takes a record of any size"
-                batch.close()
-                yield batch, count
-                batch, count = self._producer.create_batch(), 0
-            count += 1
-        batch.close()
-        yield batch, count
 
     async def abort(self) -> None:
         """Abort what is open, as far as that can be done in a bounded time."""

@@ -2,6 +2,8 @@
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.generations import Generations
 from pipeline.rate_terms import TermsInForce
@@ -103,6 +105,21 @@ def test_what_was_deleted_is_gone():
     store.write([(b"a", b"1")], None)
     store.write([(b"a", None)], None)
     assert store.get_many([b"a"]) == {}
+
+
+KEYS = st.sampled_from([b"a", b"b", b"c", b"d", b"e", b"f", b"g"])
+CHANGES = st.lists(st.tuples(KEYS, st.none() | st.sampled_from([b"1", b"2"])), max_size=6)
+
+
+@given(st.lists(st.tuples(CHANGES, st.lists(KEYS, max_size=7)), max_size=12), st.integers(2, 12))
+def test_it_knows_what_the_disk_knows(batches, most_values):
+    disk, alone = Disk(), Disk()
+    store = RecentState(disk, most_values=most_values)
+    for changes, keys in batches:
+        assert store.get_many(keys) == alone.get_many(keys)
+        store.write(iter(changes), None)
+        alone.write(changes, None)
+        assert len(store._recent._young) <= most_values // 2
 
 
 def test_after_a_write_that_failed_the_disk_is_asked():
