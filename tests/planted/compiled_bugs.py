@@ -10,6 +10,8 @@ from tests.planted.bugs import bug
 
 _EVENTS = "tests/property/test_native_rating_event.py"
 _TERMS = "tests/property/test_native_terms.py"
+_COUNTING = "tests/property/test_native_counting.py"
+_CHARGE_AFTER = "tests/property/test_native_charge_after.py"
 _DECIDING = "tests/property/test_native_deciding.py"
 _ROWS = "tests/property/test_native_rows.py"
 _CLOUDEVENTS = "tests/property/test_native_cloudevents.py"
@@ -115,5 +117,45 @@ COMPILED_BUGS = (
             "        if at_ms > self.newest_ms:\n",
         ),
         suites=_ORDINARY,
+    ),
+    bug(
+        "compiled_charge_in_a_closed_period",
+        "usage of a closed period is billed in it, not in the first one that is open",
+        (
+            "native/counting.pyx",
+            "        own.bill_period_ms = max(usage_period_ms, head.first_open_ms)\n",
+            "        own.bill_period_ms = usage_period_ms\n",
+        ),
+        suites=_COUNTING,
+    ),
+    bug(
+        "compiled_limit_of_one_more",
+        "a limit of records is reached by the record after the one that reaches it",
+        (
+            "native/counting.pyx",
+            "        if limit.by_records and records >= limit.records:\n",
+            "        if limit.by_records and records > limit.records:\n",
+        ),
+        suites=_COUNTING,
+    ),
+    bug(
+        "compiled_allowance_without_end",
+        "of usage beyond what an allowance has left, all is free",
+        (
+            "native/charge_after.pyx",
+            "        if is_enough:\n            given = rest[0]\n        else:\n            given = left\n",
+            "        given = rest[0]\n",
+        ),
+        suites=_CHARGE_AFTER,
+    ),
+    bug(
+        "compiled_tiers_from_the_first",
+        "what the month costs is taken for what the event adds to it",
+        (
+            "native/charge_after.pyx",
+            "        and scaled_difference(amount, &amount_after, &amount_before)\n",
+            "        and scaled_difference(amount, &amount_after, &rule.zero)\n",
+        ),
+        suites=_CHARGE_AFTER,
     ),
 )
