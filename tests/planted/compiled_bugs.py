@@ -16,6 +16,8 @@ _DECIDING = "tests/property/test_native_deciding.py"
 _ROWS = "tests/property/test_native_rows.py"
 _CLOUDEVENTS = "tests/property/test_native_cloudevents.py"
 _ORDINARY = "tests/property/test_native_ordinary.py"
+_BATCH_WRITING = "tests/property/test_native_batch_writing.py"
+_BATCH_READING = "tests/property/test_native_batch_reading.py"
 
 COMPILED_BUGS = (
     bug(
@@ -157,5 +159,33 @@ COMPILED_BUGS = (
             "        and scaled_difference(amount, &amount_after, &rule.zero)\n",
         ),
         suites=_CHARGE_AFTER,
+        "compiled_batch_too_full",
+        "a batch takes a record more than aiokafka's, where it ends at the limit",
+        (
+            "native/batch_writing.pyx",
+            "        if at > start and used + size >= batch_bytes:\n",
+            "        if at > start and used + size > batch_bytes:\n",
+        ),
+        suites=_BATCH_WRITING,
+    ),
+    bug(
+        "compiled_headers_of_the_record_before",
+        "headers that are as long as those of the record before are taken for the same",
+        (
+            "native/batch_reading.pyx",
+            "if headers_size != record_end - here.at or memcmp(headers_at, here.at, headers_size):",
+            "if headers_size != record_end - here.at:",
+        ),
+        suites=_BATCH_READING,
+    ),
+    bug(
+        "compiled_check_sum_of_the_head",
+        "a batch is checked without its last byte",
+        (
+            "native/batch_reading.pyx",
+            "crc32c(batch + ATTRIBUTES, end - start - ATTRIBUTES)",
+            "crc32c(batch + ATTRIBUTES, end - start - ATTRIBUTES - 1)",
+        ),
+        suites=_BATCH_READING,
     ),
 )
