@@ -23,9 +23,10 @@ cdef struct Charge:  # `Priced`, where nothing is restated
 
 cdef class ChargeAfter:
     cdef KeptPrices kept
-    cdef Py_ssize_t price_at, explanation_at  # where `Selected` has them
+    # Where `Selected` has them, the rule and the offer.
+    cdef Py_ssize_t price_at, explanation_at, discounts_at, fitted_at
 
     cdef bint charge(
-        self, selected, rule, const scaled *used, const Totals **before, Py_ssize_t count, Charge *charge,
-        Count *counts, Bytes *steps,
+        self, selected, rule, offer, const scaled *used, const Totals **before, Py_ssize_t count,
+        Charge *charge, Count *counts, Bytes *steps,
     ) except -1

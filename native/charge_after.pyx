@@ -34,31 +34,39 @@ ONE_UNIT.high, ONE_UNIT.low, ONE_UNIT.places, ONE_UNIT.negative = 0, 1, 0, 0
 cdef class ChargeAfter:
     """Charges at the prices of one version of the catalogue."""
 
-    def __init__(self, KeptPrices kept not None, *, selected) -> None:
-        """``selected``: the class of selections."""
+    def __init__(self, KeptPrices kept not None, *, selected, rule, offer) -> None:
+        """``selected``, ``rule``, ``offer``: the classes of them."""
         self.kept = kept
         self.price_at = offset_of(selected, "price")
         self.explanation_at = offset_of(selected, "explanation")
+        self.discounts_at = offset_of(rule, "discounts_when")
+        self.fitted_at = offset_of(offer, "is_fitted")
 
     cdef bint charge(
-        self, selected, rule, const scaled *used, const Totals **before, Py_ssize_t count, Charge *charge,
-        Count *counts, Bytes *steps,
+        self, selected, rule, offer, const scaled *used, const Totals **before, Py_ssize_t count,
+        Charge *charge, Count *counts, Bytes *steps,
     ) except -1:
         """Have the charge of an event, what it adds to each counter, and in ``steps`` its explanation;
         say whether that was done. ``before``: of the ``count`` counters that the price asks for."""
-        cdef KeptRule its = self.kept.rule_of(rule)
+        cdef KeptRule its
         cdef KeptPrice price
         cdef Py_ssize_t place, allowances
         cdef scaled rest = used[0]
         cdef scaled *units
         cdef scaled *free = &charge.free
-        if not its.is_known or used.negative or is_zero(used):
+        if used.negative or is_zero(used):
+            return False
+        # Then the rule may be of this event alone, and nothing is to be kept of it.
+        if field(rule, self.discounts_at) is not None or field(offer, self.fitted_at) is True:
+            return False
+        its = self.kept.rule_of(rule)
+        if not its.is_known:
             return False
         allowances = PyTuple_GET_SIZE(its.allowances)
         if count != allowances + its.grows:
             return False
         price = self.kept.price_of(field(selected, self.price_at))
-        if price.kind == UNUSUAL or price.kind == FLAT and its.grows:
+        if price is None or price.kind == UNUSUAL or price.kind == FLAT and its.grows:
             return False
         if not its.grows and price.kind != FLAT and price.kind != PER_UNIT:
             return False
@@ -167,8 +175,8 @@ cdef bint taken(
 
 
 cdef bint grown(
-    KeptRule rule, KeptPrice price, const Totals *before, const scaled *billed, Charge *charge, Count *count,
-    Bytes *steps,
+    KeptRule rule, KeptPrice price, const Totals *before, const scaled *billed, Charge *charge,
+    Count *count, Bytes *steps,
 ) except -1:
     """Have what units above zero add to a month; `grow` in `rating/growing.py`."""
     cdef scaled done = before.quantity, total, amount_before, amount_after, fee

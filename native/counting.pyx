@@ -603,7 +603,7 @@ cdef class ChargesOfBatch:
             return False
         charged = field(priceable, all.at.charged)
         if charged is None:
-            if not self._priced(selected, rule, &used, before, many, &charge, counts):
+            if not self._priced(selected, rule, offer, &used, before, many, &charge, counts):
                 return False
         elif not is_exactly(charged, all.charged) or not self._charged(charged, many, &charge, counts):
             return False
@@ -667,15 +667,15 @@ cdef class ChargesOfBatch:
         )
 
     cdef bint _priced(
-        self, selected, rule, const scaled *used, const Totals **before, Py_ssize_t many, Charge *charge,
-        Count *counts,
+        self, selected, rule, offer, const scaled *used, const Totals **before, Py_ssize_t many,
+        Charge *charge, Count *counts,
     ) except -1:
         """Have what the price of an event comes to, with its explanation in ``steps``; say whether that
         can be counted here."""
         cdef OrdinaryCharges all = self.all
         cdef Fields *at = &all.at
         if all.prices is not None and all.prices.charge(
-            selected, rule, used, before + 1, many - 1, charge, counts + 1, &self.steps
+            selected, rule, offer, used, before + 1, many - 1, charge, counts + 1, &self.steps
         ):
             return True
         priced = all.charge_after(selected, self.before[1:many])

@@ -55,9 +55,10 @@ cdef class KeptPrice(Kept):
 
 cdef class KeptPrices:
     cdef object encode, to_text, sum, month, per_unit, flat, graduated, volume
+    cdef tuple known
     cdef list rules, prices
     cdef int64_t version
 
     cdef int of_version(self, int64_t version) except -1
     cdef KeptRule rule_of(self, rule)
-    cdef KeptPrice price_of(self, price)
+    cdef KeptPrice price_of(self, price)  # None: of a kind that is never known

@@ -17,9 +17,7 @@ cdef enum:
 cdef int64_t MOST_INCREMENT = <int64_t>1 << 40
 _ROUNDINGS = ("ROUND_HALF_UP", "ROUND_HALF_EVEN", "ROUND_UP", "ROUND_DOWN")  # as in `quotient.h`
 # What may stand around a price that is not known here.
-_AROUND = (
-    "sampling", "round_units", "free", "adjusting", "usage_discount", "limited", "discounts_when"
-)
+_AROUND = ("sampling", "round_units", "free", "adjusting", "usage_discount", "limited")
 
 
 cdef class Kept:
@@ -57,6 +55,7 @@ cdef class KeptPrices:
         self.encode, self.to_text, self.sum, self.month = encode, to_text, sum_of, month
         self.per_unit, self.flat = per_unit, flat
         self.graduated, self.volume = graduated, volume
+        self.known = (per_unit, flat, graduated, volume)
         self.version = -1
         self.of_version(0)
 
@@ -77,7 +76,10 @@ cdef class KeptPrices:
 
     cdef KeptPrice price_of(self, price):
         cdef Py_ssize_t place
-        cdef Kept kept = kept_of(self.prices, PRICES, price, &place)
+        cdef Kept kept
+        if type(price) not in self.known:  # of others each event may have one of its own
+            return None
+        kept = kept_of(self.prices, PRICES, price, &place)
         if kept is None:
             kept = new_price(self, price)
             self.prices[place] = kept
@@ -159,8 +161,6 @@ cdef Kind read_price(KeptPrices make, price, KeptPrice kept) except *:
         kept.fee.digits, kept.fee.places = 0, 0
         kept.per.digits, kept.per.places = 1, 0
         return FLAT if read_value(make, price.amount, &kept.amount) else UNUSUAL
-    if type(price) not in (make.per_unit, make.graduated, make.volume):
-        return UNUSUAL
     if price.increments is not None and not read_increments(make, price.increments, kept):
         return UNUSUAL
     if type(price) is make.per_unit:

@@ -83,7 +83,7 @@ def compiled_prices() -> object | None:
         graduated=GraduatedPrice,
         volume=VolumePrice,
     )
-    made: object = _native_prices.ChargeAfter(kept, selected=Selected)
+    made: object = _native_prices.ChargeAfter(kept, selected=Selected, rule=Rule, offer=Offer)
     return made
 
 

@@ -18,7 +18,7 @@ from pipeline.rate_step import RateStep
 from pipeline.rate_terms import PeriodCounter, Terms
 from rating.amount import Adjusting
 from rating.catalogue import Offer, check, compile
-from rating.catalogue.compiled import Cap, Free, Rule
+from rating.catalogue.compiled import Cap, ConditionalDiscounts, Free, Rule
 from rating.counting import CounterPeriod
 from rating.limited_discount import LimitedDiscount
 from rating.price.aggregate import Aggregation
@@ -356,6 +356,11 @@ LEFT = {
     "started units": (rule_with(of_tiers(GraduatedPrice, 10, whole=True), grows=True), "20", {}),
     "a step": (rule_with(CALLS, Allowance("p/s", Decimal(60), step=Decimal(2))), "1", {}),
     "an allowance that is for other usage": (rule_with(CALLS, msgspec.structs.replace(MINUTES, gives=False)), "1", {}),
+    "discounts that were chosen": (
+        rule_with(CALLS, MINUTES, discounts_when=ConditionalDiscounts((), ())),
+        "70",
+        {},
+    ),
     "a discount": (rule_with(CALLS, MINUTES, adjusting=Adjusting((Decimal(10),))), "1", {}),
     "measured units": (rule_with(CALLS, MINUTES, round_units=RoundUnits(Decimal(2), UnitRounding.UP)), "1", {}),
     "a multiple": (rule_with(CALLS, MINUTES, rounding=RoundingRule(to=Decimal("0.05"))), "70", {}),
@@ -376,6 +381,18 @@ def test_what_is_not_known_is_left_to_the_twin(name):
     rule, used, before = LEFT[name]
     state = {key: bucket_to_state(Bucket(1, *each)) for key, each in before.items()}
     assert is_left(priceable(rule, rule.model, Decimal(used), counters_of(rule)), state)
+
+
+@needs_compiled
+def test_an_offer_whose_allowances_are_fitted_is_left_to_the_twin():
+    """Each of its events may have a rule of its own."""
+    rule = KNOWN["tiers"]
+    verdict = priceable(rule, rule.model, Decimal(1), counters_of(rule))
+    assert not is_left(verdict)
+    selected = verdict.selected
+    offer = msgspec.structs.replace(selected.offer, is_fitted=True)
+    selected = msgspec.structs.replace(selected, offer=offer)
+    assert is_left(msgspec.structs.replace(verdict, selected=selected))
 
 
 @needs_compiled
