@@ -455,13 +455,19 @@ cdef class ChargesOfBatch:
         return (<object>self.hash_high << 64) | <object>self.hash_low
 
     def decide(self, list items, ask) -> None:
-        """Charge what is ordinary; ``ask`` decides each other item, in its turn."""
-        cdef Py_ssize_t place = 0
-        for item in items:
+        """Charge what is ordinary; ``ask`` decides each other item, in its turn.
+
+        Of ``items`` only the last is left afterwards: one that is let go of at once is still at hand, all
+        of them at the end would be waited for once more.
+        """
+        cdef Py_ssize_t place, last = len(items) - 1
+        for place in range(last + 1):
+            item = items[place]
             self._look_ahead(items, place)
-            place += 1
             if not is_exactly(item, self.all.item) or not self._charge(item):
                 ask(item)
+            if place < last:
+                items[place] = None
         self._add_up()
 
     cdef int _look_ahead(self, list items, Py_ssize_t place) noexcept:

@@ -66,7 +66,7 @@ class Item(msgspec.Struct, frozen=True, gc=False):
 
 
 class RateBatch(NamedTuple):
-    """A batch, decoded under one version of catalogue and reference data."""
+    """A batch, decoded under one version of catalogue and reference data; to be decided once."""
 
     items: list[Item]
     read: ReadRuns

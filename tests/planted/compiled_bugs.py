@@ -159,6 +159,8 @@ COMPILED_BUGS = (
             "        and scaled_difference(amount, &amount_after, &rule.zero)\n",
         ),
         suites=_CHARGE_AFTER,
+    ),
+    bug(
         "compiled_batch_too_full",
         "a batch takes a record more than aiokafka's, where it ends at the limit",
         (
