@@ -194,7 +194,7 @@ def test_what_was_changed_on_the_way_is_not_given():
 
 
 PLAIN = batch([(0, None, b"%d" % n, ()) for n in range(3)])
-FIRST_DELTA, COUNT = RECORDS + 3, 57
+FIRST_DELTA, FIRST_VALUE, FIRST_HEADERS, COUNT = RECORDS + 3, RECORDS + 5, RECORDS + 7, 57
 
 
 @needs_compiled
@@ -205,7 +205,10 @@ FIRST_DELTA, COUNT = RECORDS + 3, 57
         (COUNT + 3, 4, [b"0", b"1", b"2"]),  # more
         (COUNT, 0xFF, []),  # below zero
         (FIRST_DELTA, 2 << 1, [b"0"]),  # the last offset first: the others are behind it
+        (FIRST_VALUE, 3 << 1, []),  # a value that ends in the next record, by a byte
+        (FIRST_HEADERS, 1, []),  # fewer headers than none
         (ATTRIBUTES + 1, 1, []),  # compressed, it says
+        (ATTRIBUTES + 1, 4, []),  # in the newest way
         (16, 3, [b"0", b"1", b"2"]),  # of a version that nobody knows yet
     ],
 )
@@ -213,6 +216,34 @@ def test_a_batch_that_contradicts_itself_is_left_to_aiokafka(place, byte, given)
     data = bytearray(PLAIN)
     data[place] = byte
     found, _, _, _ = both(signed(data), takes=[1] * 5)
+    assert [each.value for taken, _ in found for each in taken] == given
+
+
+@needs_compiled
+@pytest.mark.parametrize("place", range(5))
+def test_a_size_of_more_than_there_is_leads_nowhere(place):
+    """Of the record, its key, its value, a header's name, or its value: nothing is read there."""
+    far = b"\x80" * 7 + b"\x01"  # 2 ** 48
+    size, key, value, name, header = (far if at == place else b"\x02" for at in range(5))
+    body = b"\0\0\0" + key + b"k" + value + b"v" + b"\x02" + name + b"n" + header + b"h"
+    if place:
+        size = bytes([len(body) << 1])
+    data = bytearray(batch([(0, None, b"", ())])[:RECORDS] + size + body)
+    struct.pack_into(">i", data, 8, len(data) - 12)
+    found, position, error, _ = both(signed(data), takes=[1])
+    assert (found, position, error.__name__) == ([], 0, "CorruptRecordException")
+
+
+@needs_compiled
+@pytest.mark.parametrize(("size", "given"), [(1, [b"0"]), (10, [b"0"]), (11, [])])
+def test_a_number_longer_than_any_is_left_to_aiokafka(size, given):
+    """Its value fits; it has as many bytes as a number can have, or one more."""
+    one = batch([(0, None, b"0", ())])
+    attributes = b"\x80" * (size - 1) + b"\0"
+    body = attributes + one[RECORDS + 2 :]
+    data = bytearray(one[:RECORDS] + bytes([len(body) << 1]) + body)
+    struct.pack_into(">i", data, 8, len(data) - 12)
+    found, _, _, _ = both(signed(data), takes=[1] * 2)
     assert [each.value for taken, _ in found for each in taken] == given
 
 
