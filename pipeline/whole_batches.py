@@ -18,7 +18,9 @@ from native import compiled
 from schemas.flow import SourceRecord
 
 _native = compiled("batch_reading")
-_LENGTH_AT = 8  # in a batch of any version; four bytes, of what follows them
+_LENGTH_AT = (
+    8  # in a batch of any version, behind its first offset; four bytes, of what follows them
+)
 _LENGTH_END = 12
 
 
@@ -52,6 +54,8 @@ class WholeBatches:
         self._at = end = start + _LENGTH_END + int.from_bytes(length, "big")
         if type(batch) is not DefaultRecordBatch:
             return batch
+        if batch.base_offset != int.from_bytes(self._data[start : start + _LENGTH_AT], "big"):
+            return batch  # aiokafka says otherwise how far it was read: this one lies elsewhere
         return _Batch(batch, self._data, start, end, self._partition)
 
 

@@ -114,7 +114,7 @@ BATCHES = st.lists(
         st.integers(0, 3),  # offsets that are missing before it
         st.sampled_from([-1, 1, 2]),  # its producer
         st.booleans(),  # whether the broker's time counts
-        st.sampled_from([0, 0, 0, 0, 1]),  # codec
+        st.sampled_from([0, 0, 0, 0, 1, 4]),  # codec
         st.booleans(),  # whether its transaction is aborted behind it
     ),
     min_size=1,
@@ -245,6 +245,32 @@ def test_a_number_longer_than_any_is_left_to_aiokafka(size, given):
     struct.pack_into(">i", data, 8, len(data) - 12)
     found, _, _, _ = both(signed(data), takes=[1] * 2)
     assert [each.value for taken, _ in found for each in taken] == given
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+@pytest.mark.parametrize("compiled", [whole_batches._native, None], ids=["compiled", "python"])
+def test_batches_that_others_have_compressed_are_read(codec, compiled):
+    """Whatever they were compressed by: the raw topics take what their producers choose."""
+    codes = {"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
+    records = [(at, b"key", b"value %d" % at, ()) for at in range(200)]
+    data = batch(records, codec=codes[codec])
+    assert len(data) < 2_000, "it is compressed"
+    found, _, error, _ = given_of(data, compiled=compiled)
+    assert error is None
+    assert [each.value for taken, _ in found for each in taken] == [
+        value for _, _, value, _ in records
+    ]
+
+
+@needs_compiled
+def test_bytes_that_are_of_another_batch_are_not_taken_for_its_own():
+    """As they would be if aiokafka said in another way how far an answer was read."""
+    first = batch([(0, b"key", b"first", ())])
+    second = batch([(0, b"key", b"second", ())], base=1)
+    batches = MemoryRecords(first + second)
+    whole = whole_batches.WholeBatches(batches, first + second, len(first), PLACE.partition)
+    (one,) = whole.next_batch()
+    assert one.value == b"first"
 
 
 @needs_compiled

@@ -489,6 +489,8 @@ def test_a_catalogue_charges_as_by_the_twin_from_day_to_day_and_month_to_month(g
         ]
         batch = OF_CATALOGUE.prepare(records)
         by_twin = OF_CATALOGUE.decide_in_python(batch, dict(state), previous=BEFORE)
-        decided = OF_CATALOGUE.decide(batch, dict(state), previous=BEFORE)  # it lets go of the items
+        decided = OF_CATALOGUE.decide(
+            batch, dict(state), previous=BEFORE
+        )  # it lets go of the items
         assert decided == by_twin
         state.update(decided.changes)
