@@ -215,7 +215,8 @@ cdef class OrdinaryEvents:
         looked at here."""
         cdef list made = []
         cdef bint all_are_looked_at = not internal_errors
-        self.counted = 0
+        self.counted = 0  # what an error left of another batch
+        self.sum_high = self.sum_low = 0
         for record in records:
             item = None
             if all_are_looked_at or record[1] not in internal_errors:

@@ -384,6 +384,16 @@ def test_an_error_leaves_no_counters_of_another_month(product):
 
 
 @needs_compiled
+def test_an_error_leaves_nothing_that_was_read():
+    """What was read before the event that failed is read once more, and summed once."""
+    values = [usage.to_wire(SOME), usage.to_wire(msgspec.structs.replace(SOME, product="tiers"))]
+    terms = TermsInForce(CATALOGUE, REFERENCE)
+    beyond = usage.to_wire(msgspec.structs.replace(SOME, started_at_ms=1 << 52))
+    assert _prepared(terms, [*values, beyond])[0] is OverflowError
+    assert _prepared(terms, values) == _prepared(TermsInForce(CATALOGUE, REFERENCE), values)
+
+
+@needs_compiled
 @pytest.mark.parametrize("most_kept", [1, 6, 20_000])
 def test_terms_hold_between_their_instants_and_for_their_own_usage(most_kept):
     """Whatever was asked before, and however many of them are kept."""
