@@ -29,7 +29,8 @@ def hand_on(
     """Decide items from ``first`` on as long as they are ``ready`` and came never before; return the index of
     the first one that is not or did, or how many there are.
 
-    ``state`` is a dict, or a kind of it that looks its keys up as a dict does; ``members`` make the list of a
+    What was handed on is let go of in ``items``: at once it is still at hand, all of it at the end would be
+    waited for once more. ``state`` is a dict, or a kind of it that looks its keys up as a dict does; ``members`` make the list of a
     partition that they miss; ``end_bytes`` of an event are replaced by ``end``.
     """
     cdef Py_ssize_t at, count = len(items), length
@@ -38,6 +39,7 @@ def hand_on(
     cdef PyObject *found
     cdef list of_partition
     cdef object new_tuple = tuple.__new__
+    cdef bint lets_go = type(items) is list
     for at in range(first, count):
         item = items[at]
         if type(item) is not ready:
@@ -60,6 +62,8 @@ def hand_on(
         else:
             of_partition = <list>found
         PyList_Append(of_partition, item.member)
+        if lets_go:
+            (<list>items)[at] = None
     return count
 
 

@@ -313,6 +313,11 @@ KNOWN = {
     "one that takes increments": rule_with(
         WITH_FEE, msgspec.structs.replace(MINUTES, takes_increments=True)
     ),
+    "parts of a unit, left of what increments make": rule_with(
+        WITH_FEE,
+        Allowance("p/some", Decimal("20.5"), takes_increments=True),
+        msgspec.structs.replace(MINUTES, takes_increments=True),
+    ),
     "one of a day, shared, before another": rule_with(
         WITH_FEE,
         Allowance("p/day", Decimal(20), period=CounterPeriod.DAY, shared=True),
