@@ -30,7 +30,7 @@ from native.scaled cimport (
     scaled_text, scaled_zero, str_of,
 )
 from native.wire cimport (
-    Bytes, drop, make_room, pack_array_head, pack_int, pack_text_head, put, put_big, put_byte, taken,
+    Bytes, drop, make_room, pack_array_head, pack_int, pack_text_head, put, put_big, put_byte, taken, whole_of,
 )
 
 
@@ -878,14 +878,6 @@ cdef inline int put_item(append, Py_ssize_t at, item) except -1:
     Py_INCREF(item)
     PyTuple_SET_ITEM(append, at, item)
     return 0
-
-
-cdef inline uint64_t whole_of(const uint8_t *at) noexcept:
-    cdef uint64_t value = 0
-    cdef int each
-    for each in range(8):
-        value = value << 8 | at[each]
-    return value
 
 
 cdef bint added(Totals *after, const Totals *before, const Count *count) noexcept:

@@ -19,7 +19,7 @@ from native.event cimport Event, is_same, read_event
 from native.json cimport put_decimal, put_hex, put_json, put_json_or_null, put_json_str
 from native.read cimport Reading, Text, read_text
 from native.terms cimport HOURS, Kept, KeptTerms, Zone
-from native.wire cimport Bytes, drop, put, put_big, put_byte, put_str, taken
+from native.wire cimport Bytes, drop, put, put_big, put_byte, put_str, taken, whole_of
 
 
 cdef extern from "Python.h":
@@ -83,14 +83,6 @@ cdef bint is_zero(const Text *number) noexcept:
         if 0x31 <= number.at[at] <= 0x39:
             return False
     return True
-
-
-cdef inline uint64_t whole_of(const uint8_t *at) noexcept:
-    cdef uint64_t value = 0
-    cdef int each
-    for each in range(8):
-        value = value << 8 | at[each]
-    return value
 
 
 cdef str text_of(const uint8_t *at, Py_ssize_t size):

@@ -38,6 +38,23 @@ cdef inline object text_of(const Text *text):
     return PyUnicode_DecodeUTF8(<const char *>text.at, text.size, NULL)
 
 
+cdef bytes key_of(const Event *event, const uint8_t *upto):
+    """Return tenant, run and rating key, what there is from the account on to ``upto``, and the zone, as they
+    are on the wire; None: it is too long."""
+    cdef uint8_t key[KEY]
+    cdef Py_ssize_t tenant = event.after_tenant - event.begin
+    cdef Py_ssize_t owner = event.after_key - event.before_run
+    cdef Py_ssize_t account = upto - event.before_account
+    cdef Py_ssize_t zone = event.after_zone - event.before_zone
+    if tenant + owner + account + zone > KEY:
+        return None
+    memcpy(key, event.begin, tenant)
+    memcpy(key + tenant, event.before_run, owner)
+    memcpy(key + tenant + owner, event.before_account, account)
+    memcpy(key + tenant + owner + account, event.before_zone, zone)
+    return PyBytes_FromStringAndSize(<char *>key, tenant + owner + account + zone)
+
+
 cdef int64_t bounded(instant) except? -1:
     """Return an instant, or one that is as far beyond any event."""
     return max(-FARTHEST_MS, min(FARTHEST_MS, instant))
@@ -94,21 +111,11 @@ cdef class KeptTerms:
 
     cdef Kept of(self, const Event *event, bytes value, in_force):
         """Return the terms of an event, ``value`` on the wire; None: the twin has to say what it is."""
-        cdef uint8_t key_at[KEY]
-        cdef Py_ssize_t tenant = event.after_tenant - event.begin
-        cdef Py_ssize_t key_size = event.after_key - event.before_run
-        cdef Py_ssize_t product = event.after_product - event.before_account
-        cdef Py_ssize_t zone = event.after_zone - event.before_zone
         cdef PyObject *found
         cdef Kept kept
-        cdef bytes key
-        if tenant + key_size + product + zone > KEY:
+        cdef bytes key = key_of(event, event.after_product)
+        if key is None:
             return None
-        memcpy(key_at, event.begin, tenant)
-        memcpy(key_at + tenant, event.before_run, key_size)
-        memcpy(key_at + tenant + key_size, event.before_account, product)
-        memcpy(key_at + tenant + key_size + product, event.before_zone, zone)
-        key = PyBytes_FromStringAndSize(<char *>key_at, tenant + key_size + product + zone)
         found = PyDict_GetItem(self.young, key)
         if found != NULL:
             kept = <Kept>found
@@ -181,19 +188,9 @@ cdef class KeptTerms:
 
     cdef OfAccount _account(self, const Event *event, in_force):
         """Return what is kept of the account of an event; None: there is none."""
-        cdef uint8_t key_at[KEY]  # no more than what `of` looked at
-        cdef Py_ssize_t tenant = event.after_tenant - event.begin
-        cdef Py_ssize_t key_size = event.after_key - event.before_run
-        cdef Py_ssize_t account_id = event.after_account - event.before_account
-        cdef Py_ssize_t zone = event.after_zone - event.before_zone
         cdef PyObject *found
         cdef OfAccount kept
-        cdef bytes key
-        memcpy(key_at, event.begin, tenant)
-        memcpy(key_at + tenant, event.before_run, key_size)
-        memcpy(key_at + tenant + key_size, event.before_account, account_id)
-        memcpy(key_at + tenant + key_size + account_id, event.before_zone, zone)
-        key = PyBytes_FromStringAndSize(<char *>key_at, tenant + key_size + account_id + zone)
+        cdef bytes key = key_of(event, event.after_account)  # shorter than that of `of`, so it is one
         found = PyDict_GetItem(self.young_accounts, key)
         if found != NULL:
             return <OfAccount>found

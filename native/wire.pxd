@@ -70,6 +70,15 @@ cdef inline int put_byte(Bytes *to, uint8_t byte) except -1:
     return 0
 
 
+cdef inline uint64_t whole_of(const uint8_t *at) noexcept:
+    """Return the whole number of eight bytes, the highest first."""
+    cdef uint64_t value = 0
+    cdef int each
+    for each in range(8):
+        value = value << 8 | at[each]
+    return value
+
+
 cdef inline int put_big(Bytes *to, uint64_t value, int size) except -1:
     """Put a whole number of so many bytes, the highest first."""
     cdef int at
