@@ -121,3 +121,18 @@ def _makers(item: type, priceable: type) -> object:
         sum=Aggregation.SUM,
     )
     return makers
+
+
+def _usable(native: Any) -> Any:  # noqa: ANN401
+    """Return what is compiled; None where a version of msgspec lays structs out in another way: then the twin
+    does it all."""
+    if native is None:
+        return None
+    try:
+        _kept_terms()
+    except TypeError:
+        return None
+    return native
+
+
+_native = _usable(_native)

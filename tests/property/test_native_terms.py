@@ -2,6 +2,7 @@
 `TermsInForce` finds, whatever was asked before and however much of it is kept."""
 
 from decimal import Decimal
+from typing import NamedTuple
 from unittest.mock import patch
 
 import msgspec
@@ -264,3 +265,18 @@ def test_an_error_leaves_no_counters_of_another_month(product):
             for each in (november, october, november):
                 assert _prepared(terms, each) == _prepared(TermsInForce(CATALOGUE, REFERENCE), each)
     assert _prepared(fresh, november) == wanted
+
+
+def test_structs_that_lie_in_another_way_are_left_to_the_twin():
+    class Elsewhere(NamedTuple):
+        """Fields that do not lie in the object itself."""
+
+        subscription_id: str
+        plan: str
+        valid_from_ms: int
+        valid_to_ms: int | None
+
+    native = rate_compiled._native
+    assert rate_compiled._usable(native) is native
+    with patch.object(rate_compiled, "Subscription", Elsewhere):
+        assert rate_compiled._usable(native) is None
