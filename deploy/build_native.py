@@ -20,10 +20,11 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 MODULES = tuple(sorted(path.stem for path in (ROOT / "native").glob("*.pyx")))
 
 
-def build(modules: Collection[str] = MODULES) -> None:
+def build(modules: Collection[str] = MODULES, *, optimise: str = "-O3") -> None:
     """Compile modules into `native/`; raises what the compiler or its absence raises.
 
-    Fewer than all of them only where nothing changed that the others are made of.
+    Fewer than all of them only where nothing changed that the others are made of. ``optimise``: what
+    the compiler is told; ``-O0`` where only what the code does is asked, and not how fast.
     """
     from Cython.Build import cythonize
     from setuptools import Distribution, Extension
@@ -36,7 +37,7 @@ def build(modules: Collection[str] = MODULES) -> None:
             [f"native/{name}.pyx"],
             include_dirs=["native"],
             depends=sorted(str(path) for path in (ROOT / "native").glob("*.h")),
-            extra_compile_args=["-O3", "-Wno-unreachable-code"],
+            extra_compile_args=[optimise, "-Wno-unreachable-code"],
         )
         for name in modules
     ]
@@ -50,6 +51,7 @@ def build(modules: Collection[str] = MODULES) -> None:
     command = build_ext(Distribution({"ext_modules": built, "packages": ["native"]}))
     command.inplace = True
     command.force = True
+    command.parallel = True  # as many at once as there are processors
     command.build_temp = "build/native"
     command.ensure_finalized()
     built_from = ROOT / "native" / native.BUILT_FROM

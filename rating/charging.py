@@ -20,7 +20,7 @@ from rating.free import incremented, often, without_free
 from rating.growing import grow, month_growth, uncounted_amount
 from rating.limited_discount import LimitedDiscount, explained
 from rating.month_cost import MonthPrice
-from rating.price import per_unit
+from rating.price import call, per_unit
 from rating.price.aggregate import OF_CHANGES, READINGS, Aggregation
 from rating.price.allowance import take
 from rating.price.call import CallPrice
@@ -130,8 +130,11 @@ def charge_after(selected: Selected, before: Sequence[Totals]) -> Priced:
     if units < ZERO and rule.aggregation not in OF_CHANGES:
         below = _none_read if rule.aggregation in READINGS else mirrored
         return below(selected, before)
-    if units and rule.is_ordinary and isinstance(price, PerUnitPrice):
-        return _ordinary(selected, price)
+    if units and rule.is_ordinary:
+        if isinstance(price, PerUnitPrice):
+            return _ordinary(selected, price)
+        if isinstance(price, CallPrice):
+            return _ordinary_call(selected, price)
     if rule.sampling is not None:
         counts_of_it = sample_counts(rule.sampling, units, before)
         return Priced(ZERO, ZERO, rule.zero, selected.explanation, counts_of_it)
@@ -231,6 +234,14 @@ def _ordinary(selected: Selected, price: PerUnitPrice) -> Priced:
         steps = (*selected.explanation, step, *price.explanation, rule.rounding_step)
     cost = per_unit.undivided_cost(price, billed)
     return Priced(billed, ZERO, rounded(rule.rounding, cost, divide_by=price.per_units), steps)
+
+
+def _ordinary_call(selected: Selected, price: CallPrice) -> Priced:
+    """Return the same of a call."""
+    rule = selected.rule
+    billed, cost, found = call.charged(price, used_units=selected.used)
+    steps = (*selected.explanation, *found, rule.rounding_step)
+    return Priced(billed, ZERO, rounded(rule.rounding, cost, divide_by=price.divide_by), steps)
 
 
 def rounded_measure(rule: Rule, units: Decimal, steps: list[ExplanationStep]) -> Decimal:

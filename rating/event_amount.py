@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from functools import reduce
 
 from rating import amount as amounts
 from rating.amount import amount_of
@@ -38,11 +37,10 @@ def event_amount(
         steps.append(("flat", to_text(price.amount)))
         return billed, _settled(rule, price.amount, _ONE, steps)
     begins = free if rule.free_counts else ZERO
-    parts = call.parts_of(price, used_units=EXACT.add(begins, billed), from_units=begins)
-    steps += call.explain(price, parts)
-    if parts:
-        billed = reduce(EXACT.add, [part.billed_units for part in parts])
-    return billed, _settled(rule, *call.cost(price, parts), steps)
+    found = call.charged(price, used_units=EXACT.add(begins, billed), from_units=begins)
+    steps += found.steps
+    # Of no units none are billed, as they were measured.
+    return found.billed_units or billed, _settled(rule, found.cost, price.divide_by, steps)
 
 
 def _settled(

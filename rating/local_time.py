@@ -12,6 +12,7 @@ MINUTES_OF_WEEK = 7 * MINUTES_OF_DAY
 _DAY_MS = 86_400_000
 _HOUR_MS = 3_600_000
 _MINUTE_MS = 60_000
+_CLOCK_STEP_MS = 900_000  # clocks of every zone that there is change at a full quarter of an hour
 _EPOCH_WEEKDAY = 3  # 1 January 1970 was a Thursday; Monday is 0
 _EPOCH_ORDINAL = dt.date(1970, 1, 1).toordinal()
 _MILLISECOND = dt.timedelta(milliseconds=1)
@@ -28,6 +29,15 @@ def local_time(at_ms: int, *, zone: str) -> tuple[int, int]:
     day, ms_of_day = divmod(at_ms + offset_ms, _DAY_MS)
     weekday = (day + _EPOCH_WEEKDAY) % 7
     return day, weekday * MINUTES_OF_DAY + ms_of_day // _MINUTE_MS
+
+
+def clocks_stay_until_ms(at_ms: int, *, zone: str) -> int:
+    """Return an instant before which the clocks of a zone do not change again: the end of the hour,
+    or of its quarter in an hour in which they do."""
+    hour = at_ms // _HOUR_MS
+    if offset_of_hour(hour, zone) is not None:
+        return (hour + 1) * _HOUR_MS
+    return (at_ms // _CLOCK_STEP_MS + 1) * _CLOCK_STEP_MS
 
 
 def day_number(date: dt.date) -> int:

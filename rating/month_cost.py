@@ -31,7 +31,7 @@ def month_cost(
     if isinstance(price, PackagePrice):
         return package.undivided_cost(price, units), price.divide_by
     if isinstance(price, CallPrice):
-        return call.cost(price, call.parts_of(price, used_units=units))
+        return call.charged(price, used_units=units).cost, price.divide_by
     return price.amount, _ONE
 
 

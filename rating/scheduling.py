@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from rating.price.bands import Bands, band_parts
+from rating.price.bands import BandPart, Bands, band_parts
 from rating.price.call import CallPrice, Rate, Stretch
 from rating.price.per_unit import PerUnitPrice
 from schemas.decimals import EXACT
@@ -29,10 +30,11 @@ def call_in_bands(
 
     ``in_one_band``: what calls that lie in one band as a whole meet, made once, by the band.
     """
+    found = _band_parts(bands, event, used_units)
+    if in_one_band is not None and len(found) == 1:  # most calls
+        return in_one_band[found[0].band]
     schedule: list[Stretch] = []
-    parts = _parts(bands, event, used_units)
-    if in_one_band is not None and len(parts) == 1:  # most calls
-        return in_one_band[parts[0][1]]
+    parts = [(EXACT.divide(Decimal(from_ms), _MS_IN_S), band) for from_ms, band in found]
     for place, (from_s, band) in enumerate(parts):
         end_s = parts[place + 1][0] if place + 1 < len(parts) else None
         of_band = rates[band]
@@ -58,7 +60,7 @@ def call_of_rows(
     ``first``; None where a band that the call meets has no row. All rows are to be those of the day on
     which the call began: a price list changes between calls, not within one."""
     rates: dict[str, tuple[Stretch, ...]] = {}
-    for _, band in _parts(bands, event, used_units):
+    for _, band in _band_parts(bands, event, used_units):
         if band not in rates:
             found = price_in(band)
             if found is None:
@@ -75,8 +77,7 @@ def _rates_of(price: PerUnitPrice) -> tuple[Stretch, ...]:
     return Stretch(Decimal(0), first), Stretch(increments.first_units, following)
 
 
-def _parts(bands: Bands, event: UsageEvent, used_units: Decimal) -> list[tuple[Decimal, str]]:
+def _band_parts(bands: Bands, event: UsageEvent, used_units: Decimal) -> list[BandPart]:
     seconds = min(used_units, _LONGEST_S)
-    duration_ms = int(EXACT.multiply(seconds, _MS_IN_S).to_integral_value("ROUND_CEILING"))
-    parts = band_parts(bands, event.started_at_ms, duration_ms=duration_ms, zone=event.zone)
-    return [(EXACT.divide(Decimal(from_ms), _MS_IN_S), band) for from_ms, band in parts]
+    duration_ms = math.ceil(EXACT.multiply(seconds, _MS_IN_S))
+    return band_parts(bands, event.started_at_ms, duration_ms=duration_ms, zone=event.zone)

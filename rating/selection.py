@@ -33,7 +33,6 @@ from rating.looking_up import (
 )
 from rating.price.aggregate import Aggregation
 from rating.price.bands import BandChoice, BandedPrice
-from rating.price.call import CallPrice
 from rating.price.time_weighted import Month
 from rating.roll_over import NO_EARLIER, EarlierMonths
 from rating.sampled import sample_at
@@ -289,7 +288,7 @@ def _selected_by_time(
             steps = lead
         else:
             band, at_ms = deciding_band(model.bands, model.choice, event, day, minute)
-            price = CallPrice(model.rates[band], model.connect_fees[model.bands.at(day, minute)])
+            price = model.by_one_band[model.bands.at(day, minute), band]
             steps = (*lead, band_step(model.choice, band, at_ms, event.zone))
     elif isinstance(model, CardsPrice | MatrixPrice):
         if isinstance(model, CardsPrice):

@@ -82,7 +82,7 @@ class MatrixPrice:
 class BandedCall:
     """The rates of a call in each band, and which of the bands it meets price it."""
 
-    __slots__ = ("bands", "choice", "connect_fees", "in_one_band", "rates")
+    __slots__ = ("bands", "by_one_band", "choice", "connect_fees", "in_one_band", "rates")
 
     def __init__(
         self,
@@ -98,6 +98,12 @@ class BandedCall:
         self.connect_fees = connect_fees
         self.in_one_band = {
             band: price_in_band(found, band, connect_fees[band]) for band, found in rates.items()
+        }
+        # By the band that a call begins in and the one that prices all of it.
+        self.by_one_band = {
+            (begins, band): CallPrice(found, connect_fees[begins])
+            for begins in connect_fees
+            for band, found in rates.items()
         }
 
 

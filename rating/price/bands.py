@@ -6,10 +6,15 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
-from rating.local_time import MINUTES_OF_DAY, MINUTES_OF_WEEK, local_time, month_day
+from rating.local_time import (
+    MINUTES_OF_DAY,
+    MINUTES_OF_WEEK,
+    clocks_stay_until_ms,
+    local_time,
+    month_day,
+)
 from rating.price.per_unit import PerUnitPrice
 
-_CLOCK_STEP_MS = 900_000  # clocks of every zone that there is change at a full quarter of an hour
 _MINUTE_MS = 60_000
 
 
@@ -118,18 +123,21 @@ class BandPart(NamedTuple):
 def band_parts(bands: Bands, started_at_ms: int, *, duration_ms: int, zone: str) -> list[BandPart]:
     """Return the bands that a record meets, in order; at least one.
 
-    It is asked for again where bands may change and at every quarter of an hour, where clocks may.
+    It is asked for again where bands may change and where clocks may.
     """
-    parts: list[BandPart] = []
     at_ms, end_ms = started_at_ms, started_at_ms + duration_ms
-    while not parts or at_ms < end_ms:
+    parts: list[BandPart] = []
+    met = None
+    while True:
         day, minute = local_time(at_ms, zone=zone)
         band = bands.at(day, minute)
-        if not parts or band != parts[-1].band:
+        if band != met:
             parts.append(BandPart(at_ms - started_at_ms, band))
+            met = band
         minutes_ms = (at_ms // _MINUTE_MS + bands.minutes_left(minute)) * _MINUTE_MS
-        at_ms = min(minutes_ms, (at_ms // _CLOCK_STEP_MS + 1) * _CLOCK_STEP_MS)
-    return parts
+        at_ms = min(minutes_ms, clocks_stay_until_ms(at_ms, zone=zone))
+        if at_ms >= end_ms:
+            return parts
 
 
 class BandedPrice:

@@ -7,9 +7,9 @@ at the rate of its beginning; the part of it that reaches into the next stretch 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 from functools import cached_property
+from typing import NamedTuple
 
 import msgspec
 
@@ -56,7 +56,12 @@ class Stretch(msgspec.Struct, frozen=True, gc=False):
     name: str = ""
 
 
-class CallPrice(msgspec.Struct, frozen=True, gc=False):
+_Line = tuple[Decimal | None, Decimal, Decimal, ExplanationStep, ExplanationStep]
+"""A stretch as a record is charged by it: the unit that it ends at, its increment, what one costs
+times `CallPrice.divide_by`, and its step up to and behind the number of increments."""
+
+
+class CallPrice(msgspec.Struct, frozen=True, dict=True):
     """The rates of one record in rising order, the first from zero."""
 
     schedule: tuple[Stretch, ...]
@@ -66,6 +71,34 @@ class CallPrice(msgspec.Struct, frozen=True, gc=False):
         assert self.schedule, "at least one stretch"
         assert not self.schedule[0].from_units, "the first is from zero"
 
+    @cached_property
+    def divide_by(self) -> Decimal:
+        """Return the least number that costs are whole by: costs times this need no division."""
+        return common_multiple({_ONE, *(each.rate.increment_cost[1] for each in self.schedule)})
+
+    @cached_property
+    def fee_cost(self) -> Decimal:
+        """Return the connect fee, times `divide_by`."""
+        return EXACT.multiply(self.connect_fee, self.divide_by)
+
+    @cached_property
+    def fee_steps(self) -> tuple[ExplanationStep, ...]:
+        """Return the step of the connect fee, if there is one."""
+        return (("connect_fee", to_text(self.connect_fee)),) if self.connect_fee else ()
+
+    @cached_property
+    def lines(self) -> tuple[_Line, ...]:
+        """Return the stretches as records are charged by them, written once and not for each."""
+        ends = (*(each.from_units for each in self.schedule[1:]), None)
+        return tuple(map(self._line, self.schedule, ends))
+
+    def _line(self, stretch: Stretch, end_units: Decimal | None) -> _Line:
+        rate = stretch.rate
+        undivided, by = rate.increment_cost
+        cost = EXACT.multiply(undivided, EXACT.divide(self.divide_by, by))
+        lead = ("stretch", stretch.name, to_text(stretch.from_units))
+        return end_units, rate.increment_units, cost, lead, rate.texts
+
 
 def price_in_band(stretches: tuple[Stretch, ...], band: str, connect_fee: Decimal) -> CallPrice:
     """Return the price of a record that lies in a band as a whole."""
@@ -73,53 +106,31 @@ def price_in_band(stretches: tuple[Stretch, ...], band: str, connect_fee: Decima
     return CallPrice(tuple(named), connect_fee)
 
 
-class Part(msgspec.Struct, frozen=True, gc=False):
-    """What was charged at one rate."""
+class Charged(NamedTuple):
+    """What a record comes to by its rates."""
 
-    stretch: Stretch
-    increments: Decimal
-    billed_units: Decimal  # in whole increments
+    billed_units: Decimal  # in whole increments; zero where there were no units
+    cost: Decimal  # with the connect fee, times the price's `divide_by`; exact
+    steps: tuple[ExplanationStep, ...]  # which part of the record had which rate
 
 
-def parts_of(price: CallPrice, *, used_units: Decimal, from_units: Decimal = ZERO) -> list[Part]:
-    """Return what of a record is charged at which rate, in order. Its units before ``from_units``
-    were free: what is billed goes on where they end."""
+def charged(price: CallPrice, *, used_units: Decimal, from_units: Decimal = ZERO) -> Charged:
+    """Return what a record comes to. Its units before ``from_units`` were free: what is billed goes
+    on where they end."""
     assert used_units >= from_units >= ZERO
-    parts = []
-    at_units = from_units
-    schedule = price.schedule
-    for place, stretch in enumerate(schedule):
-        last = place + 1 == len(schedule)
-        end = used_units if last else min(used_units, schedule[place + 1].from_units)
+    billed_units = None
+    cost, at_units = price.fee_cost, from_units
+    steps: list[ExplanationStep] = []
+    for end_units, step_units, increment_cost, lead, behind in price.lines:
+        end = used_units if end_units is None or used_units < end_units else end_units
         if end <= at_units:
             continue
-        step = stretch.rate.increment_units
-        increments = started(EXACT.subtract(end, at_units), step)
-        billed_units = EXACT.multiply(increments, step)
-        parts.append(Part(stretch, increments, billed_units))
-        at_units = EXACT.add(at_units, billed_units)
-    return parts
-
-
-def cost(price: CallPrice, parts: Sequence[Part]) -> tuple[Decimal, Decimal]:
-    """Return what the parts of a record cost with its connect fee, as an exact quotient: a
-    dividend, and what it is to be divided by."""
-    costs = [(part.increments, *part.stretch.rate.increment_cost) for part in parts]
-    divide_by = common_multiple({_ONE, *(by for _, _, by in costs)})
-    dividend = EXACT.multiply(price.connect_fee, divide_by)
-    for increments, undivided, by in costs:
-        times = EXACT.multiply(increments, EXACT.divide(divide_by, by))
-        dividend = EXACT.add(dividend, EXACT.multiply(undivided, times))
-    return dividend, divide_by
-
-
-def explain(price: CallPrice, parts: Sequence[Part]) -> list[ExplanationStep]:
-    """Return the steps that say which part of the record had which rate."""
-    steps: list[ExplanationStep] = []
-    for part in parts:
-        stretch = part.stretch
-        at, increments = to_text(stretch.from_units), to_text(part.increments)
-        steps.append(("stretch", stretch.name, at, increments, *stretch.rate.texts))
-    if price.connect_fee:
-        steps.append(("connect_fee", to_text(price.connect_fee)))
-    return steps
+        increments = started(EXACT.subtract(end, at_units), step_units)
+        units = EXACT.multiply(increments, step_units)
+        at_units = EXACT.add(at_units, units)
+        billed_units = units if billed_units is None else EXACT.add(billed_units, units)
+        cost = EXACT.add(cost, EXACT.multiply(increment_cost, increments))
+        steps.append((*lead, to_text(increments), *behind))
+    if price.fee_steps:
+        steps += price.fee_steps
+    return Charged(ZERO if billed_units is None else billed_units, cost, tuple(steps))

@@ -114,7 +114,7 @@ def compiled_of(bug: Bug) -> list[str]:
 
 def _compile(modules: list[str], tree: Path) -> None:
     """Compile modules of the tree. One that does not compile has caught nothing: that is an error of ours."""
-    code = "import sys; from deploy.build_native import build; build(sys.argv[1:])"
+    code = "import sys; from deploy.build_native import build; build(sys.argv[1:], optimise='-O0')"
     ran = subprocess.run(
         [sys.executable, "-c", code, *modules],
         cwd=tree,
