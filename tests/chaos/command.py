@@ -21,7 +21,7 @@ from pipeline.errors import RatemillError
 from sinks.errors import SinkError
 from tests.chaos.machine import check_room, machine
 from tests.chaos.problem import NeverBit, Problem
-from tests.chaos.report import INCONCLUSIVE, write_report
+from tests.chaos.report import INCONCLUSIVE, RECORD, write_report
 from tests.chaos.run import Run
 from tests.chaos.table import BY_NAME, ROWS, Row
 
@@ -38,7 +38,8 @@ def main(words: Sequence[str]) -> int:
             _say(f"{row.name:<14} {row.fault} ({row.records:,} records, {row.faults} faults)")
         return 0
     if asked.command == "report":
-        write_report(asked.resume, asked.report)
+        record = RECORD if asked.report == REPORT else None
+        write_report(asked.resume, asked.report, record)
         return 0
     try:
         rows = _rows(asked.names)
@@ -76,7 +77,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--report", type=Path, help="write the table there (default: it is left as it is)"
     )
-    report = commands.add_parser("report", help="write docs/reliability.md from the results")
+    report = commands.add_parser(
+        "report",
+        help="write docs/reliability.md from the results and, for what is not among them, from those "
+        "of earlier runs",
+    )
     report.add_argument(
         "--report", type=Path, default=REPORT, help="where to write it (default: the document)"
     )

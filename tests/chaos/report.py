@@ -29,9 +29,26 @@ as failed.
 """
 
 
-def write_report(results: Path, path: Path) -> None:
-    """Write the document from a folder of results."""
-    path.write_text(document(read_results(results)))
+RECORD = Path(__file__).with_name("results.json")
+"""What the document in the repository says, so that rows may be played anew one by one."""
+
+
+def write_report(results: Path, path: Path, record: Path | None = None) -> None:
+    """Write the document from a folder of results. ``record``: a file of those of earlier runs, for
+    rows that the folder has none of at that scale or a larger one; the folder's are put into it."""
+    found = read_results(results)
+    if record is not None:
+        earlier = json.loads(record.read_text()) if record.exists() else {}
+        found = earlier | {n: r for n, r in found.items() if not _is_less(r, earlier.get(n))}
+        record.write_text(json.dumps(found, indent=1) + "\n")
+    path.write_text(document(found))
+
+
+def _is_less(result: Mapping[str, Any], earlier: Mapping[str, Any] | None) -> bool:
+    """Return whether a run asks less than the one that is on record."""
+    return earlier is not None and any(
+        result.get(measure, 0) < earlier.get(measure, 0) for measure in ("scale", "seeds")
+    )
 
 
 def read_results(folder: Path) -> dict[str, dict[str, Any]]:

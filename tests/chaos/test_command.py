@@ -11,7 +11,7 @@ from tests.chaos import command, machine
 from tests.chaos.command import REPORT
 from tests.chaos.hits import Hit, Hits
 from tests.chaos.problem import Problem
-from tests.chaos.report import document
+from tests.chaos.report import RECORD, document, write_report
 from tests.chaos.run import Run
 from tests.chaos.services import own_pair, refuse_foreign_topics
 from tests.chaos.table import BY_NAME, ROWS
@@ -162,6 +162,33 @@ def test_the_document_has_a_line_for_every_row_and_no_other():
     lines = REPORT.read_text().partition("\n## ")[0].splitlines()
     named = [line.split("|")[1].strip() for line in lines if line.startswith("| ")]
     assert named == ["Row", *(row.name for row in ROWS)]
+
+
+def test_the_document_says_what_is_on_record():
+    assert REPORT.read_text() == document(json.loads(RECORD.read_text()))
+
+
+def test_a_report_keeps_what_was_not_played_again_and_what_was_played_in_full(tmp_path):
+    record, path, results = tmp_path / "record.json", tmp_path / "report.md", tmp_path / "results"
+    results.mkdir()
+
+    def report(*played):
+        for result in played:
+            (results / f"{result['name']}.json").write_text(json.dumps(result))
+        write_report(results, path, record)
+        found = json.loads(record.read_text())
+        assert path.read_text() == document(found)
+        return {name: (result["scale"], result["commit"]) for name, result in found.items()}
+
+    kills, broken = BY_NAME["kills"], BY_NAME["broken"]
+    assert report(result_of(kills), result_of(broken, scale=0.5)) == {
+        "kills": (1.0, "abc"),
+        "broken": (0.5, "abc"),
+    }
+    (results / "kills.json").unlink()
+    again = {"kills": (1.0, "abc"), "broken": (1.0, "def")}
+    assert report(result_of(broken, commit="def")) == again
+    assert report(result_of(kills, scale=0.01, commit="ghi")) == again
 
 
 def test_the_document_names_every_planted_bug():
