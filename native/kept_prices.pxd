@@ -47,6 +47,7 @@ cdef class KeptTier:
 cdef class KeptPrice(Kept):
     cdef Kind kind
     cdef int64_t first, following  # increments; 0: none
+    cdef object first_units  # the first as it is written
     cdef bytes increments  # the begin of their step
     cdef bytes steps  # what is the same for all that it prices
     cdef quotient_number amount, fee, per

@@ -186,6 +186,7 @@ cdef bint read_increments(KeptPrices make, increments, KeptPrice kept) except -1
     if whole is None or max(whole) > MOST_INCREMENT:
         return False
     kept.first, kept.following = whole
+    kept.first_units = increments.first_units
     kept.increments = begun(make, ("increments", increments.notation))
     return True
 

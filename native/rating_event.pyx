@@ -17,6 +17,8 @@ from libc.string cimport memcmp, memcpy
 from native.card_index cimport CardIndex
 from native.event cimport Event, is_same, read_event
 from native.json cimport put_decimal, put_hex, put_json, put_json_or_null, put_json_str
+from native.kept_prices cimport PER_UNIT, KeptPrice, KeptPrices
+from native.priced cimport quotient_number
 from native.read cimport Reading, Text, read_text
 from native.terms cimport HOURS, Kept, KeptTerms, Zone
 from native.wire cimport Bytes, drop, put, put_big, put_byte, put_str, taken, whole_of
@@ -33,9 +35,6 @@ cdef extern from "blake2b.h" nogil:
 cdef extern from "quotient.h" nogil:
     ctypedef struct quotient_wide:  # a whole number of 128 bits: only handed on
         pass
-    ctypedef struct quotient_number:
-        uint64_t digits
-        int places
     int quotient_rounded(
         quotient_number amount, quotient_number units, quotient_number fee, quotient_number per,
         int places, int rule, quotient_wide *found,
@@ -45,8 +44,6 @@ cdef extern from "quotient.h" nogil:
 
 cdef enum:
     ID = 16  # bytes; `schemas.ids.ID_BYTES`
-    PRICES = 4096  # that are kept, a power of two
-    PROBES = 16
     HOUR_MS = 3_600_000
     DAY_MS = 86_400_000
     MINUTE_MS = 60_000
@@ -91,19 +88,6 @@ cdef str text_of(const uint8_t *at, Py_ssize_t size):
 
 cdef inline int put_bytes(Bytes *to, bytes value) except -1:
     return put(to, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
-
-
-@cython.no_gc
-@cython.final
-cdef class _Price:
-    """A price per unit, in whole numbers and as JSON."""
-
-    cdef object price
-    cdef bint fits  # its numbers are within what `quotient.h` takes
-    cdef quotient_number amount, fee, per
-    cdef int64_t first, following  # increments; 0: none
-    cdef object first_units
-    cdef bytes increments, explanation
 
 
 @cython.no_gc
@@ -180,8 +164,8 @@ cdef class OrdinaryEvents:
 
     cdef Makers make
     cdef KeptTerms kept
+    cdef KeptPrices prices
     cdef dict offers, entries, rules
-    cdef list prices
     cdef Bytes to
     # What was read of one batch of normalise and is not counted yet: how many, and their sum modulo 2^128.
     cdef int64_t from_partition, of_batch, counted
@@ -193,10 +177,11 @@ cdef class OrdinaryEvents:
         self.from_partition = self.of_batch = self.counted = 0
         self.sum_high = self.sum_low = 0
 
-    def __init__(self, Makers make not None, KeptTerms kept not None) -> None:
-        self.make, self.kept = make, kept
+    def __init__(
+        self, Makers make not None, KeptTerms kept not None, KeptPrices prices not None
+    ) -> None:
+        self.make, self.kept, self.prices = make, kept, prices
         self.offers, self.entries, self.rules = {}, {}, {}
-        self.prices = [None] * PRICES
 
     def __dealloc__(self):
         drop(&self.to)
@@ -246,7 +231,7 @@ cdef class OrdinaryEvents:
         cdef _Offer offer
         cdef _Entry entry
         cdef _Rule rule
-        cdef _Price price_kept = None
+        cdef KeptPrice price_kept = None
         cdef object value = record[4], price, row = None, band = None, found, counting, charged = None
         cdef Text used_text, prefix
         cdef int64_t day = 0, minute = 0
@@ -318,8 +303,8 @@ cdef class OrdinaryEvents:
             if no_usage:
                 written = True
             elif not is_nothing and rule.is_ordinary and type(price) is self.make.per_unit:
-                price_kept = self._price(price)
-                written = price_kept.fits and rule.rounding >= 0
+                price_kept = self.prices.price_of(price)
+                written = price_kept.kind == PER_UNIT and rule.rounding >= 0
             if written:
                 charged = self._charge(
                     offer, rule, price_kept, row, &prefix, band, minute, &used_text, used,
@@ -443,40 +428,6 @@ cdef class OrdinaryEvents:
                 kept.of_minute = model.bands.of_minute_of_week
         return kept
 
-    cdef _Price _price(self, price):
-        cdef size_t first = <size_t><PyObject *>price >> 4, place
-        cdef list prices = self.prices
-        cdef _Price kept
-        for place in range(first, first + PROBES):
-            kept = <_Price>prices[place % PRICES]
-            if kept is None or kept.price is price:
-                break
-        if kept is not None and kept.price is price:
-            return kept
-        encode = self.make.encode
-        kept = _Price()
-        kept.price = price
-        kept.fits = (
-            _number(price.amount, &kept.amount)
-            and _number(price.connect_fee, &kept.fee)
-            and _number(price.per_units, &kept.per)
-        )
-        kept.first = kept.following = 0
-        kept.first_units = None
-        kept.increments = b""
-        increments = price.increments
-        if increments is not None:
-            whole = increments.whole
-            if whole is None or max(whole) > 1 << 40:
-                kept.fits = False
-            else:
-                kept.first, kept.following = whole
-                kept.first_units = increments.first_units
-                kept.increments = b',["increments",%b,"' % encode(increments.notation)
-        kept.explanation = b"".join([b"," + encode(step) for step in price.explanation])
-        prices[place % PRICES] = kept
-        return kept
-
     # An event. --------------------------------------------------------------------------------
 
     cdef bint _used(self, _Offer offer, Event *event, Text *used) except -1:
@@ -531,7 +482,7 @@ cdef class OrdinaryEvents:
         return steps
 
     cdef object _charge(
-        self, _Offer offer, _Rule rule, _Price price, row, Text *prefix, band, int64_t minute,
+        self, _Offer offer, _Rule rule, KeptPrice price, row, Text *prefix, band, int64_t minute,
         Text *used_text, used, month_ms,
     ):
         """Return the charge of an event with usage at a price per unit, or, ``price`` being None,
@@ -596,7 +547,7 @@ cdef class OrdinaryEvents:
                 put(to, b'","', 3)
                 put(to, billed_text, billed_size)
                 put(to, b'"]', 2)
-            put_bytes(to, price.explanation)
+            put_bytes(to, price.steps)
             put_bytes(to, rule.end)
         steps = taken(to)
         to.used = 0
@@ -705,18 +656,6 @@ cdef class OrdinaryEvents:
         if not is_same(&event.source, last, size):
             offer.last_source = text_of(event.source.at, event.source.size)
         return offer.last_source
-
-
-cdef bint _number(value, quotient_number *number) except -1:
-    """Have a decimal that is not below zero as a whole number; say whether it fits."""
-    cdef str text
-    cdef Py_ssize_t size
-    cdef const char *at
-    if value.is_signed() or not value.is_finite():
-        return False
-    text = f"{value:f}"
-    at = PyUnicode_AsUTF8AndSize(text, &size)
-    return number_of(<const uint8_t *>at, size, number) and number.places <= 28
 
 
 cdef bint _whole(const quotient_number *units, int64_t *whole) noexcept:

@@ -11,6 +11,7 @@ import msgspec
 from counters.count import product_counter
 from counters.state import head_key
 from native import compiled
+from pipeline.rate_prices import kept_prices
 from pipeline.rate_read import ReadRuns
 from pipeline.rate_records import Charged, charged_of
 from pipeline.rate_terms import MOST_KEPT, NEVER_MS, PeriodCounter, Terms, TermsInForce
@@ -63,7 +64,8 @@ def ordinary_items(terms: TermsInForce, *, item: type, priceable: type) -> Ordin
     if _native is None:
         return None
     if terms.compiled is None:
-        terms.compiled = _native.OrdinaryEvents(_makers(item, priceable), _kept_terms()).items
+        made_of = (_makers(item, priceable), _kept_terms(), kept_prices())
+        terms.compiled = _native.OrdinaryEvents(*made_of).items
     made: OrdinaryItems = terms.compiled
     return made
 

@@ -13,18 +13,14 @@ import msgspec
 
 from native import compiled
 from pipeline.rate_prepare import Item, Priceable
+from pipeline.rate_prices import compiled_prices
 from pipeline.rate_records import Charged
 from pipeline.rate_running import RunningState
 from pipeline.rate_tally import RateTally
 from pipeline.rate_terms import PeriodCounter, Terms
 from rating.catalogue import Offer
 from rating.catalogue.compiled import Rule
-from rating.counting import CounterPeriod, Totals
-from rating.price.aggregate import Aggregation
-from rating.price.flat import FlatPrice
-from rating.price.graduated import GraduatedPrice
-from rating.price.per_unit import PerUnitPrice
-from rating.price.volume import VolumePrice
+from rating.counting import Totals
 from rating.rate import Priced, Selected, charge_after
 from schemas import ledger
 from schemas.decimals import ZERO, to_text
@@ -35,7 +31,6 @@ USAGE: Headers = ((ledger.KIND_HEADER, ledger.KIND_USAGE),)
 FRAMING_BYTES = 64  # more than the kind header and the record's own lengths take
 
 _native = compiled("counting")
-_native_kept, _native_prices = compiled("kept_prices"), compiled("charge_after")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -67,24 +62,6 @@ class CompiledCharges(Protocol):
         catalogue_version: int,
     ) -> OrdinaryCharges:
         """Return the charges of one batch."""
-
-
-def compiled_prices() -> object | None:
-    """Return what is compiled of `charge_after`; None where nothing is."""
-    if _native_prices is None or _native_kept is None:
-        return None
-    kept = _native_kept.KeptPrices(
-        encode=_encode,
-        to_text=to_text,
-        sum_of=Aggregation.SUM,
-        month=CounterPeriod.MONTH,
-        per_unit=PerUnitPrice,
-        flat=FlatPrice,
-        graduated=GraduatedPrice,
-        volume=VolumePrice,
-    )
-    made: object = _native_prices.ChargeAfter(kept, selected=Selected, rule=Rule, offer=Offer)
-    return made
 
 
 def compiled_charges(

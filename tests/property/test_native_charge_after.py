@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from counters.state import Bucket, bucket_to_state, head_key
 from pipeline import rate_ordinary
 from pipeline.rate_prepare import Priceable
+from pipeline.rate_prices import compiled_prices
 from pipeline.rate_step import RateStep
 from pipeline.rate_terms import PeriodCounter, Terms
 from rating.amount import Adjusting
@@ -254,7 +255,7 @@ def test_events_that_ask_for_counters_are_charged_as_by_the_twin(given_batch):
 @contextmanager
 def asking(ask):
     """Have ``ask`` called for what is left to the twin."""
-    charges = rate_ordinary.compiled_charges(ask, prices=rate_ordinary.compiled_prices())
+    charges = rate_ordinary.compiled_charges(ask, prices=compiled_prices())
     with mock.patch.object(rate_ordinary, "_compiled_charges", charges):
         yield
 
