@@ -2,8 +2,9 @@
 """Ordinary usage made ready for its charge: what `_item` of `pipeline/rate_prepare.py` does with it.
 
 The event stays the bytes that it came as; of it are made only the objects that its charge needs. It is
-not ordinary where a text is no UTF-8, a number no plain decimal, or where its price asks for more of
-the event than when and whither it was: then it is left to the twin.
+not ordinary where a text is no UTF-8, a number no plain decimal, or where it is rated under other plans
+too: then it is left to the twin. A price that asks for more of the event than when and whither it was
+is selected by the twin alone.
 """
 
 cimport cython
@@ -52,7 +53,7 @@ cdef enum:
 
 # What the price of a rule is.
 cdef enum:
-    UNUSUAL  # for the twin
+    ASKED  # for the twin to select
     PLAIN
     BANDED
     CARD
@@ -125,7 +126,7 @@ cdef class _Offer:
     cdef object offer
     cdef _Entry entry  # None: by destination
     cdef str unit, last_source
-    cdef bint counts_records, filters_zero, prices_zero
+    cdef bint counts_records, filters_zero, prices_zero, has_conditions
     cdef bytes product, tax, unit_and_amount, currency
 
 
@@ -135,6 +136,7 @@ cdef class Makers:
 
     cdef object item, priceable, selected, charged, raw, decimal, refused, zero, one, no_counting
     cdef object charge_after, charged_of, entry_for, offset_of_hour, local_time, encode
+    cdef object from_wire, select_price
     cdef object per_unit, flat, call, graduated, volume, package, banded, card, start, sum
     cdef tuple none_earlier
 
@@ -144,7 +146,8 @@ cdef class Makers:
         self.selected, self.charged = makers.pop("selected"), makers.pop("charged")
         self.raw, self.decimal = makers.pop("raw"), makers.pop("decimal")
         self.refused, self.no_counting = makers.pop("refused"), makers.pop("no_counting")
-        self.entry_for = makers.pop("entry_for")
+        self.entry_for, self.select_price = makers.pop("entry_for"), makers.pop("select_price")
+        self.from_wire = makers.pop("from_wire")
         self.charge_after, self.charged_of = makers.pop("charge_after"), makers.pop("charged_of")
         self.offset_of_hour = makers.pop("offset_of_hour")
         self.local_time, self.encode = makers.pop("local_time"), makers.pop("encode")
@@ -258,19 +261,28 @@ cdef class OrdinaryEvents:
         is_nothing = is_zero(&used_text)
         if is_nothing and offer.filters_zero:
             return None
-        entry = offer.entry
-        if entry is None:
-            entry = self._entry_by_destination(offer, &event)
+        if offer.has_conditions:
+            rule = None
+        else:
+            entry = offer.entry
             if entry is None:
-                return None
-        rule = entry.always
-        if rule is None:
-            self._local(kept.zone, event.started_at_ms, &day, &minute)
-            rule = self._rule_on(entry, day)
+                entry = self._entry_by_destination(offer, &event)
+                if entry is None:
+                    return None
+            rule = entry.always
             if rule is None:
+                self._local(kept.zone, event.started_at_ms, &day, &minute)
+                rule = self._rule_on(entry, day)
+                if rule is None:
+                    return None
+        if rule is None or rule.kind == ASKED:
+            selected = self._selected(offer, kept, value)
+            if selected is None:
                 return None
-        elif rule.kind != PLAIN:
-            return None
+            self.kept.name_counters(kept, event.started_at_ms, selected.counting)
+            if len(<tuple>kept.named) == 1:
+                charged = self._charged(selected, kept)
+            return self._item(record, &event, kept, selected, charged, &used_text, keys, read)
         counting = rule.counting
         if rule.kind == PLAIN:
             price = rule.model
@@ -318,9 +330,23 @@ cdef class OrdinaryEvents:
             event.started_at_ms,
         )
         if not written and len(<tuple>kept.named) == 1:
-            priced = self.make.charge_after(selected, ())
-            charged = self.make.charged_of(selected, priced, kept.month_ms)
+            charged = self._charged(selected, kept)
         return self._item(record, &event, kept, selected, charged, &used_text, keys, read)
+
+    cdef object _selected(self, _Offer offer, Kept kept, bytes value):
+        """Return the price that the twin selects of what it reads itself; None: there is none, or what it
+        gives hangs on more than the event."""
+        terms = kept.terms
+        selected = self.make.select_price(
+            offer.offer, self.make.from_wire(value), terms.plan, terms.holder
+        )
+        if type(selected) is not self.make.selected:
+            return None
+        rule = selected.rule
+        return None if rule.months_rolled or rule.is_fitted else selected
+
+    cdef object _charged(self, selected, Kept kept):
+        return self.make.charged_of(selected, self.make.charge_after(selected, ()), kept.month_ms)
 
     # What is the same for many events. --------------------------------------------------------
 
@@ -333,13 +359,13 @@ cdef class OrdinaryEvents:
         if key in self.offers:
             return self.offers[key][1]
         kept = None
-        if not (offer.has_conditions or offer.is_fitted or offer.others) and offer.entries:
+        if not (offer.is_fitted or offer.others) and offer.entries:
             encode = self.make.encode
             kept = _Offer()
             kept.offer = offer
             kept.unit, kept.last_source = offer.unit, ""
             kept.counts_records, kept.filters_zero = offer.counts_records, offer.filters_zero
-            kept.prices_zero = offer.prices_zero
+            kept.prices_zero, kept.has_conditions = offer.prices_zero, offer.has_conditions
             kept.product = b',"product":%b,"product_type":%b,"usage_kind":' % (
                 encode(offer.product), encode(offer.product_type)
             )
@@ -402,7 +428,7 @@ cdef class OrdinaryEvents:
             names = ["ROUND_HALF_UP", "ROUND_HALF_EVEN", "ROUND_UP", "ROUND_DOWN"]
             if rounding.rule.value in names:
                 kept.rounding = names.index(rounding.rule.value)
-        kept.kind = UNUSUAL
+        kept.kind = ASKED
         kept.bands = kept.of_minute = kept.code = None
         if not (
             rule.aggregation is make.sum

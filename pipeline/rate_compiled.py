@@ -27,7 +27,7 @@ from rating.price.graduated import GraduatedPrice
 from rating.price.package import PackagePrice
 from rating.price.per_unit import PerUnitPrice
 from rating.price.volume import VolumePrice
-from rating.rate import Selected, charge_after, counter_names
+from rating.rate import Selected, charge_after, counter_names, select_price
 from rating.selection import entry_for
 from schemas import usage
 from schemas.event_digests import EventDigests
@@ -106,6 +106,8 @@ def _makers(item: type, priceable: type) -> object:
         refused=Refused,
         no_counting=NO_COUNTING,
         entry_for=entry_for,
+        select_price=select_price,
+        from_wire=usage.from_wire,
         charge_after=charge_after,
         charged_of=charged_of,
         offset_of_hour=offset_of_hour,

@@ -9,11 +9,16 @@ from decimal import Decimal
 from rating.price.bands import BandPart, Bands, band_parts
 from rating.price.call import CallPrice, Rate, Stretch
 from rating.price.per_unit import PerUnitPrice
-from schemas.decimals import EXACT
+from schemas.decimals import EXACT, ZERO
 from schemas.usage import UsageEvent
 
 _MS_IN_S = Decimal(1000)
 _LONGEST_S = Decimal(400 * 86_400)  # beyond it the band of that instant prices the rest
+_MOST_KEPT = (
+    16_384  # a card of 170,000 prefixes has hundreds of terms; of more than this, those asked last
+)
+
+_kept: dict[tuple[int, str], tuple[PerUnitPrice, CallPrice]] = {}
 
 
 def call_in_bands(
@@ -59,22 +64,37 @@ def call_of_rows(
     """Return the same of a card or matrix that has a row for each band, that of the first being
     ``first``; None where a band that the call meets has no row. All rows are to be those of the day on
     which the call began: a price list changes between calls, not within one."""
-    rates: dict[str, tuple[Stretch, ...]] = {}
-    for _, band in _band_parts(bands, event, used_units):
+    parts = _band_parts(bands, event, used_units)
+    if len(parts) == 1:  # most calls
+        return _in_one_band(first, parts[0].band)
+    rates = {parts[0].band: _rates_of(first, parts[0].band)}
+    for _, band in parts:
         if band not in rates:
             found = price_in(band)
             if found is None:
                 return None
-            rates[band] = _rates_of(found)
+            rates[band] = _rates_of(found, band)
     return call_in_bands(bands, rates, first.connect_fee, event=event, used_units=used_units)
 
 
-def _rates_of(price: PerUnitPrice) -> tuple[Stretch, ...]:
+def _in_one_band(price: PerUnitPrice, band: str) -> CallPrice:
+    """Return what a call meets that lies in a band as a whole: for each row it is made once."""
+    key = id(price), band  # of equal ones the texts of the numbers may differ
+    found = _kept.get(key)
+    if found is None:
+        if len(_kept) >= _MOST_KEPT:
+            del _kept[next(iter(_kept))]  # the oldest
+        call = CallPrice(_rates_of(price, band), price.connect_fee)
+        found = _kept[key] = price, call  # with it here, its id stays its own
+    return found[1]
+
+
+def _rates_of(price: PerUnitPrice, band: str) -> tuple[Stretch, ...]:
     increments = price.increments
     assert increments is not None, "a row has increments"
     first = Rate(price.amount, price.per_units, increments.first_units)
     following = Rate(price.amount, price.per_units, increments.following_units)
-    return Stretch(Decimal(0), first), Stretch(increments.first_units, following)
+    return Stretch(ZERO, first, band), Stretch(increments.first_units, following, band)
 
 
 def _band_parts(bands: Bands, event: UsageEvent, used_units: Decimal) -> list[BandPart]:

@@ -21,7 +21,7 @@ from schemas.ledger import ExplanationStep
 _ONE = Decimal(1)
 
 
-class Rate(msgspec.Struct, frozen=True, dict=True):
+class Rate(msgspec.Struct, frozen=True, gc=False):
     """What a unit costs in a stretch of a record, and in which increments it is charged."""
 
     amount: Decimal  # major units of the plan's currency, for `per_units`
@@ -34,18 +34,12 @@ class Rate(msgspec.Struct, frozen=True, dict=True):
         assert self.per_units > 0
         assert self.increment_units > 0
 
-    @cached_property
     def increment_cost(self) -> tuple[Decimal, Decimal]:
         """Return what one increment costs, times what, and that: a quotient."""
         undivided = EXACT.multiply(self.amount, self.increment_units)
         if self.increment_rounding is None:
             return undivided, self.per_units
         return rounded(self.increment_rounding, undivided, divide_by=self.per_units), _ONE
-
-    @cached_property
-    def texts(self) -> tuple[str, str, str]:
-        """Return its increment, its amount and the units that are for, as the explanation has them."""
-        return to_text(self.increment_units), to_text(self.amount), to_text(self.per_units)
 
 
 class Stretch(msgspec.Struct, frozen=True, gc=False):
@@ -56,9 +50,15 @@ class Stretch(msgspec.Struct, frozen=True, gc=False):
     name: str = ""
 
 
-_Line = tuple[Decimal | None, Decimal, Decimal, ExplanationStep, ExplanationStep]
-"""A stretch as a record is charged by it: the unit that it ends at, its increment, what one costs
-times `CallPrice.divide_by`, and its step up to and behind the number of increments."""
+class WorkedOut(NamedTuple):
+    """What of a call's rates is the same for all records."""
+
+    divide_by: Decimal  # the least number that costs are whole by: costs are times this
+    fee_cost: Decimal  # of the connect fee
+    fee_steps: tuple[ExplanationStep, ...]  # its step, if there is a fee
+    # Of each stretch: the unit that it ends at, its increment, what one costs, and its step up to
+    # and behind the number of increments.
+    lines: tuple[tuple[Decimal | None, Decimal, Decimal, ExplanationStep, ExplanationStep], ...]
 
 
 class CallPrice(msgspec.Struct, frozen=True, dict=True):
@@ -71,33 +71,28 @@ class CallPrice(msgspec.Struct, frozen=True, dict=True):
         assert self.schedule, "at least one stretch"
         assert not self.schedule[0].from_units, "the first is from zero"
 
-    @cached_property
+    @property
     def divide_by(self) -> Decimal:
-        """Return the least number that costs are whole by: costs times this need no division."""
-        return common_multiple({_ONE, *(each.rate.increment_cost[1] for each in self.schedule)})
+        """Return what the cost of a record is times of."""
+        return self.worked_out.divide_by
 
     @cached_property
-    def fee_cost(self) -> Decimal:
-        """Return the connect fee, times `divide_by`."""
-        return EXACT.multiply(self.connect_fee, self.divide_by)
-
-    @cached_property
-    def fee_steps(self) -> tuple[ExplanationStep, ...]:
-        """Return the step of the connect fee, if there is one."""
-        return (("connect_fee", to_text(self.connect_fee)),) if self.connect_fee else ()
-
-    @cached_property
-    def lines(self) -> tuple[_Line, ...]:
-        """Return the stretches as records are charged by them, written once and not for each."""
-        ends = (*(each.from_units for each in self.schedule[1:]), None)
-        return tuple(map(self._line, self.schedule, ends))
-
-    def _line(self, stretch: Stretch, end_units: Decimal | None) -> _Line:
-        rate = stretch.rate
-        undivided, by = rate.increment_cost
-        cost = EXACT.multiply(undivided, EXACT.divide(self.divide_by, by))
-        lead = ("stretch", stretch.name, to_text(stretch.from_units))
-        return end_units, rate.increment_units, cost, lead, rate.texts
+    def worked_out(self) -> WorkedOut:
+        """Return its rates as records are charged by them."""
+        schedule, fee = self.schedule, self.connect_fee
+        costs = [each.rate.increment_cost() for each in schedule]
+        divide_by = common_multiple({_ONE, *[by for _, by in costs]})
+        lines = []
+        for place, (stretch, (undivided, by)) in enumerate(zip(schedule, costs, strict=True), 1):
+            rate = stretch.rate
+            end = schedule[place].from_units if place < len(schedule) else None
+            cost = EXACT.multiply(undivided, EXACT.divide(divide_by, by))
+            lead = ("stretch", stretch.name, to_text(stretch.from_units))
+            step = rate.increment_units
+            behind = (to_text(step), to_text(rate.amount), to_text(rate.per_units))
+            lines.append((end, step, cost, lead, behind))
+        fee_steps = (("connect_fee", to_text(fee)),) if fee else ()
+        return WorkedOut(divide_by, EXACT.multiply(fee, divide_by), fee_steps, tuple(lines))
 
 
 def price_in_band(stretches: tuple[Stretch, ...], band: str, connect_fee: Decimal) -> CallPrice:
@@ -119,9 +114,10 @@ def charged(price: CallPrice, *, used_units: Decimal, from_units: Decimal = ZERO
     on where they end."""
     assert used_units >= from_units >= ZERO
     billed_units = None
-    cost, at_units = price.fee_cost, from_units
+    _, cost, fee_steps, lines = price.worked_out
+    at_units = from_units
     steps: list[ExplanationStep] = []
-    for end_units, step_units, increment_cost, lead, behind in price.lines:
+    for end_units, step_units, increment_cost, lead, behind in lines:
         end = used_units if end_units is None or used_units < end_units else end_units
         if end <= at_units:
             continue
@@ -131,6 +127,6 @@ def charged(price: CallPrice, *, used_units: Decimal, from_units: Decimal = ZERO
         billed_units = units if billed_units is None else EXACT.add(billed_units, units)
         cost = EXACT.add(cost, EXACT.multiply(increment_cost, increments))
         steps.append((*lead, to_text(increments), *behind))
-    if price.fee_steps:
-        steps += price.fee_steps
+    if fee_steps:
+        steps += fee_steps
     return Charged(ZERO if billed_units is None else billed_units, cost, tuple(steps))

@@ -51,6 +51,16 @@ COMPILED_BUGS = (
         suites=_TERMS,
     ),
     bug(
+        "compiled_nothing_rolled_over",
+        "what earlier months left of an allowance is not asked for",
+        (
+            "native/rating_event.pyx",
+            "        return None if rule.months_rolled or rule.is_fitted else selected\n",
+            "        return selected\n",
+        ),
+        suites=_EVENTS,
+    ),
+    bug(
         "compiled_reading_without_carry",
         "the sum of what was read loses what is carried from its lower half",
         (

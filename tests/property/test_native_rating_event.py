@@ -56,6 +56,21 @@ products:
   mirrored: {type: t, usage_kind: data, unit: s, below_zero: mirror}
   asking: {type: t, usage_kind: data, unit: s}
   unpriced: {type: t, usage_kind: data, unit: s}
+  split-card: {type: t, usage_kind: voice, unit: s}
+  ended-card: {type: t, usage_kind: voice, unit: s}
+  two-cards: {type: t, usage_kind: voice, unit: s}
+  split-call: {type: t, usage_kind: voice, unit: s, zero_usage: filter}
+  started-call: {type: t, usage_kind: voice, unit: s, zero_usage: price}
+  ended-call: {type: t, usage_kind: voice, unit: s}
+  roaming: {type: t, usage_kind: voice, unit: s}
+  discounted: {type: t, usage_kind: voice, unit: s}
+  either: {type: t, usage_kind: voice, unit: s}
+  newest: {type: t, usage_kind: data, unit: s}
+  each-once: {type: t, usage_kind: data, unit: s}
+  by-day: {type: t, usage_kind: data, unit: s}
+  held: {type: t, usage_kind: data, unit: s}
+  sampled: {type: t, usage_kind: data, unit: s}
+  rolling: {type: t, usage_kind: data, unit: s}
 calendars:
   days: [2026-10-03]
 bands:
@@ -67,11 +82,15 @@ bands:
     low: ["Mon-Fri 00:00-08:00", "Mon-Fri 18:00-24:00", "Sat-Sun", holidays days]
 cards:
   world: {file: world.csv, currency: EUR, unit: s, bands: hours}
+  home: {file: home.csv, currency: EUR, unit: s}
+matrices:
+  visits: {file: visits.csv, currency: EUR, unit: s, dimensions: [destination, service_class]}
 plans:
   basic:
     currency: EUR
     allowances:
       included: {units: 5 min}
+      kept: {units: 5 min, rolls_over: {months: 1}}
     prices:
       carded: {product: carded, price: {model: rate_card, card: world}}
       filtered: {product: filtered, price: {model: per_unit, amount: 0.10, per: 1 min, connect_fee: 0.07}}
@@ -99,19 +118,54 @@ plans:
       coins: {product: coins, price: {model: per_unit, amount: 0.05, per: 7 s, rounding: {rule: half_up, to: 0.05}}}
       mirrored: {product: mirrored, price: {model: per_unit, amount: 0.05, per: 7 s}}
       asking: {product: asking, when: event.colour == "red", price: {model: per_unit, amount: 0.05, per: 7 s}}
+      split-card: {product: split-card, price: {model: rate_card, card: world, bands_by: split}}
+      ended-card: {product: ended-card, price: {model: rate_card, card: world, bands_by: end, allowance: included}}
+      two-cards: {product: two-cards, price: {model: rate_card, card: [home, world]}}
+      split-call: {product: split-call, price: {model: call, bands: hours, bands_by: split, connect_fee: 0.05, rates: {peak: [{amount: 0.20, per: 1 min, increment: 1 min}, {from: 1 min, amount: 0.10, per: 1 min, increment: 30 s}], off-peak: [{amount: 0.05, per: 1 min, increment: 1 min}]}}}
+      started-call: {product: started-call, price: {model: call, bands: special, rates: {peak: [{amount: 0.20, per: 1 min, increment: 1 min}], low: [{amount: 0.05, per: 1 min, increment: 7 s}]}}}
+      ended-call: {product: ended-call, price: {model: call, bands: hours, bands_by: end, rates: {peak: [{amount: 0.20, per: 1 min, increment: 1 min}], off-peak: [{amount: 0.05, per: 1 min, increment: 7 s}]}}}
+      roaming: {product: roaming, price: {model: matrix, matrix: visits}}
+      discounted:
+        product: discounted
+        price: {model: per_unit, amount: 0.10, per: 1 min, discount: [{percent: 10, when: event.colour == "red"}]}
+      red: {product: either, when: event.colour == "red", price: {model: per_unit, amount: 0.05, per: 7 s, allowance: included}}
+      other: {product: either, price: {model: flat, amount: 0.05}}
+      newest: {product: newest, price: {model: per_unit, amount: 50.00, per: 1 min, aggregate: latest}}
+      each-once: {product: each-once, price: {model: per_unit, amount: 2.00, per: 1 min, aggregate: unique, unique_by: colour}}
+      by-day: {product: by-day, price: {model: per_unit, amount: 2.00, per: 1 min, aggregate: daily}}
+      held: {product: held, price: {model: per_unit, amount: 31.00, per: 1 min, aggregate: time_weighted}}
+      sampled: {product: sampled, price: {model: per_unit, amount: 31.00, per: 1 min, aggregate: {percentile: 95}}}
+      rolling: {product: rolling, price: {model: per_unit, amount: 0.05, per: 7 s, allowance: kept}}
 """
+HOME = """prefix,destination,price,per_units,first_units,following_units
+49301,Our town,0.01,60,60,1
+12,Two of ours,0.02,60,30,30
+"""
+VISITS = """destination,service_class,name,price,per_units,first_units,following_units
+49,,Home,0.10,60,60,1
+1,fast,"There, fast",0.20,60,60,1
+1,,There,0.15,60,60,60
+"""
+# The twin selects the prices of these; what is behind that is compiled.
+ASKED = [
+    *("split-card", "ended-card", "two-cards", "split-call", "started-call", "ended-call"),
+    *("roaming", "discounted", "either", "newest", "each-once", "by-day", "held", "sampled"),
+]
 PRODUCTS = [
     *("carded", "filtered", "priced", "plain", "versions", "whither", "banded", "ended", "call"),
     *("message", "tiers", "even", "upward", "whole", "coins", "mirrored", "asking", "unpriced"),
     "nobody has it",
+    *ASKED,
+    "rolling",
 ]
 MONTH_MS = 1_790_812_800_000  # 1 October 2026, UTC
 DAY_MS = 86_400_000
 WHEN_ZONES_CHANGE_MS = MONTH_MS + 24 * DAY_MS + 3_600_000
 
 
-def _catalogue():
-    checked = check({"plans.yaml": PLANS.encode(), "world.csv": CARD.encode()})
+def _catalogue(world=CARD):
+    files = {"plans.yaml": PLANS, "world.csv": world, "home.csv": HOME, "visits.csv": VISITS}
+    checked = check({name: text.encode() for name, text in files.items()})
     assert checked.document is not None, checked
     return compile(checked.document, 7)
 
@@ -357,8 +411,9 @@ def test_most_of_it_is_not_left_to_the_twin():
     """Else the laws above would compare the twin with itself."""
     left = []
     with patch("pipeline.rate_prepare._item", side_effect=lambda record, *_: left.append(record)):
-        for product in ("carded", "plain", "priced", "tiers", "message", "banded", "call", "even"):
-            event = msgspec.structs.replace(SOME, product=product)
+        ordinary = ("carded", "plain", "priced", "tiers", "message", "banded", "call", "even")
+        for product in (*ordinary, *ASKED):
+            event = msgspec.structs.replace(SOME, product=product, attributes={"colour": "red"})
             prepare(
                 [SourceRecord(0, 0, MONTH_MS, b"key", usage.to_wire(event), ())],
                 terms=TermsInForce(CATALOGUE, REFERENCE),
@@ -452,9 +507,7 @@ MANY = range(1000, 7000)  # prices, more than are at hand at once
 def test_more_prices_than_are_at_hand():
     rows = [f"{each},Place,0.{each},60,60,60,,,," for each in MANY]
     card = CARD.splitlines()[0] + "\n" + "\n".join(rows) + "\n"
-    checked = check({"plans.yaml": PLANS.encode(), "world.csv": card.encode()})
-    assert checked.document is not None, checked
-    catalogue = compile(checked.document, 7)
+    catalogue = _catalogue(card)
     values = [usage.to_wire(msgspec.structs.replace(SOME, destination=str(each))) for each in MANY]
     found = _prepared(TermsInForce(catalogue, REFERENCE), values * 2)
     with patch.object(rate_compiled, "_native", None):
