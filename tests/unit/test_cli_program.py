@@ -294,6 +294,21 @@ def test_publishing_a_broken_catalogue_is_refused_before_anything_is_asked(tmp_p
     assert "nothing was published" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("unit", "told"),
+    [("seconds", "Did you mean s?"), ("records", "Did you mean record?"), ("s", "")],
+)
+def test_check_asks_whether_a_unit_that_is_spelled_out_is_meant(tmp_path, capsys, unit, told):
+    (tmp_path / "plans.yaml").write_text(
+        f"products: {{x: {{type: t, usage_kind: u, unit: {unit}}}}}\n"
+        "plans: {p: {currency: EUR, prices: {x: {product: x, price: {model: flat, amount: 1}}}}}\n"
+    )
+    assert run(["catalogue", "check", str(tmp_path)]) == Exit.OK
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert told in said
+    assert (f"Product x is in {unit}: " in said) is bool(told)
+
+
 def test_reference_load_names_everything_that_is_wrong(tmp_path, capsys):
     path = tmp_path / "accounts.jsonl"
     path.write_text('{"id": "a", "zone": "Mars", "currency": "EUR"}\n')
