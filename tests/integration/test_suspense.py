@@ -194,6 +194,19 @@ def test_a_list_takes_what_recycle_takes(ran):
     assert until == {"counts": [], "records": []}
 
 
+def test_a_list_says_whom_nobody_knew(ran):
+    lines = ran.told["list"].out.splitlines()
+    at = lines.index(f"{ran.ids['mediation.unknown_subscriber']}  mediation.unknown_subscriber")
+    assert lines[at + 1].endswith("usage.jsonl:2 of meters")
+    assert lines[at + 2].startswith("  dev-9: none of its identifiers belonged to a subscription")
+    named = {
+        each["reason"]: each["unknown_identifiers"]
+        for each in ran.told["list since"].json["records"]
+    }
+    assert named["mediation.unknown_subscriber"] == ["dev-8"], "the last one of the reason"
+    assert named["rating.unknown_plan"] == []
+
+
 def test_where_nothing_is_such_it_is_said_what_there_is(ran):
     for name in ("list of none", "recycle none"):
         words = " ".join(ran.told[name].err.split())
