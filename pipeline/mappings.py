@@ -26,9 +26,16 @@ def load_mappings(settings: Settings) -> dict[str, Decoder]:
                 "action: create it, or unset RATEMILL_MAPPINGS to use the shipped mappings only."
             )
         files += sorted(settings.mappings.glob("*.yaml"))
-    texts = {path.stem: path.read_text(encoding="utf-8") for path in files}
+    texts: dict[str, str] = {}
     decoders: dict[str, Decoder] = {}
     problems: list[str] = []
+    for path in files:
+        try:
+            texts[path.stem] = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            problems.append(f"{path.name}: expected UTF-8, found another byte at {error.start}")
+    if problems:
+        raise _unusable(problems)
     for path in files:
         try:
             decoder = load_decoder(texts[path.stem], path.name, extends=texts)
@@ -37,9 +44,13 @@ def load_mappings(settings: Settings) -> dict[str, Decoder]:
         else:
             decoders[decoder.name] = decoder
     if problems:
-        listed = "\n".join(problems)
-        raise SettingsError(f"{listed}\nOperator action: correct the mappings, then start again.")
+        raise _unusable(problems)
     return decoders
+
+
+def _unusable(problems: list[str]) -> SettingsError:
+    listed = "\n".join(problems)
+    return SettingsError(f"{listed}\nOperator action: correct the mappings, then start again.")
 
 
 def mapping_versions(settings: Settings) -> dict[str, str]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from rating import explain_samples
-from rating.counting import CounterPeriod
+from rating.counting import CounterKind, CounterPeriod
 from rating.dimensions import ATTRIBUTE
 from rating.fitting_names import MEMBERS
 from rating.units import plain, readable
@@ -388,7 +388,22 @@ def _of_charges(_charge: Charge, fields: list[str]) -> str:
 
 
 def _corrected_with(_charge: Charge, fields: list[str]) -> str:
-    return f"Corrected with {fields[0]}, which takes of the same."
+    month, *shared = fields
+    names: dict[str, list[str]] = {}
+    for kind, name in zip(shared[::2], shared[1::2], strict=True):
+        names.setdefault(kind, []).append(name)
+    said = [_named_alike(*each) for each in names.items()]
+    of = " and ".join(said) or "allowances or discounts"
+    return f"Corrected with {month}, which takes of the same {of}."
+
+
+def _named_alike(kind: str, names: list[str]) -> str:
+    """Return ``allowance p/minutes``, or the names of several."""
+    one, many = {
+        CounterKind.ALLOWANCE: ("allowance", "allowances"),
+        CounterKind.DISCOUNTED: ("discount of price", "discounts of prices"),
+    }[CounterKind(kind)]
+    return f"{one if len(names) == 1 else many} {', '.join(names)}"
 
 
 def _charge_rerated(_charge: Charge, fields: list[str]) -> str:

@@ -62,6 +62,12 @@ def unit_of(name: str) -> Unit:
     return _UNITS.get(name) or Unit(name, 1)
 
 
+def short_name(name: str) -> str:
+    """Return the first name of a unit: ``s`` of ``seconds``; of one that is not in the table its own."""
+    unit = unit_of(name)
+    return next((known for known, each in _UNITS.items() if each == unit), name)
+
+
 def convertible(name: str, *, to: str) -> bool:
     """Return whether a quantity in ``name`` can be written in ``to``, exactly."""
     ours, theirs = unit_of(name), unit_of(to)

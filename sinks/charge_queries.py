@@ -57,6 +57,8 @@ class ListedCharge(NamedTuple):
     invoice_number: str | None  # None: not on an invoice yet
     other_ratings: tuple[RatedOtherwise, ...]  # none: rated under its own plan alone
     corrects: str | None  # the charge that it corrects, or takes back; None: none, or a price's sum
+    month: str  # of the usage, in the account's zone: "2026-10"
+    bill_month: str  # with which it is billed: another one where that of the usage was closed
 
 
 async def list_charges(pool: Pool, asked: Asked, *, most: int) -> list[ListedCharge]:
@@ -65,7 +67,8 @@ async def list_charges(pool: Pool, asked: Asked, *, most: int) -> list[ListedCha
         rows = await pool.fetch(
             "SELECT u.started_at, u.charge_id, u.subscription_id, u.product, u.usage_kind, "
             "u.destination, u.used::text, u.billed::text, u.unit, u.amount::text, u.currency, "
-            "u.price_id, i.number, u.other_ratings, u.corrects FROM rated_usage u "
+            "u.price_id, i.number, u.other_ratings, u.corrects, "
+            f"{month_of('u.usage_period')}, {month_of('u.bill_period')} FROM rated_usage u "
             "LEFT JOIN invoice_charges x ON x.charge_id = u.charge_id "
             "LEFT JOIN invoices i ON i.invoice_id = x.invoice_id "
             "WHERE u.rating_key = $1 AND ($2::text IS NULL OR u.subscription_id = $2) "
@@ -80,9 +83,10 @@ async def list_charges(pool: Pool, asked: Asked, *, most: int) -> list[ListedCha
     return [
         ListedCharge._make(
             (
-                *(row[0], row[1].hex, *tuple(row)[2:-2]),
+                *(row[0], row[1].hex, *tuple(row)[2:-4]),
                 _with_margins(row["amount"], row["other_ratings"]),
                 None if row["corrects"] is None else row["corrects"].hex,
+                *tuple(row)[-2:],
             )
         )
         for row in rows

@@ -57,6 +57,7 @@ def check(folder: Folder, as_json: Json = False) -> None:
         _show_errors(checked.errors)
         if checked.document is not None:
             tell(_contents(checked.document) + ". Nothing is wrong.")
+            _tell_units(checked.document)
             _tell_asked(checked.document)
             _tell_also_rated(checked.document)
             _tell_levels(checked.document)
@@ -275,6 +276,19 @@ def difference_fields(difference: Difference) -> dict[str, object]:
 def _show_errors(errors: tuple[CatalogueError, ...]) -> None:
     for error in errors:
         results().print(str(error), markup=False)
+
+
+def _tell_units(document: CatalogueDocument) -> None:
+    """Say which units have a shorter name, which is how the shipped mappings call a quantity."""
+    from rating.units import short_name
+
+    for product in document.products:
+        meant = short_name(product.unit)
+        if meant != product.unit:
+            tell(
+                f"Product {product.code} is in {product.unit}: the mapping of its source must have a "
+                f"quantity of that name. Did you mean {meant}?"
+            )
 
 
 def _tell_asked(document: CatalogueDocument) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from pipeline.cli.exits import Exit
 from pipeline.cli.help_text import examples
 from pipeline.cli.output import money, results, table, tell, write_json
 from pipeline.cli.period import MONTH
@@ -56,57 +57,67 @@ def charges(
 ) -> None:
     """List the charges of an account, the newest usage first.
 
-    `ratemill explain` says why a charge is what it is; it takes the ids that stand here.
+    Month is that of the usage, in the account's zone; Billed with stands beside it where one of
+    them is billed with another month, since its own was closed.
+
+    `ratemill explain` says why a charge is what it is; it takes the ids that stand here. Exit code
+    1 where no such account is known: it is in no version of the reference data and has no charges.
     """
     if month is not None and MONTH.fullmatch(month) is None:
         raise typer.BadParameter(f"{month!r} is not such as 2026-10", param_hint="--month")
     from sinks.charge_queries import Asked
 
     asked = Asked(account, subscription, product, kind, month, uninvoiced)
-    found, is_known = run_to_end(_list(session_of(context).settings, asked, limit))
+    found, none = run_to_end(_list(session_of(context).settings, asked, limit))
+    if none is not None and not none.is_known:
+        tell(words_of_none(account, none))
+        raise typer.Exit(Exit.FAILED)
     if as_json:
         write_json([each._asdict() for each in found])
         return
-    if not found and not is_known:
-        tell(f"There is no account {account}: no version of the reference data has one of that id.")
+    if none is not None:
+        tell(words_of_none(account, none))
         return
-    if not found:
-        tell(
-            f"No such charge of account {account}. `ratemill status` shows what waits to be loaded, "
-            "`ratemill suspense` what was refused."
-        )
-        return
-    others = any(each.other_ratings for each in found)
-    corrections = any(each.corrects for each in found)
-    results().print(
-        table(
-            None,
-            [
-                *("Usage, UTC", "Subscription", "Product", ">Used", ">Amount"),
-                *(("Over", ">Costs", ">Margin") if others else ()),
-                *("Invoice", "Charge"),
-                *(("Corrects",) if corrections else ()),
-            ],
-            [_line(each, with_others=others, with_corrects=corrections) for each in found],
-        )
-    )
+    results().print(table(None, *columns_and_rows(found)))
     if len(found) == limit:
         tell(f"The newest {limit:,}; --limit shows more.")
 
 
-def _line(charge: ListedCharge, *, with_others: bool, with_corrects: bool) -> tuple[str, ...]:
+def columns_and_rows(found: Sequence[ListedCharge]) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Return the table of charges; columns that few have stand there where one has something to say."""
+    others = any(each.other_ratings for each in found)
+    billed_with = any(each.bill_month != each.month for each in found)
+    corrections = any(each.corrects for each in found)
+    columns = [
+        *("Usage, UTC", "Month", "Subscription", "Product", ">Used", ">Amount"),
+        *(("Over", ">Costs", ">Margin") if others else ()),
+        *(("Billed with",) if billed_with else ()),
+        *("Invoice", "Charge"),
+        *(("Corrects",) if corrections else ()),
+    ]
+    rows = [
+        (
+            *_usage_and_amount(each),
+            *(_others(each) if others else ()),
+            *((each.bill_month,) if billed_with else ()),
+            *(each.invoice_number or "", each.charge_id),
+            *((each.corrects or "",) if corrections else ()),
+        )
+        for each in found
+    ]
+    return columns, rows
+
+
+def _usage_and_amount(charge: ListedCharge) -> tuple[str, ...]:
     is_usage = records_of(charge.usage_kind) == 1
     used = readable(Decimal(charge.used), charge.unit) if is_usage else charge.usage_kind
     return (
         charge.started_at.strftime("%Y-%m-%d %H:%M:%S"),
+        charge.month,
         charge.subscription_id,
         charge.product,
         used,
         money(Decimal(charge.amount), charge.currency, places=2),
-        *(_others(charge) if with_others else ()),
-        charge.invoice_number or "",
-        charge.charge_id,
-        *((charge.corrects or "",) if with_corrects else ()),
     )
 
 
@@ -121,9 +132,38 @@ def _others(charge: ListedCharge) -> tuple[str, str, str]:
     )
 
 
-async def _list(settings: Settings, asked: Asked, limit: int) -> tuple[list[ListedCharge], bool]:
-    """Return the charges; and whether there is such an account, where there are none."""
-    from sinks.account_queries import unknown_accounts
+class NoneFound(NamedTuple):
+    """What is known of an account where no charge is as it was asked for."""
+
+    is_loaded: bool  # some version of the reference data has it
+    has_charges: bool  # others than were asked for
+    meant: str = ""  # the account that may have been meant, as a sentence
+
+    @property
+    def is_known(self) -> bool:
+        """Return whether there is such an account."""
+        return self.is_loaded or self.has_charges
+
+
+def words_of_none(account: str, none: NoneFound) -> str:
+    """Return that there is no account, or that it has no charge, or none that is so."""
+    if not none.is_known:
+        return (
+            f"There is no account {account}: no version of the reference data has one of that id, and "
+            f"it has no charges.{none.meant}"
+        )
+    has_none = "no charge that is as you ask" if none.has_charges else "no charges yet"
+    return (
+        f"Account {account} has {has_none}. `ratemill status` shows what waits to be loaded, "
+        f"`ratemill suspense list --account {account}` what was refused."
+    )
+
+
+async def _list(
+    settings: Settings, asked: Asked, limit: int
+) -> tuple[list[ListedCharge], NoneFound | None]:
+    """Return the charges; where there are none, what is known of the account."""
+    from sinks.account_queries import meant_account, unknown_accounts
     from sinks.charge_queries import kinds_charged, list_charges
     from sinks.connection import open_pool
 
@@ -132,12 +172,15 @@ async def _list(settings: Settings, asked: Asked, limit: int) -> tuple[list[List
     async with open_pool(dsn, installation=settings.installation, max_size=1) as pool:
         found = await list_charges(pool, asked, most=limit)
         if found:
-            return found, True
+            return found, None
+        charged = await kinds_charged(pool, asked.account_id)
         if asked.usage_kind is not None:
-            kinds = await kinds_charged(pool, asked.account_id)
-            kinds |= await _kinds_of_catalogue(settings, endpoints.kafka_bootstrap)
-            look_at_kind(asked.usage_kind, kinds)
-        return found, not await unknown_accounts(pool, [asked.account_id])
+            of_catalogue = await _kinds_of_catalogue(settings, endpoints.kafka_bootstrap)
+            look_at_kind(asked.usage_kind, charged | of_catalogue)
+        is_loaded = not await unknown_accounts(pool, [asked.account_id])
+        is_known = is_loaded or bool(charged)
+        meant = "" if is_known else await meant_account(pool, asked.account_id)
+        return found, NoneFound(is_loaded, bool(charged), meant)
 
 
 async def _kinds_of_catalogue(settings: Settings, bootstrap: str) -> set[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.exits import Exit
 from pipeline.cli.help_text import examples
 from pipeline.cli.ingest import known_format, known_zone
 from pipeline.cli.output import results, table, tell, write_json
@@ -48,34 +49,49 @@ def decode(
     """Show what would become of each item of a file; nothing is sent and nothing is kept.
 
     Needs no broker and no database. Whether an item is a duplicate and whose it is, is decided
-    later.
+    later. It ends with how many items became what. Exit code 1 where items were refused and not one
+    is an event; 0 where one is, however many were refused.
     """
     decoder = known_format(session_of(context).settings, format_name)
     counts: Counter[str] = Counter()
     shown: list[dict[str, object]] = []
     for line, row in _rows(decoder, file, zone=known_zone(zone)):
         counts[row.outcome] += 1
-        if refused and row.outcome in ("event", "ignored"):
+        if refused and row.outcome in (_EVENT, _LEFT_OUT):
             continue
         if as_json or len(shown) < limit:
             shown.append({"line": line, **{name: getattr(row, name) for name in _FIELDS}})
     if as_json:
         write_json({"counts": counts, "items": shown})
-        return
-    total = sum(counts.values())
-    if not total:
+    elif counts:
+        _tell_all(decoder, counts, shown)
+        if zone is None and "mediation.time_without_zone" in counts:
+            tell("Times are local in it: --zone says of which zone, here and with ingest.")
+    else:
         tell(f"There is no item in {file}.")
-        return
+    if nothing_but_refusals(counts):
+        raise typer.Exit(Exit.FAILED)
+
+
+def _tell_all(decoder: Decoder, counts: Counter[str], shown: Sequence[dict[str, object]]) -> None:
+    """Show the items, and tell what became of all of them."""
     if shown:
         first = ">Item" if decoder.reads_cdr_files else ">Line"  # a charging file has no lines
         results().print(table(None, (first, *_COLUMNS), [_cells(item) for item in shown]))
+    total = counts.total()
     if total > len(shown):
         tell(f"{len(shown):,} of {total:,} items shown (--limit, --json).")
     tell("; ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items())) + ".")
-    if zone is None and "mediation.time_without_zone" in counts:
-        tell("Times are local in it: --zone says of which zone, here and with ingest.")
+    if nothing_but_refusals(counts):
+        tell("Not one item is an event: nothing of this file would be charged.")
 
 
+def nothing_but_refusals(counts: Counter[str]) -> bool:
+    """Return whether items were refused and none is an event; what is left out counts for nothing."""
+    return not counts[_EVENT] and counts.total() > counts[_LEFT_OUT]
+
+
+_EVENT, _LEFT_OUT = "event", "ignored"  # outcomes; any other is the reason of a refusal
 _FIELDS = (
     *("outcome", "detail", "record_id", "identifiers", "started_at", "ended_at", "product"),
     *("usage_kind", "quantities", "origin", "destination", "service_class", "attributes"),

@@ -35,6 +35,11 @@ def messages() -> Console:
     return _console(stderr=True)
 
 
+def width_of_results() -> int | None:
+    """Return the columns of the terminal that results go to; None where they go elsewhere."""
+    return results().width if sys.stdout.isatty() else None
+
+
 def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 

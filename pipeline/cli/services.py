@@ -39,7 +39,8 @@ def up(
 
     Kafka and PostgreSQL are started in the data folder unless yours are given. Shows what the
     stages do until Ctrl-C, which stops all of it again; with --detach it runs until
-    `ratemill down`. A second call finds that it runs, and says so.
+    `ratemill down`. A second call finds that it runs, and says so. A mapping that cannot be used is
+    told before anything starts, with exit code 2.
     """
     if as_json and not detach:
         raise typer.BadParameter(

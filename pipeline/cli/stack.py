@@ -16,6 +16,7 @@ from pipeline.cli.workers import announced_workers
 from pipeline.embedded import Endpoints, Services, Supervisor, ensure_services
 from pipeline.embedded.ports import is_free
 from pipeline.errors import SettingsError
+from pipeline.mappings import load_mappings
 from pipeline.settings import Settings
 from pipeline.watching import WATCH
 
@@ -40,8 +41,11 @@ async def running_stack(
 ) -> AsyncIterator[Stack]:
     """Yield with everything started; at the end, whatever this started is stopped.
 
-    Services that ran before, or that are the operator's, are used and left alone.
+    Services that ran before, or that are the operator's, are used and left alone. `SettingsError`
+    before anything is started where no worker could run as it is set.
     """
+    load_mappings(settings)
+    metrics_ports(settings, workers=len(_workers(of_each=1, watch=watch)))
     async with await start_services(settings, tell=tell) as services:
         endpoints = services.endpoints
         prepared = await prepare(settings, endpoints, tell=tell)
@@ -74,11 +78,7 @@ async def running_workers(
     ``watch``: with the watch worker beside them.
     """
     announced_workers(run_folder(settings))  # removes what dead ones left behind
-    workers: list[tuple[str, str]] = [
-        (worker_name(stage, n), stage) for n, stage in product(range(of_each), STAGES)
-    ]
-    if watch:
-        workers.append((WATCH, WATCH))
+    workers = _workers(of_each=of_each, watch=watch)
     ports = metrics_ports(settings, workers=len(workers))
     environment = endpoint_settings(settings, endpoints).environment()
     supervisor = Supervisor(log_folder(settings), on_event=tell)
@@ -96,6 +96,14 @@ async def running_workers(
         yield supervisor
     finally:
         await supervisor.stop()
+
+
+def _workers(*, of_each: int, watch: bool) -> list[tuple[str, str]]:
+    """Return the name and the stage of each worker."""
+    found: list[tuple[str, str]] = [
+        (worker_name(stage, n), stage) for n, stage in product(range(of_each), STAGES)
+    ]
+    return [*found, (WATCH, WATCH)] if watch else found
 
 
 def metrics_ports(settings: Settings, *, workers: int) -> list[int]:

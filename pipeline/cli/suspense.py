@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli import suspense_look, suspense_settle
 from pipeline.cli.help_text import examples
-from pipeline.cli.output import results, table, tell, write_json
+from pipeline.cli.output import results, table, tell, width_of_results, write_json
 from pipeline.cli.running import run_to_end
 from pipeline.cli.session import connect, session_of
 from pipeline.cli.suspense_filters import (
@@ -23,6 +24,7 @@ from pipeline.cli.suspense_filters import (
     known_reason,
     none_such,
 )
+from pipeline.cli.suspense_lines import lines_of
 
 if TYPE_CHECKING:
     from pipeline.cli.places import Place, Places
@@ -74,10 +76,12 @@ def list_suspense(
     Each with the file and line that it came from. Where its source named none, or raw usage is
     trimmed, it is known by its position in a topic.
 
-    Raw bytes may hold subscriber numbers: they are in the table `suspense`, not here.
+    Of what nobody was found for, it says whom: of an identifier four digits at most, for it may be
+    a subscriber's number. Raw bytes hold these: they are in the table `suspense`, and `ratemill
+    suspense show` shows them, with what to do.
     """
     wanted = (known_reason(reason), source, in_utc(since), in_utc(until))
-    counts, rows, (places, asked), none = run_to_end(
+    counts, rows, (places, asked), unknown, none = run_to_end(
         _read(session_of(context).settings, wanted, frozenset(account or ()), limit)
     )
     if not asked:
@@ -85,7 +89,10 @@ def list_suspense(
             "The broker does not answer: where raw usage must be asked, there is no file and line."
         )
     if as_json:
-        records = [_fields(row, place) for row, place in zip(rows, places, strict=True)]
+        records = [
+            _fields(row, place, unknown.get(row.suspense_id, ()))
+            for row, place in zip(rows, places, strict=True)
+        ]
         write_json({"counts": [c._asdict() for c in counts], "records": records})
         return
     if not counts:
@@ -98,36 +105,29 @@ def list_suspense(
             [[one.reason, one.source, one.records] for one in counts],
         )
     )
-    results().print(
-        table(
-            f"The first {len(rows):,}",
-            ["Id", "Source", "Reason", "Detail", "File and line, or topic/partition offset:item"],
-            [
-                [row.suspense_id, row.source, row.reason, row.detail, _from(row, place)]
-                for row, place in zip(rows, places, strict=True)
-            ],
-        )
-    )
+    results().print(f"The first {len(rows):,}", style="bold")
+    for row, place in zip(rows, places, strict=True):
+        who = unknown.get(row.suspense_id, ())
+        for line in lines_of(row, place, who, width=width_of_results()):
+            results().print(line, markup=False)
+    tell("`ratemill suspense show ID` says all of one record, and what to do.")
 
 
 suspense_look.add_to(suspense)
 suspense_settle.add_to(suspense)
 
 
-def _from(row: SuspendedRow, place: Place) -> str:
-    return str(place) or f"{row.topic}/{row.partition} {row.offset}:{row.item}"
-
-
-def _fields(row: SuspendedRow, place: Place) -> dict[str, object]:
+def _fields(row: SuspendedRow, place: Place, unknown: Sequence[str]) -> dict[str, object]:
     """Return a record without its bytes and headers: they may hold subscriber numbers."""
     fields = {name: value for name, value in row._asdict().items() if not name.startswith("raw")}
-    return {**fields, **place._asdict()}
+    return {**fields, **place._asdict(), "unknown_identifiers": unknown}
 
 
 async def _read(
     settings: Settings, such: Such, accounts: frozenset[str], limit: int
-) -> tuple[list[SuspenseCount], list[SuspendedRow], Places, str]:
-    """Return the counts, the first rows and their places; and what there is where none is such."""
+) -> tuple[list[SuspenseCount], list[SuspendedRow], Places, dict[str, tuple[str, ...]], str]:
+    """Return the counts, the first rows and their places, and whom nobody knew by suspense id; and what
+    there is where none is such."""
     from pipeline.cli.places import places_of
     from pipeline.topics import topics_of
     from sinks.connection import open_pool
@@ -147,12 +147,39 @@ async def _read(
         if not counts:
             there = await suspense_counts(pool)
             none = await none_such(pool, there, source=wanted.source, accounts=accounts)
+        unknown = await _unknown(settings, pool, rows)
     places = await places_of(
         rows,
         raw_topic=topics_of(settings).raw.name,
         bootstrap=endpoints.kafka_bootstrap,
     )
-    return counts, rows, places, none
+    return counts, rows, places, unknown, none
+
+
+async def _unknown(
+    settings: Settings, pool: Pool, rows: Sequence[SuspendedRow]
+) -> dict[str, tuple[str, ...]]:
+    """Return whom nobody knew of those that were refused for it, by suspense id."""
+    from pipeline.cli.suspense_whose import OF_NOBODY, whom_nobody_knew
+    from pipeline.errors import SettingsError
+    from pipeline.mappings import load_mappings
+    from sinks.suspended import find_suspended
+
+    ids = [row.suspense_id for row in rows if row.reason in OF_NOBODY]
+    if not ids:
+        return {}
+    try:
+        mappings = load_mappings(settings)
+    except SettingsError:
+        mappings = {}
+        tell(
+            "Mappings cannot be used as they are here, so identifiers are not named: `ratemill decode` "
+            "says why."
+        )
+    return {
+        record.waiting.suspense_id: whom_nobody_knew(record, mappings)
+        for record in await find_suspended(pool, ids)
+    }
 
 
 async def _of_accounts(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from mediation.decode.item import Decoder
 from mediation.preview import PreviewRow, preview
 from mediation.recycling import Back, back
 from pipeline.cli.output import instant
@@ -33,21 +36,28 @@ def reads_as(record: SuspendedRecord, settings: Settings) -> dict[str, str]:
     headers = dict(waiting.raw_headers)
     if waiting.stage != NORMALISE or headers.get(raw.RECYCLED_AS) == raw.AS_EVENT:
         return _of_event(waiting.raw)
-    decoders = load_mappings(settings)
-    decoder = decoders.get(record.format.partition("@")[0])
+    mappings = load_mappings(settings)
+    try:
+        rows = rows_of(record, mappings)
+    except Exception as error:  # what broke a worker is shown all the same
+        return {"item 0": f"{RefusalReason.INTERNAL_ERROR.value}: {type(error).__name__}"}
+    return {f"item {row.index}": _in_words(row) for row in rows[:_MOST_ITEMS]}
+
+
+def rows_of(record: SuspendedRecord, mappings: Mapping[str, Decoder]) -> list[PreviewRow]:
+    """Return what a mapping makes of the bytes of what normalise refused; none where no mapping reads them."""
+    waiting = record.waiting
+    headers = dict(waiting.raw_headers)
+    decoder = mappings.get(record.format.partition("@")[0])
     if decoder is None or headers.get(raw.RECORD) in (raw.RECORD_COMMAND, raw.RECORD_END):
-        return {}
+        return []
     # As it would be read if it came back: one item of a batch or a file is no batch and no file.
     found = back(waiting, raw_partition_of=lambda _: waiting.partition)
     if isinstance(found, Back):
         headers = dict(found.headers)
         is_block = headers[raw.RECYCLED_AS] == raw.AS_BLOCK
         headers[raw.RECORD] = raw.RECORD_BLOCK if is_block else raw.RECORD_MESSAGE
-    try:
-        rows = preview(decoder, waiting.raw, headers)
-    except Exception as error:  # what broke a worker is shown all the same
-        return {"item 0": f"{RefusalReason.INTERNAL_ERROR.value}: {type(error).__name__}"}
-    return {f"item {row.index}": _in_words(row) for row in rows[:_MOST_ITEMS]}
+    return preview(decoder, waiting.raw, headers)
 
 
 def _in_words(row: PreviewRow) -> str:

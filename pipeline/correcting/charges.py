@@ -19,6 +19,7 @@ from pipeline.correcting.others import Others, unchanged, unchanged_sums
 from pipeline.correcting.others import corrected as corrected_ratings
 from pipeline.correcting.others import taken_back as taken_back_ratings
 from pipeline.correcting.replay import Replayed
+from pipeline.correcting.shared import Shared
 from pipeline.correcting.sums import Price, Sum, of_month, price_of, sums_of, whole_month
 from pipeline.errors import CannotCorrect
 from schemas.correction import CorrectedCharge
@@ -83,13 +84,18 @@ def carrying(
 
 
 def of_another_month(
-    charge: CorrectedCharge, month_start_ms: int, *, with_month: str
+    charge: CorrectedCharge,
+    month_start_ms: int,
+    *,
+    with_month: str,
+    shared: Shared,
 ) -> CorrectedCharge:
-    """Return the charge of a month that is corrected with another one, whose name it says."""
+    """Return the charge of a month that is corrected with another one; it says that one's name, and what
+    both take of."""
+    named = shared.of(price_of(charge), month_start_ms)
+    step = ("corrected_with", with_month, *(part for each in named for part in each))
     return msgspec.structs.replace(
-        charge,
-        usage_period_ms=month_start_ms,
-        explanation=(("corrected_with", with_month), *charge.explanation),
+        charge, usage_period_ms=month_start_ms, explanation=(step, *charge.explanation)
     )
 
 

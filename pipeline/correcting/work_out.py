@@ -28,6 +28,7 @@ from pipeline.correcting.refusals import (
     refuse_what_does_not_add_up,
 )
 from pipeline.correcting.replay import Entry, Replayed, StepOf, close_of, replay
+from pipeline.correcting.shared import Shared
 from pipeline.correcting.sums import PriceLine, lines_of, whole_month
 from pipeline.correcting.together import Together
 from pipeline.errors import CannotCorrect
@@ -116,8 +117,9 @@ def work_out(
     # Under which versions it counts decides what it comes to when another month is corrected.
     if not is_any_change and (together is None or not _is_under_others(months)):
         return None
+    shared = Shared(() if together is None else (as_charged, corrected))
     for detail in [Detail.SUMS] if asked.is_summed else Detail:
-        charges = tuple(_charges(history, months, found, as_charged, corrected, detail))
+        charges = tuple(_charges(history, months, found, as_charged, corrected, shared, detail))
         told = tuple(_told(history, months, counters, charges, together))
         refuse_what_does_not_add_up(history, charges, told)
         correction = _correction(history, charges, told, together)
@@ -181,6 +183,7 @@ def _charges(
     found: Iterable[Differences],
     as_charged: Replayed,
     corrected: Replayed,
+    shared: Shared,
     detail: Detail,
 ) -> Iterable[CorrectedCharge]:
     """Yield the charges of all months; the one that is corrected has one of nothing if it has no other."""
@@ -197,7 +200,7 @@ def _charges(
             yield from charges or carrying(own, as_charged, corrected, month.asked)
         else:
             for charge in charges:
-                yield of_another_month(charge, own.month_start_ms, with_month=name)
+                yield of_another_month(charge, own.month_start_ms, with_month=name, shared=shared)
 
 
 def _told(

@@ -60,6 +60,7 @@ class _Run:
         self.seed = seed
         self.clock = clock
         self.tell = tell
+        self.mappings = load_mappings(settings)  # first: a wrong one is told before anything starts
         self.phases = Phases(self.now_s())
 
     def now_s(self) -> float:
@@ -144,7 +145,6 @@ class _Run:
             ) as pool,
             _beside(show_until_cancelled(view, "Normalise, rate, load: a process each")),
         ):
-            mappings = load_mappings(self.settings)
             for source in generated.sources:
                 wanted = Ingest(
                     paths=(self.folder / source.folder,),
@@ -153,7 +153,7 @@ class _Run:
                     stream=source.source,
                     format=source.format,
                     zone=source.zone,
-                    reads_cdr_files=mappings[source.format].reads_cdr_files,
+                    reads_cdr_files=self.mappings[source.format].reads_cdr_files,
                     again=True,  # a file of one record that is a copy is a copy of a file
                     settle_s=0,
                 )

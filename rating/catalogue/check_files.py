@@ -17,6 +17,7 @@ from rating.catalogue.document import (
     Product,
 )
 from rating.catalogue.errors import CatalogueError, quoted
+from rating.catalogue.misspelt_units import told_at_units
 from rating.catalogue.read_bands import read_band_set, read_calendars
 from rating.catalogue.read_exchange import read_exchange_rates
 from rating.catalogue.read_files_of_rows import RowFiles
@@ -78,8 +79,21 @@ def check(files: Mapping[str, bytes]) -> Checked:
     matrices = row_files.read_matrices(sections["matrices"])
     if all_read:  # else what names them may stand in what could not be read
         row_files.complain_about_unnamed()
-    plan_reader = PlanReader(products, bands, cards, matrices, exchange)
-    plans = read_plans(sections["plans"], plan_reader)
+
+    def read_by(products: dict[str, Product]) -> tuple[dict[str, Plan], Errors]:
+        noted = Errors()
+        entries = [
+            each._replace(reader=Reader(each.reader.file, noted)) for each in sections["plans"]
+        ]
+        plan_reader = PlanReader(products, bands, cards, matrices, exchange)
+        return read_plans(entries, plan_reader), noted
+
+    plans, noted = read_by(products)
+    if noted:
+        noted = told_at_units(
+            noted, sections["products"], products, lambda corrected: read_by(corrected)[1]
+        )
+    errors += noted
     limits = read_limits(sections["limits"], products)
     if not sections["plans"] and not errors:
         errors.append(CatalogueError("(folder)", 1, "plans", "at least one plan", "none"))

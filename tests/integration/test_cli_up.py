@@ -38,13 +38,13 @@ def environment(data, **more):
     return {**kept, "RATEMILL_DATA": str(data), **more}
 
 
-def call(data, *words):
+def call(data, *words, **more):
     return subprocess.run(
         [*PROGRAM, *words],
         capture_output=True,
         text=True,
         timeout=CALL_S,
-        env=environment(data),
+        env=environment(data, **more),
         cwd=data,
         check=False,
     )
@@ -125,6 +125,17 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(data):
     assert "Traceback" not in ended.stderr
     services = data / "run" / "services.json"
     assert not services.exists() or json.loads(services.read_text()) == {}
+
+
+@pytest.mark.parametrize("words", [("up",), ("up", "--detach"), ("demo",)])
+def test_a_mapping_that_cannot_be_used_is_told_before_anything_starts(data, words):
+    (data / "mappings").mkdir()
+    (data / "mappings" / "own.yaml").write_text("extends: asterisk\nname: own\n")
+    ended = call(data, *words, RATEMILL_MAPPINGS="mappings")
+    assert ended.returncode == Exit.USAGE, ended.stderr
+    assert "Error: own.yaml" in ended.stderr
+    assert "To do: Correct the mappings, then start again." in ended.stderr
+    assert not (data / "run" / "services.json").exists()
 
 
 def test_a_worker_waits_for_services_that_do_not_answer(data):

@@ -125,7 +125,10 @@ def test_what_was_taken_back_is_free_for_the_next_month(ran):
     ]
     assert [row["corrects"] for row in new] == [row["charge_id"] for row in ran.rows["charged"]]
     assert ran.told["again"].code == Exit.REFUSED
-    assert "Corrected with 2026-01, which takes of the same." in ran.told["explained"].out
+    assert (
+        "Corrected with 2026-01, which takes of the same allowance traffic/data."
+        in ran.told["explained"].out
+    )
     # What comes after it finds 10 B of February.
     assert charged(ran.rows["more"][-1:]) == [("data", "2026-02", Decimal("0.10"), 10)]
 

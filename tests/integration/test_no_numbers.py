@@ -128,7 +128,10 @@ async def test_a_seeded_number_stands_nowhere_in_clear(ran):
     # What a person reads of what was refused, without asking for its bytes.
     details = [row["detail"] for row in await here.rows("SELECT detail FROM suspense")]
     assert not found_in("\n".join(details))
-    assert not found_in((await here.command("suspense", "list")).out)
+    for more in ((), ("--json",)):
+        listed = (await here.command("suspense", "list", *more)).out
+        assert not found_in(listed)
+        assert f"{STRANGER[:4]}…" in listed, "whom nobody knew is named, as far as it may be"
 
     # Metrics, health, what workers say of themselves, logs.
     for port in ports(here).values():

@@ -84,6 +84,8 @@ async def _run(services, folder: Path) -> Run:
             await _relayed(here)
             ran.told["running month"] = await _close(here, "2099-01", "fleet")
             ran.told["unknown"] = await _close(here, "2026-01", "nobody")
+            ran.told["charges"] = await here.command("charges", "fleet", "--json")
+            ran.told["listed"] = await here.command("charges", "fleet")
         ran.ledger = await here.ledger()
         records = (await here.read(topics.raw)).values()
         ran.raw_commands = sum((raw.RECORD, raw.RECORD_COMMAND) in r.headers for r in records)
@@ -162,6 +164,16 @@ def test_late_usage_is_billed_in_the_next_period_by_the_tiers_of_its_own(ran):
     assert (late.usage_period_ms, late.bill_period_ms) == (JANUARY, FEBRUARY)
     assert Decimal(late.amount) == Decimal("0.60")
     assert ran.charge("dev-1:j-2").bill_period_ms == JANUARY
+
+
+def test_the_list_of_charges_says_the_month_of_each_and_which_is_billed_with_another(ran):
+    months = sorted((one["month"], one["bill_month"]) for one in ran.told["charges"].json)
+    assert months == [
+        *[("2026-01", "2026-01")] * 2,
+        ("2026-01", "2026-02"),
+        *[("2026-02", "2026-02")] * 3,
+    ]
+    assert "Billed with" in ran.told["listed"].out
 
 
 def test_the_next_period_has_tiers_of_its_own(ran):

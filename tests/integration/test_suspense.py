@@ -95,6 +95,8 @@ async def _use(ran: Run, here: LiveInstallation) -> None:
         await tell("list until", "list", "--until", "2020-01-01", "--json")
         await tell("recycle none", "recycle", "--source", "metres", "--apply")
         ran.told["charges of nobody"] = await here.command("charges", "nobody")
+        ran.told["charges of nobody as json"] = await here.command("charges", "nobody", "--json")
+        ran.told["no charges"] = await here.command("charges", "lab")
         await tell("stats", "stats", "--json")
         await tell("shown", "show", ran.ids["rating.unknown_plan"], "--json")
         await tell("shown as it was", "show", ran.ids["rating.unknown_plan"])
@@ -192,13 +194,34 @@ def test_a_list_takes_what_recycle_takes(ran):
     assert until == {"counts": [], "records": []}
 
 
+def test_a_list_says_whom_nobody_knew(ran):
+    lines = ran.told["list"].out.splitlines()
+    at = lines.index(f"{ran.ids['mediation.unknown_subscriber']}  mediation.unknown_subscriber")
+    assert lines[at + 1].endswith("usage.jsonl:2 of meters")
+    assert lines[at + 2].startswith("  dev-9: none of its identifiers belonged to a subscription")
+    named = {
+        each["reason"]: each["unknown_identifiers"]
+        for each in ran.told["list since"].json["records"]
+    }
+    assert named["mediation.unknown_subscriber"] == ["dev-8"], "the last one of the reason"
+    assert named["rating.unknown_plan"] == []
+
+
 def test_where_nothing_is_such_it_is_said_what_there_is(ran):
     for name in ("list of none", "recycle none"):
         words = " ".join(ran.told[name].err.split())
         assert "Nothing of source metres waits in suspense." in words, name
         assert "meters 4" in words, name
     assert "There is no account nobody." in ran.told["list of nobody"].err
-    assert "There is no account nobody" in ran.told["charges of nobody"].err
+
+
+def test_an_account_that_there_is_not_is_another_thing_than_one_without_charges(ran):
+    nobody, as_json = ran.told["charges of nobody"], ran.told["charges of nobody as json"]
+    assert nobody.code == as_json.code == Exit.FAILED
+    assert "There is no account nobody: " in nobody.err
+    assert as_json.out == ""
+    assert ran.told["no charges"].code == Exit.OK
+    assert "Account lab has no charges yet." in ran.told["no charges"].err
 
 
 def test_what_would_be_refused_again_is_left_where_it_is(ran):

@@ -323,7 +323,7 @@ def test_what_is_given_once_goes_to_the_next_event_of_another_month():
     assert (correction.usage_kind, correction.usage_period_ms) == (CORRECTION, MONTHS[2])
     assert correction.corrects == charges_of(stage)[2].charge_id
     said = sentences(correction)
-    assert "Corrected with 2026-08, which takes of the same." in said
+    assert "Corrected with 2026-08, which takes of the same discount of price basic/films." in said
 
 
 def test_what_was_rated_before_stays_and_is_not_read_again():
@@ -363,3 +363,28 @@ def test_a_month_that_comes_to_the_same_is_rated_anew_all_the_same():
     }
     for place in range(3):
         assert corrected_together(stage, "a-1", {MONTHS[place]}, asked, dearer, zone=ZONE) is None
+
+
+@pytest.mark.parametrize(
+    ("product", "used", "named"),
+    [
+        ("data", (16, 16), ("allowance", "basic/data")),
+        ("call", (29, 120), ("allowance", "basic/talk")),
+        ("page", (1, 1, 1), ("allowance", "basic/welcome")),
+        ("film", (1, 1, 1), ("discounted", "basic/films")),
+    ],
+)
+def test_a_correction_of_another_month_says_what_both_take_of(product, used, named):
+    usage = [
+        event(place, product, at_ms=at_ms, quantities={UNITS[product]: Decimal(units)}, zone=ZONE)
+        for place, (at_ms, units) in enumerate(zip(MONTHS, used, strict=False))
+    ]
+    stage = run(world(), usage, ())
+    take_back(stage, {0})
+    said = [
+        one.explanation[0][2:]
+        for one in charges_of(stage)
+        if one.usage_kind == CORRECTION and one.usage_period_ms != MONTHS[0]
+    ]
+    assert said == [named] * len(said)
+    assert said

@@ -8,6 +8,7 @@ import pytest
 from pipeline.app import announce, run_folder
 from pipeline.cli.ingesting import _too_large
 from pipeline.cli.mappings_at_work import not_loaded, words_of_not_loaded
+from pipeline.errors import SettingsError
 from pipeline.mappings import load_mappings
 from pipeline.settings import Settings
 
@@ -49,6 +50,18 @@ def test_a_worker_of_a_build_that_did_not_say_what_it_reads_is_passed_over(tmp_p
     (tmp_path / "normalise-1.json").write_text(json.dumps(words))
     decoder = load_mappings(Settings(_env_file=None))["asterisk"]
     assert not_loaded(decoder, folder=tmp_path) == ""
+
+
+def test_mappings_that_are_not_utf_8_are_named_all_at_once(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.yaml").write_bytes("# Grüße\n".encode("latin-1"))
+    with pytest.raises(SettingsError) as told:
+        load_mappings(Settings(mappings=tmp_path, _env_file=None))
+    assert str(told.value).splitlines() == [
+        "one.yaml: expected UTF-8, found another byte at 4",
+        "two.yaml: expected UTF-8, found another byte at 4",
+        "Operator action: correct the mappings, then start again.",
+    ]
 
 
 def test_one_item_that_is_too_large_is_one():

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from pipeline.cli.decode import nothing_but_refusals
 from pipeline.cli.exits import Exit
 from pipeline.cli.failures import block_of, failure_of
 from pipeline.cli.hoist import FLAGS, WITH_VALUE, hoisted
@@ -292,6 +294,21 @@ def test_publishing_a_broken_catalogue_is_refused_before_anything_is_asked(tmp_p
     assert "nothing was published" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("unit", "told"),
+    [("seconds", "Did you mean s?"), ("records", "Did you mean record?"), ("s", "")],
+)
+def test_check_asks_whether_a_unit_that_is_spelled_out_is_meant(tmp_path, capsys, unit, told):
+    (tmp_path / "plans.yaml").write_text(
+        f"products: {{x: {{type: t, usage_kind: u, unit: {unit}}}}}\n"
+        "plans: {p: {currency: EUR, prices: {x: {product: x, price: {model: flat, amount: 1}}}}}\n"
+    )
+    assert run(["catalogue", "check", str(tmp_path)]) == Exit.OK
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert told in said
+    assert (f"Product x is in {unit}: " in said) is bool(told)
+
+
 def test_reference_load_names_everything_that_is_wrong(tmp_path, capsys):
     path = tmp_path / "accounts.jsonl"
     path.write_text('{"id": "a", "zone": "Mars", "currency": "EUR"}\n')
@@ -315,6 +332,45 @@ def test_decode_shows_items_and_reasons_without_any_service(tmp_path, capsys):
     ]
     assert [item["line"] for item in answer["items"]] == [1, 2]
     assert answer["items"][0]["quantities"]["s"] == "60"
+
+
+CALL = '"","1","2","default","2026-10-14 10:30:00","2026-10-14 10:30:04","2026-10-14 10:32:10",' + (
+    '"130","126","NORMAL_CLEARING","7b1e6a52-0d3c-4c1f-9a43-5c8f20d1e601","","","PCMA","PCMA"'
+)
+
+
+@pytest.mark.parametrize("more", [[], ["--json"], ["--refused"], ["--limit", "1"]])
+@pytest.mark.parametrize(
+    ("lines", "code", "told"),
+    [
+        (["x", "y"], Exit.FAILED, "2 mediation.wrong_column_count."),
+        (["x", CALL], Exit.OK, "1 event; 1 mediation.wrong_column_count."),
+        ([], Exit.OK, "There is no item in"),
+    ],
+    ids=["all refused", "one of two refused", "nothing"],
+)
+def test_decode_fails_where_nothing_but_refusals_comes_of_a_file(
+    tmp_path, capsys, lines, code, told, more
+):
+    path = tmp_path / "calls.csv"
+    path.write_text("".join(f"{line}\n" for line in lines))
+    assert run(["decode", str(path), "--format", "freeswitch-csv", "--zone", "UTC", *more]) == code
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert (told in said) is (more != ["--json"])
+    assert ("Not one item is an event" in said) is (code == Exit.FAILED and more != ["--json"])
+
+
+@pytest.mark.parametrize(
+    ("counts", "failed"),
+    [
+        ({}, False),
+        ({"ignored": 2}, False),
+        ({"ignored": 2, "mediation.not_json": 1}, True),
+        ({"ignored": 2, "mediation.not_json": 9, "event": 1}, False),
+    ],
+)
+def test_what_a_mapping_leaves_out_is_no_refusal(counts, failed):
+    assert nothing_but_refusals(Counter(counts)) is failed
 
 
 @pytest.mark.parametrize(
@@ -342,7 +398,7 @@ def test_help_is_wrapped_by_the_terminal_alone(words, command):
 def test_decode_says_how_to_state_a_zone_and_that_a_file_is_empty(tmp_path, capsys):
     calls = tmp_path / "calls.csv"
     calls.write_bytes((CHECKOUT / "deploy" / "sample" / "usage" / "calls.csv").read_bytes())
-    assert run(["decode", str(calls), "--format", "freeswitch-csv"]) == Exit.OK
+    assert run(["decode", str(calls), "--format", "freeswitch-csv"]) == Exit.FAILED
     assert "--zone" in capsys.readouterr().err
     assert run(["decode", str(calls), "--format", "freeswitch-csv", "--zone", "UTC"]) == Exit.OK
     assert "--zone" not in capsys.readouterr().err

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.stack import metrics_ports
+from pipeline.cli.stack import metrics_ports, running_stack
 from pipeline.embedded.ports import choose_ports
 from pipeline.errors import SettingsError
 from pipeline.health import Phase
@@ -103,6 +103,17 @@ def test_up_tells_of_a_port_that_is_taken_and_of_one_that_does_not_exist(taken):
         metrics_ports(Settings(metrics_port=taken), workers=1)
     with pytest.raises(SettingsError, match="65534 to 65536"):
         metrics_ports(Settings(metrics_port=65_534), workers=3)
+
+
+async def test_no_service_is_started_where_workers_would_have_no_port(tmp_path, monkeypatch):
+    async def started(*_args, **_more):
+        pytest.fail("a service was started")
+
+    monkeypatch.setattr("pipeline.cli.stack.start_services", started)
+    settings = Settings(data=tmp_path, metrics_port=65_533, _env_file=None)
+    with pytest.raises(SettingsError, match="65533 to 65536"):
+        async with running_stack(settings, tell=print, watch=True):
+            pass
 
 
 def test_prometheus_is_told_of_workers_that_run_and_of_no_other(tmp_path: Path):

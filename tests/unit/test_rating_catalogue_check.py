@@ -639,3 +639,63 @@ def test_a_card_without_its_file_is_an_error():
         "plans.yaml:3: cards.world.file: expected a file of the catalogue: (none is declared), "
         "found 'world.csv'"
     ]
+
+
+def errors_with_unit(unit, *, more="", prices=""):
+    """Return the errors where voice, on line 2, is in a unit, with prices by a card, minutes and an
+    allowance."""
+    text = f"""\
+products:
+  voice: {{type: telephony, usage_kind: voice, unit: {unit}}}
+  data: {{type: data, usage_kind: data, unit: B}}{more}
+cards: {{world: {{file: world.csv, currency: EUR, unit: s}}}}
+plans:
+  p:
+    currency: EUR
+    allowances: {{minutes: {{units: 100 min}}}}
+    prices:
+      home: {{product: voice, destinations: ["49"], price: {{model: per_unit, amount: 1, per: 1 min, allowance: minutes}}}}
+      abroad: {{product: voice, price: {{model: rate_card, card: world}}}}
+{prices}"""
+    return errors_of({"plans.yaml": text, "world.csv": f"{CARD_HEADER}\n1,America,1,60,60,60\n"})
+
+
+@pytest.mark.parametrize(
+    ("unit", "told"),
+    [
+        ("seconds", "'seconds', 1 error of plans (did you mean s?)"),  # only the card is per s
+        ("sec", "'sec', 4 errors of plans (did you mean s?)"),
+        ("S", "'S', 4 errors of plans (did you mean s?)"),
+    ],
+)
+def test_a_unit_that_is_misspelt_is_told_once_at_the_product(unit, told):
+    expected = "products.voice.unit: expected a unit that its prices can be read in, found"
+    assert errors_with_unit(unit) == [f"plans.yaml:2: {expected} {told}"]
+    wrong = "      wrong: {product: data, price: {model: flat}}\n"
+    first, other = errors_with_unit(unit, prices=wrong)
+    assert first == f"plans.yaml:2: {expected} {told}"
+    assert "wrong.price.amount: expected the key amount" in other
+
+
+def test_each_product_with_a_misspelt_unit_is_told():
+    more = "\n  fax: {type: telephony, usage_kind: voice, unit: second}"
+    prices = "      fax: {product: fax, price: {model: rate_card, card: world}}\n"
+    told = errors_with_unit("sec", more=more, prices=prices)
+    assert [each.split(": ")[1] for each in told] == ["products.voice.unit", "products.fax.unit"]
+
+
+@pytest.mark.parametrize("unit", ["minutes", "kW", "call", "GBs"])
+def test_a_unit_that_no_other_spelling_makes_right_is_told_at_its_prices(unit):
+    told = errors_with_unit(unit)
+    assert told
+    assert all("plans.p." in each for each in told)
+
+
+def test_a_unit_of_a_site_s_own_is_right_where_its_prices_are_in_it():
+    """kW is as like kWh as a slip would be, and seconds are what some mappings call them."""
+    for unit in ("kW", "seconds", "records"):
+        products = f"products:\n  x: {{type: t, usage_kind: u, unit: {unit}}}\n"
+        price = "price: {model: per_unit, amount: 1, per: 5}"
+        plan = f"plans:\n  p:\n    currency: EUR\n    prices: {{x: {{product: x, {price}}}}}\n"
+        assert errors_of({"plans.yaml": products + plan}) == []
+        assert len(errors_of({"plans.yaml": products + plan.replace("per: 5", "per: 5 l")})) == 1

@@ -129,3 +129,26 @@ def test_an_allowance_that_was_made_smaller_has_nothing_left(month):
     step = ("allowance", "p/minutes", "60", "90", "0")
     charge = msgspec.structs.replace(charge, unit="s", explanation=(step,))
     assert sentences(charge)[1] == "Allowance p/minutes of 1 min a month had 0 s left: 0 s is free."
+
+
+@pytest.mark.parametrize(
+    ("shared", "named"),
+    [
+        (
+            (),
+            "allowances or discounts",
+        ),  # of before they were said, and of prices that take of none
+        (("allowance", "p/minutes"), "allowance p/minutes"),
+        (("discounted", "p/home"), "discount of price p/home"),
+        (
+            ("allowance", "p/minutes", "allowance", "p/more", "discounted", "p/home"),
+            "allowances p/minutes, p/more and discount of price p/home",
+        ),
+    ],
+)
+def test_a_correction_with_another_month_says_what_both_take_of(month, shared, named):
+    charge = charge_of(month.rate(event(to="4930", s=60)))
+    corrected = msgspec.structs.replace(
+        charge, explanation=(("corrected_with", "2026-09", *shared),)
+    )
+    assert f"Corrected with 2026-09, which takes of the same {named}." in sentences(corrected)

@@ -2,7 +2,7 @@ from decimal import Decimal as D
 
 import pytest
 
-from rating.units import convert, convertible, readable
+from rating.units import convert, convertible, readable, short_name
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,14 @@ def test_other_units_are_not_converted(unit, to):
 )
 def test_a_person_reads_a_quantity_in_a_unit_that_suits_it(quantity, unit, text):
     assert readable(D(quantity), unit) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        *(("seconds", "s"), ("s", "s"), ("minute", "min"), ("bytes", "B"), ("records", "record")),
+        *(("kWh", "kWh"), ("seat", "seat")),
+    ],
+)
+def test_a_unit_has_one_short_name(name, short):
+    assert short_name(name) == short
