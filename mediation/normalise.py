@@ -267,9 +267,9 @@ class _Decision:
                 self._tally.outcome(self._ready_copy(received, item))
             else:
                 value = with_end(item.event, self._end)
-                _, _, _, key, to, _, _, _, _ = item.owner
                 changed[item.key] = item.mark
-                appends.append(_new_tuple(Append, (_NORMALISED, to, key, value, ())))
+                to, rating_key = item.partition, item.rating_key
+                appends.append(_new_tuple(Append, (_NORMALISED, to, rating_key, value, ())))
                 self._handed_on[to].append(item.member)
                 passed += 1
         self._tally.outcome(NormaliseOutcome.NORMALISED, passed)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from native import compiled
 from schemas.reference import Account, ReferenceData, Subscription
 from schemas.sethash import owned_by
 from schemas.usage import RETAIL
 
 _REMEMBERED = 100_000  # identifiers, about 35 MB; the busy ones are fewer
-_NO_END_MS = 1 << 63
+_MOST_BYTES = 24 * 1024 * 1024  # of those that are remembered compiled, about 170,000
+_NO_END_MS = (1 << 63) - 1
+_native = compiled("owners")
 _NOBODY: Mapping[str, tuple[Owner, ...]] = {}
 
 
@@ -50,6 +53,7 @@ class Owners:
         self._remembered: dict[str, dict[str, tuple[Owner, ...]]] = {}
         self._count = 0
         self._of_accounts: dict[str, _OfAccount] = {}  # of those that are remembered
+        self.at_hand = _native and _native.OwnersAtHand(self.held, most_bytes=_MOST_BYTES)
 
     def refresh(self) -> None:
         """Forget everything if the reference data is of another version. Once before a batch."""
@@ -70,9 +74,13 @@ class Owners:
                     return owner
         return None
 
-    def _learn(self, tenant: str, identifier: str) -> tuple[Owner, ...]:
+    def held(self, tenant: str, identifier: str) -> tuple[Owner, ...]:
+        """Return whose an identifier is at one time or another, in the order in which they are tried."""
         found = self._reference.holders(tenant=tenant, identifier=identifier)
-        held = tuple([self._owner(account, entry) for account, entry in found])
+        return tuple([self._owner(account, entry) for account, entry in found])
+
+    def _learn(self, tenant: str, identifier: str) -> tuple[Owner, ...]:
+        held = self.held(tenant, identifier)
         if held:  # what usage makes up must not fill the memory
             if self._count >= _REMEMBERED:
                 self._forget()
@@ -84,6 +92,8 @@ class Owners:
         self._remembered.clear()
         self._of_accounts.clear()
         self._count = 0
+        if self.at_hand is not None:
+            self.at_hand.forget()
 
     def _owner(self, account: Account, subscription: Subscription) -> Owner:
         until_ms = subscription.valid_to_ms
@@ -101,6 +111,8 @@ class Owners:
         )
 
     def _of_account(self, account: Account) -> _OfAccount:
+        if len(self._of_accounts) >= _REMEMBERED:
+            self._of_accounts.clear()
         rating_key = account.rating_key
         found = self._of_accounts[account.account_id] = _OfAccount(
             rating_key.encode(), self._partition_of(rating_key), owned_by(RETAIL, rating_key)

@@ -35,7 +35,6 @@ def hand_on(
     """
     cdef Py_ssize_t at, count = len(items), length
     cdef bytes key, event, value
-    cdef tuple owner
     cdef PyObject *found
     cdef list of_partition
     cdef object new_tuple = tuple.__new__
@@ -52,10 +51,9 @@ def hand_on(
         value = PyBytes_FromStringAndSize(NULL, length + PyBytes_GET_SIZE(end))
         memcpy(PyBytes_AS_STRING(value), PyBytes_AS_STRING(event), length)
         memcpy(PyBytes_AS_STRING(value) + length, PyBytes_AS_STRING(end), PyBytes_GET_SIZE(end))
-        owner = <tuple>item.owner
-        to = owner[4]
+        to = item.partition
         PyDict_SetItem(changed, key, item.mark)
-        PyList_Append(appends, new_tuple(append, (channel, to, owner[3], value, ())))
+        PyList_Append(appends, new_tuple(append, (channel, to, item.rating_key, value, ())))
         found = PyDict_GetItem(members, to)
         if found == NULL:
             of_partition = members[to]

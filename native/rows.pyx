@@ -13,6 +13,7 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memchr, memcpy
 
 from native.ordinary cimport Maker, Usage, clear, free
+from native.owners cimport Held
 from native.texts cimport TextRule, begins, digits_alone, holds, is_same, is_utf8, packed, str_of
 from native.wire cimport (
     Bytes, Text, drop, make_room, pack_array_head, pack_map_head, pack_str, pack_text, put, put_byte, text_of,
@@ -325,7 +326,9 @@ cdef class OrdinaryRows:
         cdef Values values
         cdef Text text
         cdef int place
-        cdef tuple owner
+        cdef const Held *owner
+        cdef Text identifiers[MOST]
+        cdef Py_ssize_t known
         cdef Bytes *content = &self.content_bytes
         for values in self.ignore:
             if values.hold(cells):
@@ -359,8 +362,8 @@ cdef class OrdinaryRows:
                 usage.product = text_of(product)  # held by the table
         if usage.product.at == NULL or not self._record_id(usage, cells):
             return None
-        identifiers = self._identifiers(cells)
-        if not identifiers:
+        known = self._identifiers(cells, identifiers)
+        if not known:
             return None
         if not (
             self._text(cells, 0, self.origin, &usage.origin)
@@ -373,8 +376,8 @@ cdef class OrdinaryRows:
         for place in range(self.content.count):
             pack_text(content, cells.at[self.content.at[place]])
         maker.identify(usage.record_id, content.at, content.used)
-        owner = maker.owner(identifiers, usage.started_ms)
-        if owner is None:
+        owner = maker.owner(identifiers, known, usage.started_ms)
+        if owner == NULL:
             return None
         self._attributes(usage, cells)
         return maker.item(usage, owner, index, line)
@@ -429,19 +432,17 @@ cdef class OrdinaryRows:
                 return to.used > 0
         return False
 
-    cdef tuple _identifiers(self, Cells *cells):
+    cdef Py_ssize_t _identifiers(self, Cells *cells, Text *found) noexcept:
+        """Put those that are not empty there, and return how many they are."""
         cdef int place
         cdef Text text
-        cdef list found
-        if self.identifiers.count == 1:
-            text = cells.at[self.identifiers.at[0]]
-            return (str_of(text),) if text.length else ()
-        found = []
+        cdef Py_ssize_t count = 0
         for place in range(self.identifiers.count):
             text = cells.at[self.identifiers.at[place]]
             if text.length:
-                found.append(str_of(text))
-        return tuple(found)
+                found[count] = text
+                count += 1
+        return count
 
     cdef int _attributes(self, Usage *usage, Cells *cells) except -1:
         cdef Bytes *to = &usage.attributes
