@@ -90,7 +90,17 @@ class OrdinaryUsage:
             if oldest_ms <= started_at_ms <= newest_ms:
                 owner = owner_of(tenant, usage.identifiers, started_at_ms)
                 if owner is not None:
-                    _, _, rating_key, record_key, to, account_id, subscription_id, zone, in_digest = owner
+                    (
+                        _,
+                        _,
+                        rating_key,
+                        record_key,
+                        to,
+                        account_id,
+                        subscription_id,
+                        zone,
+                        in_digest,
+                    ) = owner
                     event = array_to_wire(
                         (
                             USAGE,
@@ -132,9 +142,7 @@ class OrdinaryUsage:
                         )
                         member = event_digest(identity, in_digest, content_hash)
                         key = MARK_KEY + identity
-                        made.append(
-                            Ready(index, line, key, mark, to, record_key, event, member)
-                        )
+                        made.append(Ready(index, line, key, mark, to, record_key, event, member))
                         continue
             made.append(ReceivedItem(index, line, usage, MARK_KEY + identity, content_hash))
         return made
