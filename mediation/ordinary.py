@@ -9,7 +9,7 @@ is a law (`test_mediation_normalise_laws.py`).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import cast
+from typing import Any, cast
 
 from mediation.changes import MARK_KEY
 from mediation.decode.item import DecodedItem, Item, MadeCompiled
@@ -38,17 +38,19 @@ class OrdinaryUsage:
     def __init__(self, owners: Owners, window: Window) -> None:
         self._owners = owners
         self._window = window
-        self._maker = owners.at_hand and _native.Maker(
-            owners.at_hand,
-            decoded=DecodedItem,
-            ready=Ready,
-            received=ReceivedItem,
-            mark_key=MARK_KEY,
-            kind=USAGE,
-            run=RETAIL,
-            passed=_PASSED,
-            largest=_LARGEST,
-        )
+        self._maker: Any = None
+        if _native is not None:
+            self._maker = _native.Maker(
+                owners.at_hand,
+                decoded=DecodedItem,
+                ready=Ready,
+                received=ReceivedItem,
+                mark_key=MARK_KEY,
+                kind=USAGE,
+                run=RETAIL,
+                passed=_PASSED,
+                largest=_LARGEST,
+            )
 
     def items(
         self, record: SourceRecord, origin: Origin, items: Iterable[Item]
