@@ -92,17 +92,8 @@ class OrdinaryUsage:
             if oldest_ms <= started_at_ms <= newest_ms:
                 owner = owner_of(tenant, usage.identifiers, started_at_ms)
                 if owner is not None:
-                    (
-                        _,
-                        _,
-                        rating_key,
-                        record_key,
-                        to,
-                        account_id,
-                        subscription_id,
-                        zone,
-                        in_digest,
-                    ) = owner
+                    _, _, subscription_id, account = owner
+                    rating_key, record_key, to, account_id, zone, in_digest = account
                     event = array_to_wire(
                         (
                             USAGE,

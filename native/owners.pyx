@@ -129,7 +129,7 @@ cdef class OwnersAtHand:
             (<Entry *>(to.at + at)).size = <uint32_t>(to.used - at)
             for owner in held:
                 put_owner(to, <tuple>owner)
-                self.keys.append((<tuple>owner)[3])
+                self.keys.append((<tuple>(<tuple>owner)[3])[1])
             self._put(at)
         except BaseException:
             to.used = at
@@ -200,18 +200,19 @@ cdef int put_owner(Bytes *to, tuple owner) except -1:
     """Put an `Owner`."""
     cdef Held held
     cdef Py_ssize_t at = to.used, texts
-    cdef bytes key = owner[3], in_digest = owner[8]
+    cdef tuple account = <tuple>owner[3]
+    cdef bytes key = account[1], in_digest = account[5]
     memset(&held, 0, sizeof(Held))
-    held.from_ms, held.to_ms, held.partition = bounded(owner[0]), bounded(owner[1]), owner[4]
+    held.from_ms, held.to_ms, held.partition = bounded(owner[0]), bounded(owner[1]), account[2]
     held.key = <PyObject *>key
     put(to, &held, sizeof(Held))
     texts = to.used
-    pack_str(to, <str>owner[2])
+    pack_str(to, <str>account[0])
     held.ids_at = <uint32_t>(to.used - texts)
-    pack_str(to, <str>owner[5])
-    pack_str(to, <str>owner[6])
+    pack_str(to, <str>account[3])
+    pack_str(to, <str>owner[2])
     held.zone_at = <uint32_t>(to.used - texts)
-    pack_str(to, <str>owner[7])
+    pack_str(to, <str>account[4])
     held.digest_at = <uint32_t>(to.used - texts)
     put(to, PyBytes_AS_STRING(in_digest), PyBytes_GET_SIZE(in_digest))
     held.end = <uint32_t>(to.used - texts)

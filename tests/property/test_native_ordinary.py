@@ -11,7 +11,7 @@ from mediation import ordinary
 from mediation.decode.item import DecodedItem, Ignored
 from mediation.dedup import Window
 from mediation.ordinary import OrdinaryUsage
-from mediation.owners import Owner, Owners
+from mediation.owners import Owner, OwnerAccount, Owners
 from mediation.received import Origin, Ready
 from schemas.flow import SourceRecord
 from schemas.ids import event_identities
@@ -57,10 +57,15 @@ class Holders(Owners):
     """Owners that know one identifier."""
 
     def __init__(self, rating_key):
-        self.owner = Owner(
-            -(1 << 62), 1 << 62, rating_key, rating_key.encode(), 1, "a-1", "s-1", "Europe/Berlin",
+        account = OwnerAccount(
+            rating_key,
+            rating_key.encode(),
+            1,
+            "a-1",
+            "Europe/Berlin",
             owned_by("retail", rating_key),
-        )  # fmt: skip
+        )
+        self.owner = Owner(-(1 << 62), 1 << 62, "s-1", account)
         super().__init__(ReferenceData(), lambda rating_key: 1)
 
     def held(self, tenant, identifier):
