@@ -413,6 +413,7 @@ cdef class OrdinaryEvents:
                 known += 1
         if not known or not self._attributes(usage, rule, reader):
             return None
+        maker.owners.soon(maker.tenant_number, identifiers[0])
         content.used = 0
         pack_array_head(content, 6)
         put(content, PyBytes_AS_STRING(rule.event_type), PyBytes_GET_SIZE(rule.event_type))
@@ -431,6 +432,7 @@ cdef class OrdinaryEvents:
         put(content, self.attribute_pairs.at, self.attribute_pairs.used)
         usage.product, usage.usage_kind = rule.product, rule.usage_kind
         usage.content_version = self.content_version
+        maker.owners.sooner(maker.tenant_number, identifiers[0])
         maker.identify(usage.record_id, content.at, content.used)
         owner = maker.owner(identifiers, known, usage.started_ms)
         if owner == NULL:

@@ -436,10 +436,12 @@ cdef class OrdinaryRows:
             and self._text(cells, 2, self.service_class, &usage.service_class)
         ):
             return None
+        maker.owners.soon(maker.tenant_number, identifiers[0])
         content.used = 0
         pack_array_head(content, self.content.count)
         for place in range(self.content.count):
             pack_text(content, cells.at[self.content.at[place]])
+        maker.owners.sooner(maker.tenant_number, identifiers[0])
         maker.identify(usage.record_id, content.at, content.used)
         owner = maker.owner(identifiers, known, usage.started_ms)
         if owner == NULL:
