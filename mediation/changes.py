@@ -100,12 +100,12 @@ def state_changes(changed: Iterable[StateChange], *, batch: int) -> list[StateCh
     days = by_day(changes) if _native is None else _native.by_day(changes)
     for day, identities in days.items():
         number = int.from_bytes(day, "big", signed=True)
-        changes.append((day_key(number, batch=batch), b"".join(identities)))
+        changes.append((day_key(number, batch=batch), identities))
     return changes
 
 
-def by_day(changes: Iterable[StateChange]) -> dict[bytes, list[bytes]]:
-    """Return the identities of marks by the bytes of their day, by nothing that is compiled."""
+def by_day(changes: Iterable[StateChange]) -> dict[bytes, bytes]:
+    """Return the identities of marks, one after the other, by the bytes of their day; by nothing that is compiled."""
     days: dict[bytes, list[bytes]] = {}
     for key, value in changes:
         if key[0] == _IS_MARK and value is not None:
@@ -113,7 +113,7 @@ def by_day(changes: Iterable[StateChange]) -> dict[bytes, list[bytes]]:
             if day not in days:
                 days[day] = []
             days[day].append(key[1:])
-    return days
+    return {day: b"".join(identities) for day, identities in days.items()}
 
 
 def day_key(day: int, *, batch: int) -> bytes:

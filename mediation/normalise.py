@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -68,7 +69,7 @@ _NORMALISED = Channel.NORMALISED  # a member of an enumeration is found by a des
 _COPY = Ignored("a copy: what it is made of is not looked at")
 _new_tuple = tuple.__new__  # of an `Append`, in half the time of its own constructor
 _COMMAND_FORMAT = "command@1"
-_native = compiled("deciding")
+_deciding = compiled("deciding")
 
 _UNKNOWN_SUBSCRIBER = Refused(
     RefusalReason.UNKNOWN_SUBSCRIBER,
@@ -82,6 +83,22 @@ _NOT_OVER = Refused(
     RefusalReason.INVALID_COMMAND,
     "the period ends before it begins, or had not ended when the command arrived",
 )
+
+
+def _handing() -> Any:  # noqa: ANN401
+    """Return what hands on what is ready, compiled; None where a version of msgspec lays structs out in another
+    way, or nothing is compiled: then the twin does."""
+    if _deciding is None:
+        return None
+    try:
+        return _deciding.Handing(
+            ready=Ready, append=Append, channel=_NORMALISED, end_bytes=END_BYTES
+        )
+    except TypeError:
+        return None
+
+
+_native = _handing()
 
 
 class PreparedBatch:
@@ -101,7 +118,10 @@ class PreparedBatch:
         self.reference = reference  # version under which owners were looked up
         keys = {each.file_key for each in received}
         for each in received:
-            keys.update([item.key for item in each.items])
+            if _native is None:
+                keys.update([item.key for item in each.items])
+            else:
+                _native.put_keys(keys, each.items)
             if each.keys:
                 keys.update(each.keys)
         keys.discard(b"")  # of what has none
@@ -231,19 +251,14 @@ class _Decision:
     def _take_compiled(self, received: Received, state: dict[bytes, bytes]) -> None:
         items, at, passed = received.items, 0, 0
         while True:
-            assert _native is not None
             upto = _native.hand_on(
                 items,
                 at,
-                ready=Ready,
                 state=state,
                 changed=self._changed,
                 appends=self._appends,
                 members=self._handed_on,
                 end=self._end,
-                end_bytes=END_BYTES,
-                append=Append,
-                channel=_NORMALISED,
             )
             passed += upto - at
             if upto == len(items):
@@ -267,9 +282,9 @@ class _Decision:
                 self._tally.outcome(self._ready_copy(received, item))
             else:
                 value = with_end(item.event, self._end)
-                _, _, _, key, to, _, _, _, _ = item.owner
                 changed[item.key] = item.mark
-                appends.append(_new_tuple(Append, (_NORMALISED, to, key, value, ())))
+                to, rating_key = item.partition, item.rating_key
+                appends.append(_new_tuple(Append, (_NORMALISED, to, rating_key, value, ())))
                 self._handed_on[to].append(item.member)
                 passed += 1
         self._tally.outcome(NormaliseOutcome.NORMALISED, passed)

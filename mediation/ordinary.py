@@ -9,7 +9,7 @@ is a law (`test_mediation_normalise_laws.py`).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import cast
+from typing import Any, cast
 
 from mediation.changes import MARK_KEY
 from mediation.decode.item import DecodedItem, Item, MadeCompiled
@@ -38,17 +38,19 @@ class OrdinaryUsage:
     def __init__(self, owners: Owners, window: Window) -> None:
         self._owners = owners
         self._window = window
-        self._maker = _native and _native.Maker(
-            owners,
-            decoded=DecodedItem,
-            ready=Ready,
-            received=ReceivedItem,
-            mark_key=MARK_KEY,
-            kind=USAGE,
-            run=RETAIL,
-            passed=_PASSED,
-            largest=_LARGEST,
-        )
+        self._maker: Any = None
+        if _native is not None:
+            self._maker = _native.Maker(
+                owners.at_hand,
+                decoded=DecodedItem,
+                ready=Ready,
+                received=ReceivedItem,
+                mark_key=MARK_KEY,
+                kind=USAGE,
+                run=RETAIL,
+                passed=_PASSED,
+                largest=_LARGEST,
+            )
 
     def items(
         self, record: SourceRecord, origin: Origin, items: Iterable[Item]
@@ -90,7 +92,8 @@ class OrdinaryUsage:
             if oldest_ms <= started_at_ms <= newest_ms:
                 owner = owner_of(tenant, usage.identifiers, started_at_ms)
                 if owner is not None:
-                    _, _, rating_key, _, _, account_id, subscription_id, zone, in_digest = owner
+                    _, _, subscription_id, account = owner
+                    rating_key, record_key, to, account_id, zone, in_digest = account
                     event = array_to_wire(
                         (
                             USAGE,
@@ -132,7 +135,7 @@ class OrdinaryUsage:
                         )
                         member = event_digest(identity, in_digest, content_hash)
                         key = MARK_KEY + identity
-                        made.append(Ready(index, line, key, mark, owner, event, member))
+                        made.append(Ready(index, line, key, mark, to, record_key, event, member))
                         continue
             made.append(ReceivedItem(index, line, usage, MARK_KEY + identity, content_hash))
         return made

@@ -9,7 +9,6 @@ import msgspec
 
 from mediation.decode.item import DecodedItem, Decoder, Ignored
 from mediation.file_progress import BlockSeen
-from mediation.owners import Owner
 from schemas.flow import SourceRecord
 from schemas.raw import FileEnd, RawCommand
 from schemas.refusal import Refused
@@ -80,7 +79,8 @@ class Ready(msgspec.Struct, frozen=True, gc=False):
     raw: bytes
     key: bytes
     mark: bytes  # of an event that passed
-    owner: Owner
+    partition: int  # of the rating key, among the normalised ones
+    rating_key: bytes
     event: bytes  # as on the wire, but for the number of the batch
     member: bytes  # `sethash.event_digest`
 

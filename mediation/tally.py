@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from msgspec import UNSET
 
 from mediation.runs import add_to_runs
+from native import compiled
 from schemas import sethash
 from schemas.outcome import NormaliseOutcome, Settled
 from schemas.proof import Cumulative, Proof, SourceTally, Versions, sealed
 from schemas.refusal import RefusalReason
+
+_native = compiled("deciding")
 
 
 class NormaliseTally:
@@ -84,7 +87,11 @@ class NormaliseTally:
     def all_handed_on(self, partition: int, digests: Sequence[bytes]) -> None:
         """Count events that rate will read, by the digests of `sethash.event_digest`."""
         count, total = self._so_far(partition)
-        self._handed_on[partition] = count + len(digests), sethash.add_digests(total, digests)
+        if _native is not None and type(digests) is list:
+            total = sethash.add(total, _native.sum_of(digests))
+        else:
+            total = sethash.add_digests(total, digests)
+        self._handed_on[partition] = count + len(digests), total
 
     def _so_far(self, partition: int) -> tuple[int, int]:
         so_far = self._handed_on.get(partition)

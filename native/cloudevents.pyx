@@ -11,6 +11,7 @@ from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memcmp
 
 from native.ordinary cimport Maker, Usage, clear, free
+from native.owners cimport Held
 from native.texts cimport TextRule, holds, is_utf8, packed, str_of, utc_instant
 from native.wire cimport (
     Bytes, Text, drop, pack_array_head, pack_int, pack_map_head, pack_none, pack_str, pack_text,
@@ -358,8 +359,9 @@ cdef class OrdinaryEvents:
         cdef Rule rule
         cdef Path path
         cdef Bytes *content = &self.content
-        cdef tuple owner
-        cdef list identifiers
+        cdef const Held *owner
+        cdef Text identifiers[MOST]
+        cdef Py_ssize_t known = 0, each
         cdef bint has_start
         if not (
             self._text(self.specversion, reader, &specversion)
@@ -401,14 +403,17 @@ cdef class OrdinaryEvents:
             and self._cleaned(rule.class_path, rule.service_class, reader, &usage.service_class)
         ):
             return None
-        identifiers = []
         for path in rule.identifiers:
             if not self._text(path, reader, &text):
                 return None
             if text.length:
-                identifiers.append(str_of(text))
-        if not identifiers or not self._attributes(usage, rule, reader):
+                if known == MOST:
+                    return None
+                identifiers[known] = text
+                known += 1
+        if not known or not self._attributes(usage, rule, reader):
             return None
+        maker.owners.soon(maker.tenant_number, identifiers[0])
         content.used = 0
         pack_array_head(content, 6)
         put(content, PyBytes_AS_STRING(rule.event_type), PyBytes_GET_SIZE(rule.event_type))
@@ -416,9 +421,9 @@ cdef class OrdinaryEvents:
             pack_int(content, usage.started_ms)
         else:
             pack_none(content)
-        pack_array_head(content, len(identifiers))
-        for identifier in identifiers:
-            pack_str(content, <str>identifier)
+        pack_array_head(content, known)
+        for each in range(known):
+            pack_text(content, identifiers[each])
         put(content, self.canonical_quantities.at, self.canonical_quantities.used)
         pack_array_head(content, TEXTS)
         pack_text_or_none(content, usage.origin)
@@ -427,9 +432,10 @@ cdef class OrdinaryEvents:
         put(content, self.attribute_pairs.at, self.attribute_pairs.used)
         usage.product, usage.usage_kind = rule.product, rule.usage_kind
         usage.content_version = self.content_version
+        maker.owners.sooner(maker.tenant_number, identifiers[0])
         maker.identify(usage.record_id, content.at, content.used)
-        owner = maker.owner(tuple(identifiers), usage.started_ms)
-        if owner is None:
+        owner = maker.owner(identifiers, known, usage.started_ms)
+        if owner == NULL:
             return None
         return maker.item(usage, owner, index, line)
 

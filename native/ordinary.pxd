@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int64_t, uint8_t
 
+from native.owners cimport Held, OwnersAtHand
 from native.wire cimport Bytes, Text
 
 cdef enum:
@@ -31,7 +32,8 @@ cdef void free(Usage *usage) noexcept
 cdef class Maker:
     """Makes items of one raw record; its constants are those of `mediation/ordinary.py`."""
 
-    cdef object decoded, ready, received, owners
+    cdef object decoded, ready, received
+    cdef OwnersAtHand owners
     cdef bytes mark_key
     cdef Py_ssize_t largest
     cdef uint8_t passed
@@ -40,7 +42,7 @@ cdef class Maker:
     cdef Bytes identity_of, begin, tail, event, small
     cdef Py_ssize_t identity_head
     cdef str tenant
-    cdef dict of_tenant
+    cdef int64_t tenant_number
     cdef Text source
     cdef int64_t partition, offset, appended_at_ms, oldest_ms, newest_ms
     # Of the item at hand.
@@ -49,7 +51,7 @@ cdef class Maker:
 
     cdef int open(self, record, origin, int64_t horizon_ms, int64_t future_ms) except -1
     cdef int identify(self, Text record_id, const uint8_t *content, Py_ssize_t length) except -1
-    cdef tuple owner(self, tuple identifiers, int64_t at_ms)
+    cdef const Held *owner(self, const Text *identifiers, Py_ssize_t count, int64_t at_ms) except? NULL
     cdef object from_outcome(self, Usage *usage, outcome, int64_t index, bytes line)
     cdef object _decoded(self, Usage *usage, decoded, int64_t index, bytes line)
-    cdef object item(self, Usage *usage, tuple owner, int64_t index, bytes line)
+    cdef object item(self, Usage *usage, const Held *owner, int64_t index, bytes line)

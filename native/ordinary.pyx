@@ -5,9 +5,8 @@ It knows no rule of its own. `tests/property/test_native_ordinary.py` holds it t
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from cpython.dict cimport PyDict_GetItem
-from cpython.object cimport PyObject
 
+from native.owners cimport texts_of
 from native.wire cimport (
     drop, no_bytes, pack_array_head, pack_bytes, pack_int, pack_map_head, pack_none, pack_str,
     pack_text, pack_text_or_none, put, put_big, put_byte, put_bytes, put_field, put_str_field, taken,
@@ -46,10 +45,10 @@ cdef class Maker:
         drop(&self.small)
 
     def __init__(
-        self, owners, *, decoded, ready, received, bytes mark_key, str kind, str run, int passed,
+        self, OwnersAtHand owners, *, decoded, ready, received, bytes mark_key, str kind, str run, int passed,
         Py_ssize_t largest,
     ) -> None:
-        """``owners`` find as `Owners.find`, and remember; ``largest``: bytes that an event may have."""
+        """``largest``: bytes that an event may have."""
         self.owners, self.decoded, self.ready, self.received = owners, decoded, ready, received
         self.mark_key, self.passed, self.largest = mark_key, passed, largest
         pack_array_head(&self.head, EVENT_FIELDS)
@@ -79,7 +78,8 @@ cdef class Maker:
 
     cdef object _decoded(self, Usage *usage, decoded, int64_t index, bytes line):
         cdef bytes content = decoded.content
-        cdef tuple owner
+        cdef const Held *owner = NULL
+        cdef Text text
         # What `Text`s point at must live as long: these names hold it.
         record_id, product, usage_kind = decoded.record_id, decoded.product, decoded.usage_kind
         origin, destination = decoded.origin, decoded.destination
@@ -88,8 +88,12 @@ cdef class Maker:
         self.identify(usage.record_id, <uint8_t *>PyBytes_AS_STRING(content), PyBytes_GET_SIZE(content))
         started_at_ms, ended_at_ms = decoded.started_at_ms, decoded.ended_at_ms
         usage.started_ms = self.appended_at_ms if started_at_ms is None else started_at_ms
-        owner = self.owner(decoded.identifiers, usage.started_ms)
-        if owner is not None:
+        for identifier in <tuple>decoded.identifiers:
+            text = text_of(identifier)
+            owner = self.owner(&text, 1, usage.started_ms)
+            if owner != NULL:
+                break
+        if owner != NULL:
             usage.has_end = ended_at_ms is not None
             usage.ended_ms = ended_at_ms if usage.has_end else 0
             usage.product, usage.usage_kind = text_of(product), text_of(usage_kind)
@@ -113,7 +117,7 @@ cdef class Maker:
         """Begin with a raw record."""
         cdef str format_name = origin.format, source = origin.source
         self.tenant = origin.tenant
-        self.of_tenant = self.owners._remembered.get(self.tenant)
+        self.tenant_number = self.owners.tenant(self.tenant)
         self.partition, self.offset = record.partition, record.offset
         self.appended_at_ms = record.appended_at_ms
         self.oldest_ms = self.appended_at_ms - horizon_ms
@@ -138,42 +142,34 @@ cdef class Maker:
         blake2b(self.hash_of_content, CONTENT, content, length)
         return 0
 
-    cdef tuple owner(self, tuple identifiers, int64_t at_ms):
-        """Return whose usage it is; None where it is out of the window, or nobody is known."""
-        cdef PyObject *held
+    cdef const Held *owner(self, const Text *identifiers, Py_ssize_t count, int64_t at_ms) except? NULL:
+        """Return whose usage it is, until the next one is asked for; NULL where it is out of the window, or
+        nobody is known."""
+        cdef const Held *found
+        cdef Py_ssize_t each
         if not self.oldest_ms <= at_ms <= self.newest_ms:
-            return None
-        at = at_ms
-        if self.of_tenant is not None:
-            for identifier in identifiers:
-                held = PyDict_GetItem(self.of_tenant, identifier)
-                if held == NULL:
-                    break
-                for owner in <tuple>held:
-                    if (<tuple>owner)[0] <= at < (<tuple>owner)[1]:
-                        return <tuple>owner
-            else:
-                return None
-        found = self.owners.find(self.tenant, identifiers, at)
-        self.of_tenant = self.owners._remembered.get(self.tenant)
-        return <tuple>found
+            return NULL
+        for each in range(count):
+            found = self.owners.find(self.tenant, &self.tenant_number, identifiers[each], at_ms)
+            if found != NULL:
+                return found
+        return NULL
 
-    cdef object item(self, Usage *usage, tuple owner, int64_t index, bytes line):
+    cdef object item(self, Usage *usage, const Held *owner, int64_t index, bytes line):
         """Return the event of an item that was identified; None where it is too large."""
         cdef Bytes *to = &self.event
         cdef bytes event, mark, key
-        cdef bytes in_digest = owner[8]
+        cdef const uint8_t *its = texts_of(owner)
         cdef uint8_t member[IDENTITY]
         to.used = 0
         put_bytes(to, &self.begin)
         pack_bytes(to, self.identity, IDENTITY)
         pack_bytes(to, self.hash_of_content, CONTENT)
         put_bytes(to, &self.after_hash)
-        pack_str(to, <str>owner[2])
+        put(to, its, owner.ids_at)
         pack_text(to, self.source)
         pack_text(to, usage.record_id)
-        pack_str(to, <str>owner[5])
-        pack_str(to, <str>owner[6])
+        put(to, its + owner.ids_at, owner.zone_at - owner.ids_at)
         pack_text(to, usage.product)
         pack_text(to, usage.usage_kind)
         pack_int(to, usage.started_ms)
@@ -181,7 +177,7 @@ cdef class Maker:
             pack_int(to, usage.ended_ms)
         else:
             pack_none(to)
-        pack_str(to, <str>owner[7])
+        put(to, its + owner.zone_at, owner.digest_at - owner.zone_at)
         put_bytes(to, &usage.quantities)
         pack_text_or_none(to, usage.origin)
         pack_text_or_none(to, usage.destination)
@@ -207,14 +203,16 @@ cdef class Maker:
         to.used = 0
         put_big(to, IDENTITY, 4)
         put(to, self.identity, IDENTITY)
-        put(to, PyBytes_AS_STRING(in_digest), PyBytes_GET_SIZE(in_digest))
+        put(to, its + owner.digest_at, owner.end - owner.digest_at)
         put(to, self.hash_of_content, CONTENT)
         blake2b(member, IDENTITY, to.at, to.used)
         to.used = 0
         put(to, PyBytes_AS_STRING(self.mark_key), PyBytes_GET_SIZE(self.mark_key))
         put(to, self.identity, IDENTITY)
         key = taken(to)
-        return self.ready(index, line, key, mark, owner, event, <bytes>member[:IDENTITY])
+        return self.ready(
+            index, line, key, mark, owner.partition, <bytes>owner.key, event, <bytes>member[:IDENTITY]
+        )
 
 
 cdef int pack_texts(Bytes *to, dict texts) except -1:

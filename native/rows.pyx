@@ -13,6 +13,7 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memchr, memcpy
 
 from native.ordinary cimport Maker, Usage, clear, free
+from native.owners cimport Held
 from native.texts cimport TextRule, begins, digits_alone, holds, is_same, is_utf8, packed, str_of
 from native.wire cimport (
     Bytes, Text, drop, make_room, pack_array_head, pack_map_head, pack_str, pack_text, put, put_byte, text_of,
@@ -29,6 +30,11 @@ cdef enum:
     SLOTS = 1024  # minutes at hand, a power of two
     FEW = 12  # values that are compared one by one
     CLOCKS = 64
+    MOST_SECONDS = 12  # digits
+    # `mediation.decode.local_time`, where they are private.
+    QUARTER_MS = 900_000
+    MOST_WEST_MS = -43_200_000
+    MOST_EAST_MS = 50_400_000
 
 MOST_COLUMNS = MOST
 cdef object decimal_type = Decimal
@@ -88,6 +94,55 @@ cdef class Minutes:
         return 1
 
 
+cdef class LearntOffset:
+    """What `offset_reader` tells of a row, where its pattern is `SecondsBehind`: `learnt_offset_ms` too."""
+
+    cdef uint8_t separator
+    cdef int fewest, most
+    cdef int64_t within_ms
+
+    def __init__(self, seconds, int64_t within_ms) -> None:
+        self.separator, self.fewest, self.most = ord(seconds.separator), seconds.fewest, seconds.most
+        self.within_ms = within_ms
+
+    cdef bint seconds(self, Text text, int64_t *to) noexcept:
+        """Put the seconds that a text has there; False where it does not match."""
+        cdef Py_ssize_t dot = text.length, begin, at
+        while dot > 0 and is_digit(text.at[dot - 1]):
+            dot -= 1
+        if dot == text.length or dot == 0 or text.at[dot - 1] != 46:
+            return False
+        dot -= 1
+        begin = dot
+        while begin > 0 and is_digit(text.at[begin - 1]):
+            begin -= 1
+        if begin > 0 and text.at[begin - 1] != self.separator:
+            return False
+        if dot - begin < self.fewest or dot - begin > self.most or dot - begin > MOST_SECONDS:
+            return False
+        to[0] = 0
+        for at in range(begin, dot):
+            to[0] = 10 * to[0] + text.at[at] - 48
+        return True
+
+    cdef int tell(self, Text learn, Text against, Minutes minutes, int64_t started_ms, int64_t *to) except -1:
+        """Put the offset of a wall clock there, and return 1; 0 where the row does not tell it."""
+        cdef int64_t epoch_s, wall_ms, difference
+        if not self.seconds(learn, &epoch_s):
+            return 0
+        if not minutes.instant(against, &wall_ms) or started_ms < wall_ms:
+            return 0
+        difference = wall_ms - epoch_s * 1000
+        to[0] = (difference + QUARTER_MS // 2) // QUARTER_MS * QUARTER_MS
+        if not MOST_WEST_MS <= to[0] <= MOST_EAST_MS:
+            return 0
+        return -self.within_ms <= difference - to[0] <= self.within_ms
+
+
+cdef inline bint is_digit(uint8_t character) noexcept:
+    return 48 <= character <= 57
+
+
 cdef class Values:
     """The values that a column may have, or may not."""
 
@@ -137,6 +192,7 @@ cdef class OrdinaryRows:
     cdef dict products, clocks
     cdef Text product_otherwise, usage_kind
     cdef object offset_of, quantity_of_text, held
+    cdef LearntOffset learnt  # None: `offset_of` tells it
     cdef Minutes wall_minutes
     cdef int content_version
     cdef Bytes content_bytes, joined, unquoted
@@ -148,11 +204,12 @@ cdef class OrdinaryRows:
 
     def __init__(
         self, columns, *, str delimiter, quote, bint is_utf8, int fewest, int most, int longest_text, products,
-        product_otherwise, usage_kind, int content_version, quantity_of_text, offset_of, wall_minutes,
+        product_otherwise, usage_kind, int content_version, quantity_of_text, offset_of, wall_minutes, learnt,
     ) -> None:
         """``columns`` are `ordinary_row.Columns` of at most `MOST` columns, with ASCII ``delimiter`` and
-        ``quote``; the encoding has all of ASCII, ``is_utf8`` says that it is UTF-8. ``offset_of`` is None where rows do not tell the zone; else ``wall_minutes`` are what the
-        wall clock's minutes are."""
+        ``quote``; the encoding has all of ASCII, ``is_utf8`` says that it is UTF-8. ``offset_of`` is None where
+        rows do not tell the zone; else ``wall_minutes`` are what the wall clock's minutes are, and ``learnt``,
+        if its pattern is one of `SecondsBehind`, that and the milliseconds within which both clocks agree."""
         if most > MOST:
             raise OverflowError(f"{most} columns")
         self.delimiter, self.quote = ord(delimiter), -1 if quote is None else ord(quote)
@@ -181,6 +238,7 @@ cdef class OrdinaryRows:
         self.content_version = content_version
         self.quantity_of_text, self.offset_of = quantity_of_text, offset_of
         self.wall_minutes = Minutes(wall_minutes)
+        self.learnt = None if learnt is None else LearntOffset(*learnt)
         self.clocks = {}
 
     def items(
@@ -325,7 +383,10 @@ cdef class OrdinaryRows:
         cdef Values values
         cdef Text text
         cdef int place
-        cdef tuple owner
+        cdef const Held *owner
+        cdef int64_t offset_ms
+        cdef Text identifiers[MOST]
+        cdef Py_ssize_t known
         cdef Bytes *content = &self.content_bytes
         for values in self.ignore:
             if values.hold(cells):
@@ -341,7 +402,14 @@ cdef class OrdinaryRows:
         if usage.has_end:
             if not minutes.instant(text, &usage.ended_ms) or usage.ended_ms < usage.started_ms:
                 return None
-        if self.offset_of is not None:
+        if self.learnt is not None:
+            if not self.learnt.tell(
+                cells.at[self.learn_at], cells.at[self.against_at], minutes, usage.started_ms, &offset_ms
+            ):
+                return None
+            usage.started_ms -= offset_ms
+            usage.ended_ms -= offset_ms
+        elif self.offset_of is not None:
             offset = self.offset_of(
                 str_of(cells.at[self.learn_at]), str_of(cells.at[self.against_at]), usage.started_ms
             )
@@ -359,8 +427,8 @@ cdef class OrdinaryRows:
                 usage.product = text_of(product)  # held by the table
         if usage.product.at == NULL or not self._record_id(usage, cells):
             return None
-        identifiers = self._identifiers(cells)
-        if not identifiers:
+        known = self._identifiers(cells, identifiers)
+        if not known:
             return None
         if not (
             self._text(cells, 0, self.origin, &usage.origin)
@@ -368,13 +436,15 @@ cdef class OrdinaryRows:
             and self._text(cells, 2, self.service_class, &usage.service_class)
         ):
             return None
+        maker.owners.soon(maker.tenant_number, identifiers[0])
         content.used = 0
         pack_array_head(content, self.content.count)
         for place in range(self.content.count):
             pack_text(content, cells.at[self.content.at[place]])
+        maker.owners.sooner(maker.tenant_number, identifiers[0])
         maker.identify(usage.record_id, content.at, content.used)
-        owner = maker.owner(identifiers, usage.started_ms)
-        if owner is None:
+        owner = maker.owner(identifiers, known, usage.started_ms)
+        if owner == NULL:
             return None
         self._attributes(usage, cells)
         return maker.item(usage, owner, index, line)
@@ -429,19 +499,17 @@ cdef class OrdinaryRows:
                 return to.used > 0
         return False
 
-    cdef tuple _identifiers(self, Cells *cells):
+    cdef Py_ssize_t _identifiers(self, Cells *cells, Text *found) noexcept:
+        """Put those that are not empty there, and return how many they are."""
         cdef int place
         cdef Text text
-        cdef list found
-        if self.identifiers.count == 1:
-            text = cells.at[self.identifiers.at[0]]
-            return (str_of(text),) if text.length else ()
-        found = []
+        cdef Py_ssize_t count = 0
         for place in range(self.identifiers.count):
             text = cells.at[self.identifiers.at[place]]
             if text.length:
-                found.append(str_of(text))
-        return tuple(found)
+                found[count] = text
+                count += 1
+        return count
 
     cdef int _attributes(self, Usage *usage, Cells *cells) except -1:
         cdef Bytes *to = &usage.attributes

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aiokafka.partitioner import murmur2
+from aiokafka.partitioner import murmur2 as murmur2_in_python
 
+from native import compiled
 from pipeline.settings import Settings
+
+_native = compiled("murmur2")
+_murmur2 = murmur2_in_python if _native is None else _native.murmur2
 
 MAX_BATCH_BYTES = 2 * 1024 * 1024  # max.message.bytes: of one record batch, not of one record
 
@@ -78,4 +82,4 @@ def topics_of(settings: Settings) -> Topics:
 
 def partition_of(key: bytes, partitions: int) -> int:
     """Return the partition of a key as Kafka's default partitioner chooses it (murmur2)."""
-    return (murmur2(key) & 0x7FFFFFFF) % partitions  # type: ignore[no-any-return]
+    return (_murmur2(key) & 0x7FFFFFFF) % partitions  # type: ignore[no-any-return]

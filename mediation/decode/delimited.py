@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mediation.decode.delimited_mapping import DelimitedMapping, QuantityRule
+from mediation.decode.delimited_mapping import DelimitedMapping, LearnZone, QuantityRule
 from mediation.decode.item import MAX_TEXT, DecodedItem, Ignored, Item, Outcome, check_text
 from mediation.decode.local_time import (
     PrintedMinutes,
@@ -27,9 +27,11 @@ from mediation.decode.ordinary_row import (
     Columns,
     OrdinaryRow,
     Row,
+    SecondsBehind,
     TextAt,
     offset_reader,
     ordinary_row,
+    seconds_behind,
 )
 from mediation.decode.quantity import quantity_of, scaled
 from mediation.decode.written_number import cleaned, separated, separation
@@ -331,6 +333,7 @@ class _RowReader:
                     fewest=self._fewest,
                     most=self._most,
                     longest_text=MAX_TEXT,
+                    learnt=_learnt(learn),
                     **ways,
                 )
 
@@ -516,6 +519,12 @@ def _instant(time: PrintedTime, offset: int | None, clock: WallClock | Refused) 
     if offset is not None:
         return ms - offset
     return clock if isinstance(clock, Refused) else clock.instant_ms(ms)
+
+
+def _learnt(zone: LearnZone | None) -> tuple[SecondsBehind, int] | None:
+    """Return what `native.rows` needs to tell an offset without the pattern; None where it cannot."""
+    seconds = zone and seconds_behind(zone.pattern)
+    return (seconds, zone.within_ms) if zone and seconds else None
 
 
 def _quantity(rule: QuantityRule, text: str) -> Decimal | Refused | None:

@@ -7,9 +7,11 @@ says what a row means. That both give the same item is a law (`test_mediation_de
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from operator import itemgetter
+from typing import NamedTuple
 
 import msgspec
 
@@ -25,6 +27,8 @@ from mediation.decode.quantity import PLAIN_DIGITS
 from mediation.decode.written_number import is_separated, without, without_prefix
 from schemas.refusal import Refused
 
+_SECONDS_BEHIND = re.compile(r"\(\?:\^\|(-|_|:|,|/)\)\(\[0-9\]\{(\d+),(\d+)\}\)\\\.\[0-9\]\+\$")
+
 Row = list[str]
 Quantity = Decimal | Refused | None
 OrdinaryRow = Callable[[Row, int, WallClock | None], DecodedItem | None]
@@ -37,6 +41,7 @@ OffsetOf = Callable[[str, str, int], int | None]
 TextAt = tuple[int, tuple[str, ...], tuple[str, ...], Callable[[str], bool]]
 NO_TEXT: TextAt = (-1, (), (), is_separated)  # the last cell of a padded row is empty
 
+_MOST_DIGITS = 12  # of seconds since 1970
 _pack = msgspec.msgpack.Encoder().encode
 
 
@@ -192,6 +197,24 @@ def ordinary_row(
     return read
 
 
+class SecondsBehind(NamedTuple):
+    """What a pattern looks for that needs none: seconds behind a separator or at the beginning, so many
+    digits, and behind them a dot and digits up to the end."""
+
+    separator: str
+    fewest: int
+    most: int
+
+
+def seconds_behind(pattern: re.Pattern[str]) -> SecondsBehind | None:
+    """Return what a pattern looks for, where it is of the form of Asterisk's; else None."""
+    form = _SECONDS_BEHIND.fullmatch(pattern.pattern)
+    if form is None or pattern.flags != re.UNICODE:
+        return None
+    fewest, most = int(form[2]), int(form[3])
+    return SecondsBehind(form[1], fewest, most) if 0 < fewest <= most <= _MOST_DIGITS else None
+
+
 def offset_reader(learn_zone: LearnZone, wall_minutes: PrintedMinutes) -> OffsetOf:
     """Return what tells the offset of a row's wall clock by the row itself."""
 
@@ -204,7 +227,11 @@ def offset_reader(learn_zone: LearnZone, wall_minutes: PrintedMinutes) -> Offset
         minute_ms, second_ms = wall_minutes[against[:16]], SECONDS_MS.get(against[16:])
         if minute_ms is None or second_ms is None or started_ms < minute_ms + second_ms:
             return None
-        if not epoch_s or len(epoch_s) > 12 or not (epoch_s.isascii() and epoch_s.isdigit()):
+        if (
+            not epoch_s
+            or len(epoch_s) > _MOST_DIGITS
+            or not (epoch_s.isascii() and epoch_s.isdigit())
+        ):
             return None
         return learnt_offset_ms(
             minute_ms + second_ms, int(epoch_s) * 1000, within_ms=learn_zone.within_ms

@@ -16,6 +16,8 @@ _DECIDING = "tests/property/test_native_deciding.py"
 _ROWS = "tests/property/test_native_rows.py"
 _CLOUDEVENTS = "tests/property/test_native_cloudevents.py"
 _ORDINARY = "tests/property/test_native_ordinary.py"
+_OWNERS = "tests/property/test_native_owners.py"
+_MURMUR2 = "tests/property/test_native_murmur2.py"
 _BATCH_WRITING = "tests/property/test_native_batch_writing.py"
 _BATCH_READING = "tests/property/test_native_batch_reading.py"
 
@@ -119,6 +121,71 @@ COMPILED_BUGS = (
             '        if specversion.length != 3 or memcmp(specversion.at, "1.", 2) != 0:\n',
         ),
         suites=_CLOUDEVENTS,
+    ),
+    bug(
+        "compiled_owner_of_another_tenant",
+        "usage is that of whoever holds its identifier, of whatever tenant",
+        (
+            "native/owners.pyx",
+            "                    entry.tenant == tenant\n                    and entry.length",
+            "                    entry.length",
+        ),
+        (
+            "native/owners.pyx",
+            "mixed(<uint64_t>tenant, <uint64_t>text.length)",
+            "mixed(0, <uint64_t>text.length)",
+        ),
+        suites=_OWNERS,
+    ),
+    bug(
+        "compiled_owner_of_the_day_after",
+        "a number is still its former owner's at the instant at which it moves",
+        (
+            "native/owners.pyx",
+            "            if owner.from_ms <= at_ms < owner.to_ms:\n",
+            "            if owner.from_ms <= at_ms <= owner.to_ms:\n",
+        ),
+        suites=_OWNERS,
+    ),
+    bug(
+        "compiled_owners_of_an_older_version",
+        "whose usage it is stays what it was before the accounts changed",
+        (
+            "native/owners.pyx",
+            "        self.tenants, self.keys = {}, []\n        self.count, self.mask = 0, FEWEST - 1\n        drop(&self.entries)\n",
+            "        if self.slots != NULL:\n            return\n        self.tenants, self.keys = {}, []\n        self.count, self.mask = 0, FEWEST - 1\n        drop(&self.entries)\n",
+        ),
+        suites=f"{_OWNERS} {_ORDINARY}",
+    ),
+    bug(
+        "compiled_offset_of_clocks_that_disagree",
+        "the offset of a row's wall clock is told where its two times do not agree",
+        (
+            "native/rows.pyx",
+            "        return -self.within_ms <= difference - to[0] <= self.within_ms\n",
+            "        return 1\n",
+        ),
+        suites=_ROWS,
+    ),
+    bug(
+        "compiled_sum_without_carry",
+        "the sum of what was handed on loses what is carried from its lower half",
+        (
+            "native/deciding.pyx",
+            "        high += whole_of(digest) + (low < more)\n",
+            "        high += whole_of(digest)\n",
+        ),
+        suites=_DECIDING,
+    ),
+    bug(
+        "compiled_partition_of_a_short_rest",
+        "a key whose last bytes are three lies in another partition",
+        (
+            "native/murmur2.pyx",
+            "    if left == 3:\n",
+            "    if left > 3:\n",
+        ),
+        suites=_MURMUR2,
     ),
     bug(
         "compiled_usage_out_of_the_window",

@@ -73,7 +73,7 @@ def test_an_ordinary_event_is_what_the_full_rules_make(seed, monkeypatch):
     """Where nobody is known while a record is read, every item is decided in full."""
     cuts = frozenset({3, 40, 41, 100})
     ready, decisions = decided(seed, 150, cuts)
-    monkeypatch.setattr("mediation.owners.Owners.find", lambda *given: None)
+    monkeypatch.setattr("mediation.owners.Owners.held", lambda *given: ())
     full, full_decisions = decided(seed, 150, cuts)
     assert ready.appends == full.appends
     assert [proof_to_msgpack(each.proof) for each in decisions] == [

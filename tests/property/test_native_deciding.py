@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediation import changes, normalise
+from mediation import changes, normalise, tally
+from schemas import sethash
+from schemas.flow import Append
 from schemas.proof import proof_to_msgpack
 from tests.normalise_stream import decided
 
@@ -39,12 +41,36 @@ def test_marks_are_found_by_day_as_by_python(marks):
     assert list(changes._native.by_day(found)) == list(changes.by_day(found))
 
 
+digests = st.one_of(
+    identities,
+    st.sampled_from([bytes(16), b"\xff" * 16, bytes(8) + b"\xff" * 8, b"\xff" * 8 + bytes(8)]),
+)
+
+
+@needs_compiled
+@given(st.lists(digests))
+def test_digests_add_up_as_by_python(found):
+    assert changes._native.sum_of(found) == sethash.add_digests(0, found)
+
+
+@needs_compiled
+def test_items_whose_fields_lie_in_another_way_are_left_to_the_twin():
+    class Ready:
+        """Fields that do not lie in the object itself."""
+
+        key = mark = partition = rating_key = event = member = property(lambda self: b"")
+
+    with pytest.raises(TypeError):
+        changes._native.Handing(ready=Ready, append=Append, channel=None, end_bytes=5)
+
+
 @needs_compiled
 @pytest.mark.parametrize("seed", range(30, 38))
 def test_a_batch_is_decided_as_by_python(seed, monkeypatch):
     cuts = frozenset({2, 40, 41, 77})
     compiled, decisions = decided(seed, 120, cuts)
     monkeypatch.setattr(normalise, "_native", None)
+    monkeypatch.setattr(tally, "_native", None)
     twin, twin_decisions = decided(seed, 120, cuts)
     assert compiled.appends == twin.appends
     assert [proof_to_msgpack(each.proof) for each in decisions] == [

@@ -11,7 +11,7 @@ from mediation import ordinary
 from mediation.decode.item import DecodedItem, Ignored
 from mediation.dedup import Window
 from mediation.ordinary import OrdinaryUsage
-from mediation.owners import Owner, Owners
+from mediation.owners import Owner, OwnerAccount, Owners
 from mediation.received import Origin, Ready
 from schemas.flow import SourceRecord
 from schemas.ids import event_identities
@@ -53,18 +53,23 @@ items = st.builds(
 outcomes = items | st.just(Ignored("an empty line"))
 
 
-class Holders:
-    """`Owners` that know one identifier."""
+class Holders(Owners):
+    """Owners that know one identifier."""
 
     def __init__(self, rating_key):
-        self._remembered = {}
-        self.owner = Owner(
-            -(1 << 62), 1 << 62, rating_key, rating_key.encode(), 1, "a-1", "s-1", "Europe/Berlin",
+        account = OwnerAccount(
+            rating_key,
+            rating_key.encode(),
+            1,
+            "a-1",
+            "Europe/Berlin",
             owned_by("retail", rating_key),
-        )  # fmt: skip
+        )
+        self.owner = Owner(-(1 << 62), 1 << 62, "s-1", account)
+        super().__init__(ReferenceData(), lambda rating_key: 1)
 
-    def find(self, tenant, identifiers, at_ms):
-        return self.owner if identifiers == ("known",) else None
+    def held(self, tenant, identifier):
+        return (self.owner,) if identifier == "known" else ()
 
 
 @needs_compiled
@@ -111,7 +116,7 @@ def test_owners_are_those_of_the_version_in_force():
         for _ in range(2):
             made = usage.items(record, origin, items)
             assert made == usage.items_in_python(record, origin, items)
-            of = [each.owner.account_id if type(each) is Ready else None for each in made]
+            of = [each.rating_key.decode() if type(each) is Ready else None for each in made]
             assert of == [
                 next((who for one in asked for who, its in holders.items() if one in its), None)
                 for asked in (("two",), ("one", "two"), ("none", "two"), ("one",))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from mediation.decode import delimited
 from mediation.decode.delimited import DelimitedDecoder
 from mediation.decode.mapping import load_decoder
+from mediation.decode.ordinary_row import seconds_behind
 from mediation.dedup import Window
 from mediation.ordinary import OrdinaryUsage
 from mediation.owners import Owners
@@ -45,6 +46,33 @@ destination: {column: to, number: "no"}
 service_class: {column: class, remove: ["."]}
 attributes: {more: more}
 """
+LEARNT_YAML = """
+kind: delimited
+name: learnt
+version: 1
+columns: [id, who, began, answered]
+times:
+  formats: [iso]
+  learn_zone: {column: id, pattern: '%s', against: began, within_s: 10}
+started_at: [answered, began]
+identity: [[id]]
+identifiers: [who]
+product: voice
+usage_kind: voice
+quantities: {s: {constant: "1"}}
+"""
+# The first two are matched compiled, the others by themselves.
+LEARNT = [
+    load_decoder(LEARNT_YAML % pattern, "learnt.yaml")
+    for pattern in (
+        r"(?:^|-)([0-9]{9,10})\.[0-9]+$",
+        r"(?:^|_)([0-9]{1,12})\.[0-9]+$",
+        r"(?:^|-)([0-9]{0,10})\.[0-9]+$",
+        r"(?:^|-)([0-9]{9,13})\.[0-9]+$",
+        r"(?i)(?:^|-)([0-9]{9,10})\.[0-9]+$",
+        r"^([0-9]+)",
+    )
+]
 TINY = load_decoder(TINY_YAML, "tiny.yaml")
 
 
@@ -128,6 +156,53 @@ def test_rows_of_any_cells_are_what_python_makes_of_them(rows, put, at):
     value = value[:at] + put + value[at:]
     compiled, twin = both(TINY, value, {"record": b"block"})
     assert compiled == twin
+
+
+BEGAN_S = int(dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC).timestamp())
+seconds = st.one_of(
+    st.integers(-3, 3).map(lambda quarters: str(BEGAN_S + 900 * quarters)),
+    st.builds(
+        lambda hours, off: str(BEGAN_S + 3_600 * hours + off),
+        st.integers(-15, 15),
+        st.sampled_from([-460, -450, -440, -11, -10, -9, 0, 9, 10, 11, 440, 450]),
+    ),
+    st.sampled_from(["", "5", "0" * 9, "9" * 10, "9" * 12, "9" * 13, "00" + str(BEGAN_S)]),
+)
+ids = st.one_of(
+    st.builds(
+        "".join,
+        st.tuples(
+            st.sampled_from(["", "-", "pbx-1-", "pbx_", "x", "1", "1-2.3-", "٣-"]),
+            seconds,
+            st.sampled_from([".7", ".07", ".", "", ".7.8", ".7a", ".٣", " .7", "-1.7"]),
+        ),
+    ),
+    seconds.map(lambda text: text + ".1"),
+)
+walls = st.sampled_from(
+    ["2026-03-01 12:00:00", "2026-03-01 11:59:59", "2026-03-01 12:00:60", "2026-03-01 12:00", ""]
+)
+
+
+@needs_compiled
+@given(st.sampled_from(LEARNT), st.lists(st.tuples(ids, walls, walls), max_size=8))
+@example(LEARNT[0], [(f"pbx-{BEGAN_S - 3_600}.7", "2026-03-01 12:00:00", "")])
+@example(LEARNT[1], [(f"pbx_{BEGAN_S - 3_600}.7", "2026-03-01 12:00:00", "")])
+def test_an_offset_that_rows_tell_is_what_python_makes_of_it(decoder, rows):
+    value = "\n".join(f"{id},dev-1,{began},{answered}" for id, began, answered in rows).encode()
+    compiled, twin = both(decoder, value, {"record": b"block"})
+    assert compiled == twin
+
+
+def test_patterns_that_are_matched_compiled_are_told_from_others():
+    known = [seconds_behind(each._mapping.learn_zone.pattern) for each in LEARNT]
+    assert known == [("-", 9, 10), ("_", 1, 12), None, None, None, None]
+    (row,), _ = both(
+        LEARNT[0],
+        f"pbx-{BEGAN_S - 3_600}.7,dev-1,2026-03-01 12:00:00,".encode(),
+        {"record": b"block"},
+    )
+    assert type(row) is Ready
 
 
 @needs_compiled

@@ -83,7 +83,7 @@ def test_tenants_that_a_source_makes_up_are_not_kept_in_memory(stage):
     kept_bytes, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept_bytes < 50_000
-    assert owners.find("acme", ("nobody", "dev-1"), NOON).account_id == "a-1"
+    assert owners.find("acme", ("nobody", "dev-1"), NOON).account.account_id == "a-1"
 
 
 def test_the_proof_tells_of_a_number_that_is_missing_within_the_batch(stage):
