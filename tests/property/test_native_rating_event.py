@@ -1,6 +1,8 @@
 """Laws of what is compiled in `native/rating_event.pyx` and `native/card_index.pyx`: a batch is
 prepared as the Python twins prepare it, to the same bytes and the same errors."""
 
+import gc
+import sys
 from decimal import Decimal
 from unittest.mock import patch
 
@@ -512,6 +514,27 @@ def test_more_prices_than_are_at_hand():
     found = _prepared(TermsInForce(catalogue, REFERENCE), values * 2)
     with patch.object(rate_compiled, "_native", None):
         assert found == _prepared(TermsInForce(catalogue, REFERENCE), values * 2)
+
+
+@needs_compiled
+@pytest.mark.parametrize("product", ["each-once", "sampled"])
+def test_counters_that_each_event_has_of_its_own_are_not_kept(product):
+    """Of values and samples there is no end; what is kept of an offer is kept for a catalogue's life."""
+    terms, blocks = TermsInForce(CATALOGUE, REFERENCE), []
+    for first in range(0, 3 * 600, 600):
+        _prepared(terms, [_of_its_own(product, number) for number in range(first, first + 600)])
+        gc.collect()
+        blocks.append(sys.getallocatedblocks())
+    assert blocks[2] - blocks[1] < 1200  # what is kept of one event is a dozen
+
+
+def _of_its_own(product, number):
+    """Return an event with a value, and in a sample, that no other one has."""
+    at_ms, attributes = MONTH_MS + number * 400_000, {"colour": str(number)}
+    event = msgspec.structs.replace(
+        SOME, product=product, attributes=attributes, started_at_ms=at_ms
+    )
+    return usage.to_wire(event)
 
 
 digits = st.text("012", min_size=1, max_size=6)
