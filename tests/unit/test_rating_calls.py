@@ -1,17 +1,22 @@
 """The price of a call that lies in one band is made once; it is the one that its hours come to."""
 
 from decimal import Decimal as D
+from functools import cache
 
 import pytest
 
 from pipeline.bench import call_alone
+from rating import scheduling
 from rating.catalogue import check, compile
 from rating.catalogue.compiled import BandedCall
+from rating.price.increments import Increments
+from rating.price.per_unit import per_unit_price
 from rating.price.tier import common_multiple
-from rating.scheduling import call_in_bands
+from rating.scheduling import call_in_bands, call_of_rows
 from sources.generate.draw import Draw
 
 
+@cache
 def banded_call() -> BandedCall:
     document = check(
         {"plans.yaml": call_alone._PLANS, "cards/world.csv": call_alone._CARD}
@@ -38,6 +43,50 @@ def test_what_a_call_in_one_band_meets_is_what_its_hours_come_to():
         assert repr(found.schedule) == repr(made.schedule)  # the texts of its numbers too
         schedules.add(tuple(stretch.name for stretch in found.schedule))
     assert schedules >= {("peak", "peak"), ("off-peak",), ("off-peak", "peak")}
+
+
+def row_of(amount="0.10", first="60", following="1"):
+    increments = Increments(D(first), D(following))
+    return per_unit_price(D(amount), D(60), increments, D("0.05"))
+
+
+def of_row(row, at=None):
+    """Return what a call of a second meets, at a row for the band in which it begins."""
+    bands = banded_call().bands
+    event = at or call_alone._event(Draw(7, "calls"))
+    return call_of_rows(lambda band: None, row, bands, event=event, used_units=D(1))
+
+
+def test_equal_rows_that_are_written_otherwise_keep_their_texts():
+    rows = [row_of(), row_of(first="60.0"), row_of(following="1.00")]
+    assert rows[0] == rows[1] == rows[2]
+    for row in rows * 2:  # the second time they are kept
+        *_, lines = of_row(row).worked_out
+        assert [behind[0] for *_, behind in lines] == row.increments.notation.split("/")
+
+
+def test_a_row_that_prices_several_bands_is_charged_in_that_of_the_call():
+    draw, row, names = Draw(7, "calls"), row_of(), set()
+    bands = banded_call().bands
+    for _ in range(200):
+        event = call_alone._event(draw)
+        begins = bands.at_instant(event.started_at_ms, zone=event.zone)
+        assert {stretch.name for stretch in of_row(row, event).schedule} == {begins}
+        names.add(begins)
+    assert len(names) == 2
+
+
+def test_what_rows_that_are_gone_came_to_says_nothing_of_others_that_lie_where_they_lay(
+    monkeypatch,
+):
+    """They are known by their address, and no more of them are kept than there is room for."""
+    monkeypatch.setattr(scheduling, "_kept", {})
+    monkeypatch.setattr(scheduling, "_MOST_KEPT", 8)
+    for number in range(100):
+        found = of_row(row_of(f"0.{number}"))
+        assert {stretch.rate.amount for stretch in found.schedule} == {D(f"0.{number}")}
+        assert found.connect_fee == D("0.05")
+        assert len(scheduling._kept) <= 8
 
 
 @pytest.mark.parametrize(
