@@ -19,7 +19,7 @@ from rating.price.per_unit import PerUnitPrice
 from rating.price.rate_card import RateCard, RateCardRow
 from schemas import sethash, usage
 from schemas.flow import SourceRecord
-from schemas.reference import Account, ReferenceData, Subscription
+from schemas.reference import Account, AccountAttributes, ReferenceData, Subscription
 from schemas.usage import Provenance, UsageEvent
 
 needs_compiled = pytest.mark.skipif(
@@ -67,6 +67,7 @@ products:
   roaming: {type: t, usage_kind: voice, unit: s}
   discounted: {type: t, usage_kind: voice, unit: s}
   either: {type: t, usage_kind: voice, unit: s}
+  whose: {type: t, usage_kind: voice, unit: s}
   newest: {type: t, usage_kind: data, unit: s}
   each-once: {type: t, usage_kind: data, unit: s}
   by-day: {type: t, usage_kind: data, unit: s}
@@ -132,6 +133,9 @@ plans:
         price: {model: per_unit, amount: 0.10, per: 1 min, discount: [{percent: 10, when: event.colour == "red"}]}
       red: {product: either, when: event.colour == "red", price: {model: per_unit, amount: 0.05, per: 7 s, allowance: included}}
       other: {product: either, price: {model: flat, amount: 0.05}}
+      gold: {product: whose, when: account.vip == "gold", price: {model: per_unit, amount: 0.01, per: 7 s}}
+      early: {product: whose, when: subscription_month <= 1, price: {model: per_unit, amount: 0.02, per: 7 s}}
+      late: {product: whose, price: {model: per_unit, amount: 0.03, per: 7 s, discount: [{percent: 10, when: account.vip == "lead"}]}}
       newest: {product: newest, price: {model: per_unit, amount: 50.00, per: 1 min, aggregate: latest}}
       each-once: {product: each-once, price: {model: per_unit, amount: 2.00, per: 1 min, aggregate: unique, unique_by: colour}}
       by-day: {product: by-day, price: {model: per_unit, amount: 2.00, per: 1 min, aggregate: daily}}
@@ -151,7 +155,17 @@ VISITS = """destination,service_class,name,price,per_units,first_units,following
 # The twin selects the prices of these; what is behind that is compiled.
 ASKED = [
     *("split-card", "ended-card", "two-cards", "split-call", "started-call", "ended-call"),
-    *("roaming", "discounted", "either", "newest", "each-once", "by-day", "held", "sampled"),
+    *(
+        "roaming",
+        "discounted",
+        "either",
+        "whose",
+        "newest",
+        "each-once",
+        "by-day",
+        "held",
+        "sampled",
+    ),
 ]
 PRODUCTS = [
     *("carded", "filtered", "priced", "plain", "versions", "whither", "banded", "ended", "call"),
@@ -181,7 +195,10 @@ def _reference():
 
 def _account(account_id, zone):
     middle_ms = MONTH_MS + 10 * DAY_MS
-    lives = [("s-1", 0, None), ("s-2", 0, middle_ms), ("s-2", middle_ms, middle_ms + DAY_MS)]
+    lives = [
+        *(("s-1", 0, None), ("s-2", 0, middle_ms), ("s-2", middle_ms, middle_ms + DAY_MS)),
+        ("s-4", MONTH_MS - 20 * DAY_MS, None),
+    ]
     return Account(
         tenant="acme",
         account_id=account_id,
@@ -197,6 +214,11 @@ def _account(account_id, zone):
                 valid_to_ms=end_ms,
             )
             for each, start_ms, end_ms in lives
+        ),
+        attributes=(
+            AccountAttributes(values={"vip": "gold"}),
+            AccountAttributes(valid_from_ms=MONTH_MS + 3 * DAY_MS, values={"vip": "lead"}),
+            AccountAttributes(valid_from_ms=middle_ms, values={}),
         ),
     )
 
@@ -240,7 +262,7 @@ def events(draw):
         source=draw(st.just("switch") | texts),
         record_id=draw(texts),
         account_id=account,
-        subscription_id=draw(st.sampled_from([*["s-1"] * 6, "s-2", "s-3"])),
+        subscription_id=draw(st.sampled_from([*["s-1"] * 6, "s-2", "s-3", "s-4"])),
         product=draw(st.sampled_from(PRODUCTS)),
         usage_kind=draw(texts),
         started_at_ms=draw(instants),
@@ -291,7 +313,7 @@ def _seen(item):
     selected, terms = verdict.selected, verdict.terms
     steps = selected.explanation if verdict.charged is None else ()  # else they are written
     return (
-        (item.record, item.event, id(selected.offer), id(selected.rule), repr(selected.price)),
+        (item.record, item.event, id(selected.offer), selected.rule, repr(selected.price)),
         (repr(selected.used), steps, selected.subscription_id, selected.counting),
         (selected.started_at_ms, selected.earlier, selected.month, selected.day, selected.days),
         (terms.head_key, terms.ledger_head, terms.from_ms, terms.to_ms, terms.plan, terms.limits),
@@ -358,6 +380,21 @@ def test_each_price_of_each_quantity_is_that_of_the_twin(product):
             )
             for each in used
             for at_ms in times
+        ]
+        BOTH.check([usage.to_wire(each) for each in given_events])
+
+
+@needs_compiled
+def test_what_conditions_ask_of_the_holder_is_that_of_the_instant():
+    """The terms of an account are kept, and what it is like changes."""
+    days = [0, 12, 3, -10, 9, 10, 2, 25, -20, 11]
+    for subscription in ("s-1", "s-2", "s-4"):
+        given_events = [
+            msgspec.structs.replace(
+                SOME, product="whose", subscription_id=subscription, started_at_ms=at_ms
+            )
+            for day in days
+            for at_ms in (MONTH_MS + day * DAY_MS, MONTH_MS + day * DAY_MS - 1)
         ]
         BOTH.check([usage.to_wire(each) for each in given_events])
 
