@@ -29,6 +29,7 @@ cdef extern from "Python.h":
 
 cdef enum:
     KEY = 512  # bytes of what terms are kept by, the most
+    NAMINGS = 256  # that are kept of an offer
 
 cdef int64_t FARTHEST_MS = <int64_t>1 << 62  # beyond any event
 cdef str ANYBODY = "\ue000anybody\ue000"  # stands for a subscription in the name of a counter
@@ -318,6 +319,8 @@ cdef class KeptTerms:
         found = PyDict_GetItem(offered.namings, address)
         if found != NULL:
             return <Naming>found
+        if len(offered.namings) >= NAMINGS:  # what counts values or samples names some for each event
+            return None
         offer = offered.offer
         kept = Naming.__new__(Naming)
         kept.counting = counting

@@ -1,6 +1,8 @@
 """Laws of what is compiled in `native/rating_event.pyx` and `native/card_index.pyx`: a batch is
 prepared as the Python twins prepare it, to the same bytes and the same errors."""
 
+import gc
+import sys
 from decimal import Decimal
 from unittest.mock import patch
 
@@ -17,7 +19,7 @@ from rating.price.per_unit import PerUnitPrice
 from rating.price.rate_card import RateCard, RateCardRow
 from schemas import sethash, usage
 from schemas.flow import SourceRecord
-from schemas.reference import Account, ReferenceData, Subscription
+from schemas.reference import Account, AccountAttributes, ReferenceData, Subscription
 from schemas.usage import Provenance, UsageEvent
 
 needs_compiled = pytest.mark.skipif(
@@ -65,6 +67,7 @@ products:
   roaming: {type: t, usage_kind: voice, unit: s}
   discounted: {type: t, usage_kind: voice, unit: s}
   either: {type: t, usage_kind: voice, unit: s}
+  whose: {type: t, usage_kind: voice, unit: s}
   newest: {type: t, usage_kind: data, unit: s}
   each-once: {type: t, usage_kind: data, unit: s}
   by-day: {type: t, usage_kind: data, unit: s}
@@ -130,6 +133,9 @@ plans:
         price: {model: per_unit, amount: 0.10, per: 1 min, discount: [{percent: 10, when: event.colour == "red"}]}
       red: {product: either, when: event.colour == "red", price: {model: per_unit, amount: 0.05, per: 7 s, allowance: included}}
       other: {product: either, price: {model: flat, amount: 0.05}}
+      gold: {product: whose, when: account.vip == "gold", price: {model: per_unit, amount: 0.01, per: 7 s}}
+      early: {product: whose, when: subscription_month <= 1, price: {model: per_unit, amount: 0.02, per: 7 s}}
+      late: {product: whose, price: {model: per_unit, amount: 0.03, per: 7 s, discount: [{percent: 10, when: account.vip == "lead"}]}}
       newest: {product: newest, price: {model: per_unit, amount: 50.00, per: 1 min, aggregate: latest}}
       each-once: {product: each-once, price: {model: per_unit, amount: 2.00, per: 1 min, aggregate: unique, unique_by: colour}}
       by-day: {product: by-day, price: {model: per_unit, amount: 2.00, per: 1 min, aggregate: daily}}
@@ -149,7 +155,17 @@ VISITS = """destination,service_class,name,price,per_units,first_units,following
 # The twin selects the prices of these; what is behind that is compiled.
 ASKED = [
     *("split-card", "ended-card", "two-cards", "split-call", "started-call", "ended-call"),
-    *("roaming", "discounted", "either", "newest", "each-once", "by-day", "held", "sampled"),
+    *(
+        "roaming",
+        "discounted",
+        "either",
+        "whose",
+        "newest",
+        "each-once",
+        "by-day",
+        "held",
+        "sampled",
+    ),
 ]
 PRODUCTS = [
     *("carded", "filtered", "priced", "plain", "versions", "whither", "banded", "ended", "call"),
@@ -179,7 +195,10 @@ def _reference():
 
 def _account(account_id, zone):
     middle_ms = MONTH_MS + 10 * DAY_MS
-    lives = [("s-1", 0, None), ("s-2", 0, middle_ms), ("s-2", middle_ms, middle_ms + DAY_MS)]
+    lives = [
+        *(("s-1", 0, None), ("s-2", 0, middle_ms), ("s-2", middle_ms, middle_ms + DAY_MS)),
+        ("s-4", MONTH_MS - 20 * DAY_MS, None),
+    ]
     return Account(
         tenant="acme",
         account_id=account_id,
@@ -195,6 +214,11 @@ def _account(account_id, zone):
                 valid_to_ms=end_ms,
             )
             for each, start_ms, end_ms in lives
+        ),
+        attributes=(
+            AccountAttributes(values={"vip": "gold"}),
+            AccountAttributes(valid_from_ms=MONTH_MS + 3 * DAY_MS, values={"vip": "lead"}),
+            AccountAttributes(valid_from_ms=middle_ms, values={}),
         ),
     )
 
@@ -238,7 +262,7 @@ def events(draw):
         source=draw(st.just("switch") | texts),
         record_id=draw(texts),
         account_id=account,
-        subscription_id=draw(st.sampled_from([*["s-1"] * 6, "s-2", "s-3"])),
+        subscription_id=draw(st.sampled_from([*["s-1"] * 6, "s-2", "s-3", "s-4"])),
         product=draw(st.sampled_from(PRODUCTS)),
         usage_kind=draw(texts),
         started_at_ms=draw(instants),
@@ -289,7 +313,7 @@ def _seen(item):
     selected, terms = verdict.selected, verdict.terms
     steps = selected.explanation if verdict.charged is None else ()  # else they are written
     return (
-        (item.record, item.event, id(selected.offer), id(selected.rule), repr(selected.price)),
+        (item.record, item.event, id(selected.offer), selected.rule, repr(selected.price)),
         (repr(selected.used), steps, selected.subscription_id, selected.counting),
         (selected.started_at_ms, selected.earlier, selected.month, selected.day, selected.days),
         (terms.head_key, terms.ledger_head, terms.from_ms, terms.to_ms, terms.plan, terms.limits),
@@ -356,6 +380,21 @@ def test_each_price_of_each_quantity_is_that_of_the_twin(product):
             )
             for each in used
             for at_ms in times
+        ]
+        BOTH.check([usage.to_wire(each) for each in given_events])
+
+
+@needs_compiled
+def test_what_conditions_ask_of_the_holder_is_that_of_the_instant():
+    """The terms of an account are kept, and what it is like changes."""
+    days = [0, 12, 3, -10, 9, 10, 2, 25, -20, 11]
+    for subscription in ("s-1", "s-2", "s-4"):
+        given_events = [
+            msgspec.structs.replace(
+                SOME, product="whose", subscription_id=subscription, started_at_ms=at_ms
+            )
+            for day in days
+            for at_ms in (MONTH_MS + day * DAY_MS, MONTH_MS + day * DAY_MS - 1)
         ]
         BOTH.check([usage.to_wire(each) for each in given_events])
 
@@ -512,6 +551,27 @@ def test_more_prices_than_are_at_hand():
     found = _prepared(TermsInForce(catalogue, REFERENCE), values * 2)
     with patch.object(rate_compiled, "_native", None):
         assert found == _prepared(TermsInForce(catalogue, REFERENCE), values * 2)
+
+
+@needs_compiled
+@pytest.mark.parametrize("product", ["each-once", "sampled"])
+def test_counters_that_each_event_has_of_its_own_are_not_kept(product):
+    """Of values and samples there is no end; what is kept of an offer is kept for a catalogue's life."""
+    terms, blocks = TermsInForce(CATALOGUE, REFERENCE), []
+    for first in range(0, 3 * 600, 600):
+        _prepared(terms, [_of_its_own(product, number) for number in range(first, first + 600)])
+        gc.collect()
+        blocks.append(sys.getallocatedblocks())
+    assert blocks[2] - blocks[1] < 1200  # what is kept of one event is a dozen
+
+
+def _of_its_own(product, number):
+    """Return an event with a value, and in a sample, that no other one has."""
+    at_ms, attributes = MONTH_MS + number * 400_000, {"colour": str(number)}
+    event = msgspec.structs.replace(
+        SOME, product=product, attributes=attributes, started_at_ms=at_ms
+    )
+    return usage.to_wire(event)
 
 
 digits = st.text("012", min_size=1, max_size=6)
