@@ -14,9 +14,8 @@ from schemas.usage import UsageEvent
 
 _MS_IN_S = Decimal(1000)
 _LONGEST_S = Decimal(400 * 86_400)  # beyond it the band of that instant prices the rest
-_MOST_KEPT = (
-    16_384  # a card of 170,000 prefixes has hundreds of terms; of more than this, those asked last
-)
+# A card of 170,000 prefixes has hundreds of terms; where there are more, the oldest is made again.
+_MOST_KEPT = 16_384
 
 _kept: dict[tuple[int, str], tuple[PerUnitPrice, CallPrice]] = {}
 
