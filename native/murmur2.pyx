@@ -9,7 +9,7 @@ cdef enum:
     FACTOR = 0x5BD1E995
 
 
-def murmur2(bytes key) -> int:
+def murmur2(bytes key not None) -> int:
     """Return MurmurHash2 of a key, without a sign."""
     cdef const uint8_t *at = <const uint8_t *>PyBytes_AS_STRING(key)
     cdef Py_ssize_t left = PyBytes_GET_SIZE(key)

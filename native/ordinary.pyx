@@ -45,7 +45,7 @@ cdef class Maker:
         drop(&self.small)
 
     def __init__(
-        self, OwnersAtHand owners, *, decoded, ready, received, bytes mark_key, str kind, str run, int passed,
+        self, OwnersAtHand owners not None, *, decoded, ready, received, bytes mark_key, str kind, str run, int passed,
         Py_ssize_t largest,
     ) -> None:
         """``largest``: bytes that an event may have."""

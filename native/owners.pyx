@@ -38,13 +38,15 @@ cdef class OwnersAtHand:
         self.forget()
 
     def forget(self) -> None:
+        # Asked for first: without memory, what is remembered stays whole.
+        cdef Slot *slots = <Slot *>PyMem_Calloc(FEWEST, sizeof(Slot))
+        if slots == NULL:
+            raise MemoryError
         self.tenants, self.keys = {}, []
         self.count, self.mask = 0, FEWEST - 1
         drop(&self.entries)
         PyMem_Free(self.slots)
-        self.slots = <Slot *>PyMem_Calloc(FEWEST, sizeof(Slot))
-        if self.slots == NULL:
-            raise MemoryError
+        self.slots = slots
 
     cdef int64_t tenant(self, str name) except -2:
         """Return the number of a tenant. Not given here: of tenants that a source makes up there is no end."""

@@ -27,7 +27,9 @@ from mediation.decode.quantity import PLAIN_DIGITS
 from mediation.decode.written_number import is_separated, without, without_prefix
 from schemas.refusal import Refused
 
-_SECONDS_BEHIND = re.compile(r"\(\?:\^\|(-|_|:|,|/)\)\(\[0-9\]\{(\d+),(\d+)\}\)\\\.\[0-9\]\+\$")
+_SECONDS_BEHIND = re.compile(
+    r"\(\?:\^\|(-|_|:|,|/)\)\(\[0-9\]\{([0-9]+),([0-9]+)\}\)\\\.\[0-9\]\+\$"
+)
 
 Row = list[str]
 Quantity = Decimal | Refused | None

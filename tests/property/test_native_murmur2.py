@@ -1,4 +1,4 @@
-"""Law of `native/murmur2.pyx`: a key lies where aiokafka would put it."""
+"""Laws of `native/murmur2.pyx`: a key lies where aiokafka would put it."""
 
 import pytest
 from aiokafka.partitioner import murmur2
@@ -18,3 +18,8 @@ needs_compiled = pytest.mark.skipif(
 @example(b"\xff" * 7)
 def test_a_hash_is_that_of_aiokafka(key):
     assert topics._native.murmur2(key) == murmur2(key)
+
+
+def test_no_key_is_an_error():
+    with pytest.raises(TypeError):
+        topics.partition_of(None, 3)

@@ -4,12 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mediation import ordinary
 from mediation import owners as owners_room
 from mediation.decode.item import DecodedItem
 from mediation.dedup import Window
 from mediation.ordinary import OrdinaryUsage
 from mediation.owners import Owners
-from mediation.received import Origin, Ready
+from mediation.received import Origin, Ready, ReceivedItem
 from schemas.flow import SourceRecord
 from schemas.ids import event_identities
 from schemas.reference import Account, ReferenceData, Subscription
@@ -119,3 +120,31 @@ def test_thousands_of_owners_are_those_of_the_twin(most_bytes, monkeypatch):
                 ready += type(made) is Ready
                 assert made.rating_key == f"{tenant}/a-{number}".encode()
     assert ready == 6_000
+
+
+@needs_compiled
+def test_without_memory_what_is_remembered_stays_whole():
+    """Whichever piece of memory is refused while everything is forgotten."""
+    testcapi = pytest.importorskip("_testcapi")
+    owners, usage = usage_of(reference_of([("acme", "UTC", [("1", 0, None)])]))
+    refused = 0
+    for at in range(8):
+        both_ways(usage, "acme", ("1",), 5)
+        testcapi.set_nomemory(at, at + 1)
+        try:
+            owners.at_hand.forget()
+        except MemoryError:
+            refused += 1
+        finally:
+            testcapi.remove_mem_hooks()
+        assert type(both_ways(usage, "acme", ("1",), 5)) is Ready
+    assert refused
+
+
+@needs_compiled
+def test_nothing_in_the_place_of_owners_is_an_error():
+    with pytest.raises(TypeError):
+        ordinary._native.Maker(
+            None, decoded=DecodedItem, ready=Ready, received=ReceivedItem, mark_key=b"i", kind="u",
+            run="r", passed=1, largest=9,
+        )  # fmt: skip
