@@ -17,6 +17,7 @@ from tests.chaos.services import own_pair, refuse_foreign_topics
 from tests.chaos.table import BY_NAME, ROWS
 from tests.chaos.verifier.verdict import Verdict
 from tests.planted.bugs import BUGS
+from tests.planted.compiled_bugs import COMPILED_BUGS
 
 
 def result_of(row, *, scale=1.0, **changed):
@@ -193,4 +194,4 @@ def test_a_report_keeps_what_was_not_played_again_and_what_was_played_in_full(tm
 
 def test_the_document_names_every_planted_bug():
     named = re.findall(r"^\| (\w+) \|.*\| `.*` \|$", REPORT.read_text(), flags=re.MULTILINE)
-    assert named == [bug.name for bug in BUGS]
+    assert named == [bug.name for bug in (*BUGS, *COMPILED_BUGS)]
