@@ -174,6 +174,16 @@ _INVOICE_CHECKS = (
     WHERE h.records IS DISTINCT FROM l.records OR h.charges IS DISTINCT FROM l.charges
        OR h.quantity IS DISTINCT FROM l.quantity OR h.of_others > 0
     """,
+    # ... each of which is there, as is the line (no foreign key says so: see its migration) ...
+    """
+    SELECT coalesce(i.number, c.invoice_id::text), 'charge ' || c.charge_id,
+           'a line and a row of rated_usage',
+           concat_ws(', ', CASE WHEN l.line IS NULL THEN 'no line' END,
+                     CASE WHEN r.charge_id IS NULL THEN 'no row' END)
+    FROM invoice_charges c LEFT JOIN invoices i USING (invoice_id)
+    LEFT JOIN invoice_lines l USING (invoice_id, line) LEFT JOIN rated_usage r USING (charge_id)
+    WHERE l.line IS NULL OR r.charge_id IS NULL
+    """,
     # ... rounded once.
     """
     SELECT i.number, 'rounding of line ' || l.line,

@@ -22,7 +22,15 @@ from mediation.decode.cloudevents_mapping import (
     TextPath,
     TypeRule,
 )
-from mediation.decode.item import MAX_TEXT, DecodedItem, Ignored, Item, Outcome, check_text
+from mediation.decode.item import (
+    MAX_TEXT,
+    DecodedItem,
+    Ignored,
+    Item,
+    MadeCompiled,
+    Outcome,
+    check_text,
+)
 from mediation.decode.local_time import PrintedTime, iso_time
 from mediation.decode.ordinary_event import Data, ordinary_event
 from mediation.decode.quantity import exact_quantity, quantity_of, scaled
@@ -215,8 +223,8 @@ class CloudEventsDecoder:
         return rule.read(event, record_id=record_id, started_ms=started_ms)
 
 
-class _Events:
-    """The events of a raw record, each of which is an item: `item.MadeCompiled`."""
+class _Events(MadeCompiled):
+    """The events of a raw record; each is an item."""
 
     def __init__(
         self, decoder: CloudEventsDecoder, value: bytes, headers: Mapping[str, bytes]

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mediation.decode.delimited_mapping import DelimitedMapping, LearnZone, QuantityRule
-from mediation.decode.item import MAX_TEXT, DecodedItem, Ignored, Item, Outcome, check_text
+from mediation.decode.item import (
+    MAX_TEXT,
+    DecodedItem,
+    Ignored,
+    Item,
+    MadeCompiled,
+    Outcome,
+    check_text,
+)
 from mediation.decode.local_time import (
     PrintedMinutes,
     PrintedTime,
@@ -221,8 +229,8 @@ class DelimitedDecoder:
         return _RowReader(self._mapping, columns, columns)
 
 
-class _Block:
-    """The lines of a raw record, each of which is an item: `item.MadeCompiled`."""
+class _Block(MadeCompiled):
+    """The lines of a raw record; each is an item."""
 
     def __init__(
         self, decoder: DelimitedDecoder, value: bytes, headers: Mapping[str, bytes]

@@ -241,6 +241,21 @@ _INVOICED = "(SELECT min(number) FROM invoices)"
             None,
             id="invoices lost",
         ),
+        pytest.param(
+            "INSERT INTO invoice_charges "
+            "SELECT gen_random_uuid(), invoice_id, line, 999 FROM invoice_lines LIMIT 1",
+            Check.POSTGRES_INVOICES,
+            None,
+            id="an invoice has a charge that nobody made",
+        ),
+        pytest.param(
+            "INSERT INTO invoice_charges SELECT charge_id, invoice_id, 999, 1 "
+            "FROM rated_usage, invoices WHERE charge_id NOT IN "
+            "(SELECT charge_id FROM invoice_charges) LIMIT 1",
+            Check.POSTGRES_INVOICES,
+            None,
+            id="a charge is on a line that is not there",
+        ),
     ],
 )
 async def test_a_broken_row_is_named(broken, loaded, statement, check, batches):
