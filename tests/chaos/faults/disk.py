@@ -89,13 +89,15 @@ def fill(path: Path) -> None:
 def flip_byte(name: str, *, stage: str, choose: Callable[[list[Path]], Path]) -> Fault:
     """Return the fault: one byte of a table file of RocksDB is another one when it starts again.
 
-    Then somebody does what the log asks for: that folder is deleted, and is rebuilt.
+    Then somebody does what the log asks for: that folder is deleted, and is rebuilt. The file is the
+    newest one of a partition: of an older one a block may never be asked for again, since newer
+    ones have the same keys.
     """
 
     async def strike(play: Play) -> Hit:
         moving = await play.at_work(stage)
         files = await _table_files(play, name)
-        chosen = choose(files)
+        chosen = choose([*{file.parent: file for file in files}.values()])
         content = bytearray(chosen.read_bytes())
         place = len(content) // 3  # among the data: index and filter lie at the end
         content[place] ^= 0x10
