@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import NamedTuple
+from uuid import UUID
 
 from billing.currency import currency_places
 from schemas.decimals import EXACT, ZERO
 from schemas.money import round_amount
 
 
-class BillableCharge(NamedTuple):
-    """What an invoice needs of a charge."""
+class Billable(NamedTuple):
+    """Charges of one product in one unit and currency under one tax code, and what they come to."""
 
-    charge_id: str
     product: str
     product_type: str
     unit: str
     tax_code: str | None
-    billed: Decimal
-    amount: Decimal
     currency: str
-    started_at_ms: int
-    records: int = 1  # 0: it restates the price of others; -1: it takes one back
+    records: int  # a charge that restates the price of others is 0, one that takes one back is -1
+    quantity: Decimal  # billed
+    amount: Decimal  # the exact sum
+    usage_from_ms: int  # of the first usage
+    usage_to_ms: int  # of the last one, inclusive
+    charges: tuple[tuple[int, UUID], ...]  # sequence and id of each, in order; at least one
 
 
 class InvoiceLine(NamedTuple):
@@ -37,7 +40,7 @@ class InvoiceLine(NamedTuple):
     quantity: Decimal  # billed
     charges: Decimal  # the exact sum of the charges
     amount: Decimal  # that sum, rounded once to the places of the currency
-    charge_ids: tuple[str, ...]
+    charge_ids: tuple[UUID, ...]  # in order of sequence
 
 
 class TaxTotal(NamedTuple):
@@ -61,31 +64,32 @@ class InvoiceBody(NamedTuple):
 _LineKey = tuple[str, str, str, str | None]
 
 
-def build_invoice(charges: Sequence[BillableCharge]) -> InvoiceBody:
+def build_invoice(billables: Sequence[Billable]) -> InvoiceBody:
     """Return the invoice of charges in one currency, each given once; at least one.
 
-    The lines are in order of product, unit and tax code; the charges of a line keep their order.
+    The lines are in order of product, unit and tax code. What a line holds may come in parts.
     """
-    assert charges, "an invoice has charges"
-    currency = charges[0].currency
-    assert all(charge.currency == currency for charge in charges), "one currency per invoice"
-    assert len({charge.charge_id for charge in charges}) == len(charges), "each charge once"
-    groups: dict[_LineKey, list[BillableCharge]] = {}
-    for charge in charges:
-        groups.setdefault(_line_key(charge), []).append(charge)
+    assert billables, "an invoice has charges"
+    currency = billables[0].currency
+    assert all(one.currency == currency for one in billables), "one currency per invoice"
+    groups: dict[_LineKey, list[Billable]] = {}
+    for one in billables:
+        groups.setdefault(_line_key(one), []).append(one)
     lines = tuple(_line(key, groups[key], currency) for key in sorted(groups, key=_line_order))
+    charge_ids = [charge_id for line in lines for charge_id in line.charge_ids]
+    assert len(set(charge_ids)) == len(charge_ids), "each charge once"
     return InvoiceBody(
         currency=currency,
         lines=lines,
         tax_totals=_tax_totals(lines),
         total=_sum(line.amount for line in lines),
-        usage_from_ms=min(charge.started_at_ms for charge in charges),
-        usage_to_ms=max(charge.started_at_ms for charge in charges),
+        usage_from_ms=min(one.usage_from_ms for one in billables),
+        usage_to_ms=max(one.usage_to_ms for one in billables),
     )
 
 
-def _line_key(charge: BillableCharge) -> _LineKey:
-    return charge.product, charge.product_type, charge.unit, charge.tax_code
+def _line_key(one: Billable) -> _LineKey:
+    return one.product, one.product_type, one.unit, one.tax_code
 
 
 def _line_order(key: _LineKey) -> tuple[str, str, str, str]:
@@ -93,15 +97,16 @@ def _line_order(key: _LineKey) -> tuple[str, str, str, str]:
     return product, product_type, unit, tax_code or ""
 
 
-def _line(key: _LineKey, charges: Sequence[BillableCharge], currency: str) -> InvoiceLine:
-    exact = _sum(charge.amount for charge in charges)
+def _line(key: _LineKey, parts: Sequence[Billable], currency: str) -> InvoiceLine:
+    exact = _sum(part.amount for part in parts)
+    charges = sorted(chain.from_iterable(part.charges for part in parts))
     return InvoiceLine(
         *key,
-        records=sum(charge.records for charge in charges),
-        quantity=_sum(charge.billed for charge in charges),
+        records=sum(part.records for part in parts),
+        quantity=_sum(part.quantity for part in parts),
         charges=exact,
         amount=round_amount(exact, decimal_places=currency_places(currency)),
-        charge_ids=tuple(charge.charge_id for charge in charges),
+        charge_ids=tuple(charge_id for _, charge_id in charges),
     )
 
 

@@ -9,15 +9,16 @@ from typing import NamedTuple
 
 import msgspec
 
-from billing.invoice import BillableCharge, InvoiceBody, build_invoice
+from billing.invoice import Billable, InvoiceBody, build_invoice
 from billing.number import invoice_number
 from schemas.decimals import EXACT, ZERO
 from schemas.ids import digest_of
-from schemas.ledger import Unbilled, records_of
+from schemas.ledger import Unbilled
 from schemas.limit import SCOPE_ACCOUNT
 from schemas.period import from_ms, to_ms
 from sinks.connection import Connection, Pool
 from sinks.errors import InvoiceMismatch, classified
+from sinks.queries import RECORDS
 
 
 class _Request(NamedTuple):
@@ -95,13 +96,14 @@ async def _build_next(pool: Pool, rating_key: str) -> list[str] | None:
         request = await _oldest_request(connection, rating_key)
         if request is None:
             return None
-        charges = await _unbilled(
+        unbilled = await _unbilled(
             connection, request, after=max(after, await _invoiced_up_to(connection, request))
         )
-        _compare(request, charges)
+        _compare(request, unbilled)
+        billables = [each.billable for each in unbilled]
         numbers = []
-        for currency in sorted({charge.currency for charge, _ in charges}):
-            body = build_invoice([c for c, _ in charges if c.currency == currency])
+        for currency in sorted({one.currency for one in billables}):
+            body = build_invoice([one for one in billables if one.currency == currency])
             numbers.append(await _insert(connection, request, body))
         await connection.execute(
             "UPDATE invoice_requests SET state = 'built', built_at = now() WHERE request_id = $1",
@@ -157,23 +159,36 @@ async def _invoiced_up_to(connection: Connection, request: _Request) -> int:
     return up_to
 
 
-async def _unbilled(
-    connection: Connection, request: _Request, *, after: int
-) -> list[tuple[BillableCharge, dt.datetime]]:
-    """Return what was unbilled at the request, with its bill periods, in order of sequence.
+_UNBILLED = (
+    "SELECT u.product, u.product_type, u.unit, u.tax_code, u.currency, u.bill_period, "
+    f"{RECORDS} AS records, sum(u.billed)::text AS billed, sum(u.amount)::text AS amount, "
+    "min(u.started_at) AS usage_from, max(u.started_at) AS usage_to, "
+    "array_agg(u.sequence ORDER BY u.sequence) AS sequences, "
+    "array_agg(u.charge_id ORDER BY u.sequence) AS charge_ids FROM rated_usage u "
+    "WHERE u.rating_key = $1 AND u.sequence > $2 AND u.sequence <= $3 AND u.bill_period >= $4 "
+    "AND ($5 <> 'product' OR u.product = $6) AND ($5 <> 'product_type' OR u.product_type = $6) "
+    "AND NOT EXISTS (SELECT FROM invoice_charges i WHERE i.charge_id = u.charge_id) "
+    "GROUP BY u.product, u.product_type, u.unit, u.tax_code, u.currency, u.bill_period"
+)
+
+
+class _Unbilled(NamedTuple):
+    """What is unbilled of one bill period on one line."""
+
+    bill_period: dt.datetime
+    billable: Billable
+
+
+async def _unbilled(connection: Connection, request: _Request, *, after: int) -> list[_Unbilled]:
+    """Return what was unbilled at the request.
 
     Unbilled: in the scope, up to the sequence, on no invoice, and of a period that was open then
     (usage of a closed one is the bill run's). Nothing up to ``after`` is: an invoice of the whole
-    account, or of the same scope, took it.
+    account, or of the same scope, took it. Summed by the server, whose numeric is exact.
     """
     kind, _, code = request.scope.partition(":")
     rows = await connection.fetch(
-        "SELECT u.charge_id, u.product, u.product_type, u.unit, u.tax_code, u.billed::text, "
-        "u.amount::text, u.currency, u.started_at, u.bill_period, u.usage_kind FROM rated_usage u "
-        "WHERE u.rating_key = $1 AND u.sequence > $2 AND u.sequence <= $3 AND u.bill_period >= $4 "
-        "AND ($5 <> 'product' OR u.product = $6) AND ($5 <> 'product_type' OR u.product_type = $6) "
-        "AND NOT EXISTS (SELECT FROM invoice_charges i WHERE i.charge_id = u.charge_id) "
-        "ORDER BY u.sequence",
+        _UNBILLED,
         request.rating_key,
         after,
         request.invoice_up_to,
@@ -182,32 +197,33 @@ async def _unbilled(
         code,
     )
     return [
-        (
-            BillableCharge(
-                charge_id=row["charge_id"].hex,
+        _Unbilled(
+            row["bill_period"],
+            Billable(
                 product=row["product"],
                 product_type=row["product_type"],
                 unit=row["unit"],
                 tax_code=row["tax_code"],
-                billed=Decimal(row["billed"]),
-                amount=Decimal(row["amount"]),
                 currency=row["currency"],
-                started_at_ms=to_ms(row["started_at"]),
-                records=records_of(row["usage_kind"]),
+                records=row["records"],
+                quantity=Decimal(row["billed"]),
+                amount=Decimal(row["amount"]),
+                usage_from_ms=to_ms(row["usage_from"]),
+                usage_to_ms=to_ms(row["usage_to"]),
+                charges=tuple(zip(row["sequences"], row["charge_ids"], strict=True)),
             ),
-            row["bill_period"],
         )
         for row in rows
     ]
 
 
-def _compare(request: _Request, charges: Sequence[tuple[BillableCharge, dt.datetime]]) -> None:
+def _compare(request: _Request, unbilled: Sequence[_Unbilled]) -> None:
     """Raise `InvoiceMismatch` where the charges are not what the limit's counters said."""
     found: _Totals = {}
-    for charge, bill_period in charges:
-        entry = (charge.product, charge.product_type, to_ms(bill_period), charge.currency)
+    for bill_period, one in unbilled:
+        entry = (one.product, one.product_type, to_ms(bill_period), one.currency)
         records, amount = found.get(entry, (0, ZERO))
-        found[entry] = (records + charge.records, EXACT.add(amount, charge.amount))
+        found[entry] = (records + one.records, EXACT.add(amount, one.amount))
     said = {
         (one.product, one.product_type, one.bill_period_ms, one.currency): (
             one.records,

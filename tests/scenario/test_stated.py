@@ -5,11 +5,12 @@ import pathlib
 import re
 from decimal import Decimal
 from itertools import islice
+from uuid import UUID
 
 import pytest
 
 from billing.cycle import Cycle, periods
-from billing.invoice import BillableCharge, build_invoice
+from billing.invoice import Billable, build_invoice
 from pipeline.cli.catalogue import catalogue_files
 from rating.catalogue import check
 from rating.scenario import run_folder
@@ -61,16 +62,18 @@ def test_a_value_that_is_stated_otherwise_fails():
 
 
 def test_tv_5_is_rounded_on_the_invoice_line_and_nowhere_before():
-    charge = BillableCharge(
-        charge_id="1",
+    charge = Billable(
         product="energy",
         product_type="energy",
         unit="kWh",
         tax_code=None,
-        billed=Decimal(742),
-        amount=Decimal("97.944"),
         currency="EUR",
-        started_at_ms=0,
+        records=1,
+        quantity=Decimal(742),
+        amount=Decimal("97.944"),
+        usage_from_ms=0,
+        usage_to_ms=0,
+        charges=((1, UUID(int=1)),),
     )
     (line,) = build_invoice([charge]).lines
     assert (line.charges, line.amount) == (Decimal("97.944"), Decimal("97.94"))

@@ -1,28 +1,31 @@
 """An invoice from charges: lines, one rounding each, totals that a reader can add up."""
 
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
 from billing.currency import currency_places
-from billing.invoice import BillableCharge, build_invoice
+from billing.invoice import Billable, build_invoice
 from billing.number import invoice_number
 
 
 def _charge(number, amount, **fields):
     values = {
-        "charge_id": f"{number:032x}",
         "product": "voice",
         "product_type": "call",
         "unit": "s",
         "tax_code": None,
-        "billed": Decimal(60),
-        "amount": Decimal(amount),
         "currency": "EUR",
-        "started_at_ms": number,
+        "records": 1,
+        "quantity": Decimal(60),
+        "amount": Decimal(amount),
+        "usage_from_ms": number,
+        "usage_to_ms": number,
+        "charges": ((number, UUID(int=number)),),
         **fields,
     }
-    return BillableCharge(**values)
+    return Billable(**values)
 
 
 def test_a_line_adds_up_exactly_and_rounds_once():
@@ -59,10 +62,15 @@ def test_lines_are_in_order_of_product_whatever_came_first():
     assert [line.product for line in body.lines] == ["a", "z"]
 
 
-def test_charges_of_a_line_keep_their_order():
-    body = build_invoice([_charge(number, "1") for number in (7, 3, 5)])
-    assert [int(charge_id, 16) for charge_id in body.lines[0].charge_ids] == [7, 3, 5]
-    assert (body.usage_from_ms, body.usage_to_ms) == (3, 7)
+def test_what_two_months_have_on_a_line_is_in_order_of_sequence():
+    """The charges of an account are in order of arrival, whichever month they are of."""
+    odd = _charge(0, "3", charges=tuple((number, UUID(int=90 - number)) for number in (1, 3, 5)))
+    even = _charge(9, "2", records=2, charges=((2, UUID(int=2)), (4, UUID(int=4))))
+    body = build_invoice([even, odd])
+    [line] = body.lines
+    assert [charge_id.int for charge_id in line.charge_ids] == [89, 2, 87, 4, 85]
+    assert (line.records, line.charges) == (3, Decimal(5))
+    assert (body.usage_from_ms, body.usage_to_ms) == (0, 9)
 
 
 def test_a_credit_takes_away():

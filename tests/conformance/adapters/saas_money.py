@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from billing.currency import currency_places
 from billing.discount import spread
-from billing.invoice import BillableCharge, build_invoice
+from billing.invoice import Billable, build_invoice
 from tests.conformance.adapters.saas_engine import charged_for, decimal_of, number_of, per_unit
 from tests.conformance.engine import one_price
 from tests.conformance.outcome import Adapter, NotExpressible
@@ -23,16 +24,18 @@ def round_lines_then_sum(vector: Vector) -> dict[str, Any]:
     if int(vector.price["scale"]) != currency_places(currency):
         raise NotExpressible(f"An invoice in {currency} with other places than ISO 4217 has")
     charges = [
-        BillableCharge(
-            charge_id=f"c-{place}",
+        Billable(
             product=f"line-{place}",
             product_type="t",
             unit="unit",
             tax_code=None,
-            billed=Decimal(1),
-            amount=decimal_of(amount),
             currency=currency,
-            started_at_ms=0,
+            records=1,
+            quantity=Decimal(1),
+            amount=decimal_of(amount),
+            usage_from_ms=0,
+            usage_to_ms=0,
+            charges=((place, UUID(int=place)),),
         )
         for place, amount in enumerate(vector.usage)
     ]
