@@ -31,7 +31,11 @@ def _text(*names: str) -> list[_Column]:
     return [_Column(name, "text") for name in names]
 
 
+# What rows are sorted by comes first: Postgres finds a column that lies behind others of no fixed
+# width by walking over them, for each comparison anew.
 _RATED = (
+    _Column("bill_period", "bigint", _MS),
+    _Column("ledger_offset", "bigint"),
     *_text("tenant", "rating_key"),
     _Column("sequence", "bigint"),
     _Column("charge_id", "uuid"),
@@ -48,7 +52,6 @@ _RATED = (
     _Column("amount", "text", "{}::numeric"),
     *_text("currency"),
     _Column("usage_period", "bigint", _MS),
-    _Column("bill_period", "bigint", _MS),
     _Column("catalogue_version", "bigint"),
     *_text("price_id"),
     _Column("explanation", "text", "{}::json"),
@@ -65,7 +68,6 @@ _RATED = (
     _Column("attributes", "text", "{}::json"),
     _Column("other_ratings", "text", "{}::json"),
     _Column("ledger_partition", "integer"),
-    _Column("ledger_offset", "bigint"),
     _Column("batch", "bigint"),
 )
 _GUARD = _Column("content_hash", "bytea")
@@ -88,13 +90,11 @@ _GUARD_THEM = (
     f"FROM {_STAGING} ORDER BY charge_id, ledger_offset ON CONFLICT DO NOTHING"
 )
 _ADD_ALL = (
-    f"INSERT INTO rated_usage ({_NAMES}) SELECT {_VALUES} FROM {_STAGING} i "
-    "ORDER BY i.bill_period, i.ledger_offset"
+    f"INSERT INTO rated_usage ({_NAMES}) SELECT {_VALUES} FROM {_STAGING} i ORDER BY 1, 2"
 )
 _ADD_ACCEPTED = (
     f"INSERT INTO rated_usage ({_NAMES}) SELECT {_VALUES} FROM {_STAGING} i "
-    "JOIN charges c USING (charge_id, ledger_partition, ledger_offset) "
-    "ORDER BY i.bill_period, i.ledger_offset"
+    "JOIN charges c USING (charge_id, ledger_partition, ledger_offset) ORDER BY 1, 2"
 )
 _REPEATS = (
     "SELECT i.charge_id, i.ledger_partition, i.ledger_offset, c.ledger_partition, c.ledger_offset, "
@@ -192,6 +192,8 @@ def _row(charge: LedgerCharge, partition: int, offset: int, batch: int) -> tuple
     """Return the values of `_COLUMNS`."""
     raw_partition, raw_offset, raw_index = charge.raw
     return (
+        charge.bill_period_ms,
+        offset,
         charge.tenant,
         charge.rating_key,
         charge.sequence,
@@ -215,7 +217,6 @@ def _row(charge: LedgerCharge, partition: int, offset: int, batch: int) -> tuple
         charge.amount,
         charge.currency,
         charge.usage_period_ms,
-        charge.bill_period_ms,
         charge.catalogue_version,
         charge.price_id,
         str(charge.explanation, "utf-8"),  # Raw is a buffer
@@ -232,7 +233,6 @@ def _row(charge: LedgerCharge, partition: int, offset: int, batch: int) -> tuple
         str(charge.attributes, "utf-8"),
         None if charge.other_ratings is UNSET else str(charge.other_ratings, "utf-8"),
         partition,
-        offset,
         batch,
         content_hash(charge),
     )
