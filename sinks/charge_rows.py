@@ -89,9 +89,7 @@ _GUARD_THEM = (
     f"SELECT charge_id, {_MS.format('bill_period')}, content_hash, ledger_partition, ledger_offset "
     f"FROM {_STAGING} ORDER BY charge_id, ledger_offset ON CONFLICT DO NOTHING"
 )
-_ADD_ALL = (
-    f"INSERT INTO rated_usage ({_NAMES}) SELECT {_VALUES} FROM {_STAGING} i ORDER BY 1, 2"
-)
+_ADD_ALL = f"INSERT INTO rated_usage ({_NAMES}) SELECT {_VALUES} FROM {_STAGING} i ORDER BY 1, 2"
 _ADD_ACCEPTED = (
     f"INSERT INTO rated_usage ({_NAMES}) SELECT {_VALUES} FROM {_STAGING} i "
     "JOIN charges c USING (charge_id, ledger_partition, ledger_offset) ORDER BY 1, 2"

@@ -34,6 +34,8 @@ class _Request(NamedTuple):
     bill_period: dt.datetime
     first_open_period: dt.datetime
     invoiced: tuple[Unbilled, ...]
+    scope_up_to: int  # the sequence up to which its own scope is invoiced; 0: nothing of it is
+    another: bool  # whether another request of the rating key waits behind it
 
 
 _Entry = tuple[str, str, int, str]
@@ -60,24 +62,34 @@ async def build_pending_invoices(pool: Pool) -> list[str]:
     numbers: list[str] = []
     mismatch: InvoiceMismatch | None = None
     with classified():
-        rating_keys = await pool.fetch(
-            "SELECT DISTINCT rating_key FROM invoice_requests WHERE state = 'pending' "
-            "ORDER BY rating_key"
-        )
-        for row in rating_keys:
-            try:
-                while (built := await _build_next(pool, row["rating_key"])) is not None:
-                    numbers += built
-            except InvoiceMismatch as error:
-                mismatch = mismatch or error
+        # One for all: to give a connection back costs as much as a statement of an invoice.
+        async with pool.acquire() as connection:
+            rating_keys = await connection.fetch(
+                "SELECT DISTINCT rating_key FROM invoice_requests WHERE state = 'pending' "
+                "ORDER BY rating_key"
+            )
+            for row in rating_keys:
+                try:
+                    await _build_all(connection, row["rating_key"], numbers)
+                except InvoiceMismatch as error:
+                    mismatch = mismatch or error
     if mismatch is not None:
         raise mismatch
     return numbers
 
 
-async def _build_next(pool: Pool, rating_key: str) -> list[str] | None:
-    """Build the oldest pending request of a rating key; None where there is none, or where
-    somebody else is building it.
+async def _build_all(connection: Connection, rating_key: str, numbers: list[str]) -> None:
+    """Build the pending requests of a rating key, and add the invoices' numbers to ``numbers``."""
+    another = True
+    while another:
+        another = await _build_next(connection, rating_key, numbers)
+
+
+async def _build_next(connection: Connection, rating_key: str, numbers: list[str]) -> bool:
+    """Build the oldest pending request of a rating key; none where somebody else is building it.
+
+    Returns whether another one waits behind it. What came since then is not told: whoever loaded
+    it asks again.
 
     1. Lock the rating key, and read its oldest request.
     2. Select what is unbilled up to its sequence, and compare it with what the limit said.
@@ -86,25 +98,25 @@ async def _build_next(pool: Pool, rating_key: str) -> list[str] | None:
        an invoice already.
     5. Mark the request as built, and commit.
     """
-    async with pool.acquire() as connection, connection.transaction():
+    async with connection.transaction():
         after = await connection.fetchval(
             "SELECT sequence FROM invoiced_up_to WHERE rating_key = $1 FOR UPDATE SKIP LOCKED",
             rating_key,
         )
         if after is None:
-            return None
+            return False
         request = await _oldest_request(connection, rating_key)
         if request is None:
-            return None
-        unbilled = await _unbilled(
-            connection, request, after=max(after, await _invoiced_up_to(connection, request))
-        )
+            return False
+        # Up to its scope's last invoice nothing of it is left but what that one left out: usage of
+        # a period that was closed before, which is the bill run's.
+        unbilled = await _unbilled(connection, request, after=max(after, request.scope_up_to))
         _compare(request, unbilled)
         billables = [each.billable for each in unbilled]
-        numbers = []
+        built = []
         for currency in sorted({one.currency for one in billables}):
             body = build_invoice([one for one in billables if one.currency == currency])
-            numbers.append(await _insert(connection, request, body))
+            built.append(await _insert(connection, request, body))
         await connection.execute(
             "UPDATE invoice_requests SET state = 'built', built_at = now() WHERE request_id = $1",
             request.request_id,
@@ -115,22 +127,27 @@ async def _build_next(pool: Pool, rating_key: str) -> list[str] | None:
                 rating_key,
                 request.invoice_up_to,
             )
-    return numbers
+    numbers += built
+    return request.another
 
 
 _decode_invoiced = msgspec.json.Decoder(tuple[Unbilled, ...]).decode
 
 
 async def _oldest_request(connection: Connection, rating_key: str) -> _Request | None:
-    row = await connection.fetchrow(
+    rows = await connection.fetch(
         "SELECT r.request_id, r.tenant, r.rating_key, r.account_id, r.sequence, r.invoice_up_to, "
-        "r.invoice_scope, l.bill_period, l.first_open_period, l.invoiced FROM invoice_requests r "
+        "r.invoice_scope, l.bill_period, l.first_open_period, l.invoiced, "
+        "(SELECT coalesce(max(b.invoice_up_to), 0) FROM invoice_requests b "
+        "WHERE b.rating_key = r.rating_key AND b.invoice_scope = r.invoice_scope "
+        "AND b.state = 'built') AS scope_up_to FROM invoice_requests r "
         "JOIN limit_reached l ON l.limit_reached_id = r.request_id "
-        "WHERE r.rating_key = $1 AND r.state = 'pending' ORDER BY r.sequence LIMIT 1",
+        "WHERE r.rating_key = $1 AND r.state = 'pending' ORDER BY r.sequence LIMIT 2",
         rating_key,
     )
-    if row is None:
+    if not rows:
         return None
+    row = rows[0]
     return _Request(
         request_id=row["request_id"].hex,
         tenant=row["tenant"],
@@ -142,21 +159,9 @@ async def _oldest_request(connection: Connection, rating_key: str) -> _Request |
         bill_period=row["bill_period"],
         first_open_period=row["first_open_period"],
         invoiced=_decode_invoiced(row["invoiced"]),
+        scope_up_to=row["scope_up_to"],
+        another=len(rows) > 1,
     )
-
-
-async def _invoiced_up_to(connection: Connection, request: _Request) -> int:
-    """Return the sequence up to which the request's own scope is invoiced; 0: nothing of it is.
-
-    What such an invoice left out is of a period that was closed before it: it is the bill run's.
-    """
-    up_to: int = await connection.fetchval(
-        "SELECT coalesce(max(invoice_up_to), 0) FROM invoice_requests "
-        "WHERE rating_key = $1 AND invoice_scope = $2 AND state = 'built'",
-        request.rating_key,
-        request.scope,
-    )
-    return up_to
 
 
 _UNBILLED = (
@@ -298,13 +303,13 @@ async def _insert(connection: Connection, request: _Request, body: InvoiceBody) 
         ],
     )
     # No COPY: Postgres ends none whose client stands still, and the company's series is locked.
-    for number_of_line, line in enumerate(body.lines, start=1):
-        await connection.execute(
-            "INSERT INTO invoice_charges (charge_id, invoice_id, line, position) "
-            "SELECT charge_id, $2::uuid, $3::integer, position "
-            "FROM unnest($1::uuid[]) WITH ORDINALITY AS charges (charge_id, position)",
-            line.charge_ids,
-            invoice_id,
-            number_of_line,
-        )
+    await connection.execute(
+        "INSERT INTO invoice_charges (charge_id, invoice_id, line, position) "
+        "SELECT charge_id, $4::uuid, line, position "
+        "FROM unnest($1::uuid[], $2::integer[], $3::integer[]) AS held (charge_id, line, position)",
+        [charge_id for line in body.lines for charge_id in line.charge_ids],
+        [number for number, line in enumerate(body.lines, 1) for _ in line.charge_ids],
+        [position for line in body.lines for position in range(1, len(line.charge_ids) + 1)],
+        invoice_id,
+    )
     return number

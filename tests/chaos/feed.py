@@ -12,12 +12,15 @@ from typing import Any, NamedTuple
 import msgspec
 from aiokafka.errors import KafkaError
 
+from mediation.decode import cdr_file
 from pipeline.errors import BrokerUnavailable
 from pipeline.publish import raw_publisher
 from pipeline.settings import Settings
 from pipeline.topics import partition_of
 from schemas import raw
 from sources.block import Block, block_of
+from sources.cdr_files import cut_cdr_file
+from sources.generate.charging import SwitchingCentre
 from sources.lines import cut_lines
 from sources.records import Origin, RawRecord, records_of
 from tests.chaos.verifier.truth import HEADER
@@ -79,7 +82,10 @@ def _of_source(
         for record in records_of(
             _small(path, items), origin=origin, file_name=path.name, file_id=path.name
         ):
-            if record.items:
+            if _is_file_header(record):
+                first += record.items
+                yield Fed(record, ())
+            elif record.items:
                 numbers = tuple(lines[name, first + place] for place in range(record.items))
                 first += record.items
                 yield named(record, numbers)
@@ -121,7 +127,14 @@ def copied(fed: Sequence[Fed], *, seed: int, most: int) -> list[Fed]:
     return [each for _, each in placed]
 
 
+def _is_file_header(record: RawRecord) -> bool:
+    return (raw.CONTENT_TYPE, raw.CDR_FILE_HEADER.encode()) in record.headers
+
+
 def _small(path: Path, items: int) -> Iterator[Block]:
+    if path.suffix == SwitchingCentre.suffix:
+        yield from _small_of_cdrs(path, items)
+        return
     for block in cut_lines([path.read_bytes()]):
         if block.oversize:
             yield block
@@ -130,6 +143,27 @@ def _small(path: Path, items: int) -> Iterator[Block]:
         for start in range(0, len(lines), items):
             few = lines[start : start + items]
             yield block_of(b"".join(few), items=len(few))
+
+
+def _small_of_cdrs(path: Path, items: int) -> Iterator[Block]:
+    """Yield the header of a charging file, then its records, as many in each block as asked."""
+    for block in cut_cdr_file(path.read_bytes()):
+        if block.content_type != raw.CDRS:
+            yield block
+            continue
+        spans = list(cdr_file.spans(block.value))
+        at = int(dict(block.headers)[raw.FIRST_BYTE])
+        for start in range(0, len(spans), items):
+            few = spans[start : start + items]
+            yield block_of(
+                block.value[few[0].begin : few[-1].end],
+                items=len(few),
+                content_type=raw.CDRS,
+                headers=tuple(
+                    (name, b"%d" % (at + few[0].begin) if name == raw.FIRST_BYTE else value)
+                    for name, value in block.headers
+                ),
+            )
 
 
 class Feed:

@@ -125,6 +125,7 @@ async def broken(run: Run) -> None:
         run.new_folder() / "usage",
         records=run.records,
         seed=run.seed,
+        scenario="operator",
         shares={Kind.BROKEN: 1_000},
     )
     ways = json.loads((usage.folder / "truth.json").read_bytes())["broken"]
