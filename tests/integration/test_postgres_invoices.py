@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from billing.document import document_to_json
+from sinks import invoices
 from sinks.errors import InvoiceMismatch, SinkUnavailable
 from sinks.invoice_queries import list_invoices, show_invoice
 from sinks.invoices import build_pending_invoices, pending_requests
@@ -201,6 +202,36 @@ async def test_many_builders_at_once_build_each_invoice_once_and_number_without_
     rows = await tables.pool.fetch("SELECT account_id, up_to FROM invoices ORDER BY series_number")
     for account in accounts:
         assert [row["up_to"] for row in rows if row["account_id"] == account] == [1, 3, 5]
+
+
+@pytest.mark.parametrize(("requests", "records"), [(64, 20_000), (1, 20_000), (3, 1), (64, 2)])
+async def test_all_are_built_in_order_however_few_one_transaction_takes(
+    tables, monkeypatch, requests, records
+):
+    """Three limits of five accounts; one of them does not come to what it said, which holds back
+    its own account alone."""
+    monkeypatch.setattr(invoices, "_MOST_REQUESTS", requests)
+    monkeypatch.setattr(invoices, "_MOST_RECORDS", records)
+    charges = {f"a-{number}": [] for number in range(5)}
+    for _ in range(3):
+        for account, held in charges.items():
+            held.append([tables.ledger.charge(account=account) for _ in range(2)])
+            tables.ledger.limit(account=account)
+    await tables.load_written()
+    async with tables.owner() as owner:
+        await owner.execute(
+            "DELETE FROM rated_usage WHERE charge_id = $1::uuid", charges["a-2"][1][0].charge_id
+        )
+    with pytest.raises(InvoiceMismatch, match="Account a-2: the limit at sequence 6"):
+        await build_pending_invoices(tables.pool)
+    assert await pending_requests(tables.pool) == 2
+    rows = await tables.pool.fetch("SELECT account_id, number FROM invoices ORDER BY series_number")
+    assert [row["number"] for row in rows] == [f"acme-{number:06d}" for number in range(1, 14)]
+    for account, held in charges.items():
+        of_account = [row["number"] for row in rows if row["account_id"] == account]
+        expected = held[:1] if account == "a-2" else held
+        found = [await _charge_ids(tables.pool, number) for number in of_account]
+        assert found == [_ids(*each) for each in expected]
 
 
 async def test_an_invoice_that_does_not_come_to_what_the_limit_said_is_not_built(tables):
