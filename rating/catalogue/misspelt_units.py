@@ -43,7 +43,7 @@ def told_at_units(
             under(entry.node, "unit"),
             f"{entry.field}.unit",
             expected="a unit that its prices can be read in",
-            found=f"{quoted(product.unit)}, {_errors(settled)} of plans (did you mean {meant}?)",
+            found=f"{quoted(product.unit)}, which does not fit in {_places_of_plans(settled)} (did you mean {meant}?)",
         )
         errors, products = rest, corrected
     told += errors
@@ -58,8 +58,8 @@ def _meant(products: dict[str, Product], code: str) -> str:
     return "" if product is None or short == product.unit else short
 
 
-def _errors(count: int) -> str:
-    return "1 error" if count == 1 else f"{count:,} errors"
+def _places_of_plans(count: int) -> str:
+    return "1 place of plans" if count == 1 else f"{count:,} places of plans"
 
 
 def _places(errors: Iterable[CatalogueError]) -> set[tuple[str, int, str]]:

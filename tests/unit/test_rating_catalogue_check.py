@@ -663,9 +663,12 @@ plans:
 @pytest.mark.parametrize(
     ("unit", "told"),
     [
-        ("seconds", "'seconds', 1 error of plans (did you mean s?)"),  # only the card is per s
-        ("sec", "'sec', 4 errors of plans (did you mean s?)"),
-        ("S", "'S', 4 errors of plans (did you mean s?)"),
+        (
+            "seconds",
+            "'seconds', which does not fit in 1 place of plans (did you mean s?)",
+        ),  # only the card is per s
+        ("sec", "'sec', which does not fit in 4 places of plans (did you mean s?)"),
+        ("S", "'S', which does not fit in 4 places of plans (did you mean s?)"),
     ],
 )
 def test_a_unit_that_is_misspelt_is_told_once_at_the_product(unit, told):
