@@ -13,6 +13,7 @@ from tests.chaos.services import own_pair
 from tests.chaos.usage import generated
 
 STAGES = ("normalise", "rate", "load")
+_KILLS_FED = 3  # raw records; one by one, two million records would be fed for an hour
 WORKERS = ("normalise", "rate-1", "rate-2", "rate-3", "load")
 
 
@@ -26,7 +27,11 @@ async def kills(run: Run) -> None:
         playing(pair, run.new_folder(), usage, seed=run.seed, hits=run.hits) as play,
     ):
         await play.workers.start(*WORKERS)
-        await play.under_load([kill_worker(stage) for stage in stages], raw_records(usage.folder))
+        await play.under_load(
+            [kill_worker(stage) for stage in stages],
+            raw_records(usage.folder),
+            at_a_time=1 if run.short else _KILLS_FED,
+        )
         await play.through()
         await run.check(play)
 
