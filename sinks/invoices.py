@@ -25,7 +25,7 @@ from sinks.invoice_rows import (
 
 # Of one transaction: whose number is locked meanwhile, and what is held in memory.
 _MOST_REQUESTS = 64
-_MOST_RECORDS = 20_000  # or one request of more
+_MOST_CHARGES = 20_000  # or one request of more
 
 _Entry = tuple[str, str, int, str]
 """Product, product type, start of the bill period, currency: as `schemas.ledger.Unbilled`."""
@@ -110,10 +110,10 @@ async def _build_some(connection: Connection, rating_keys: Sequence[str]) -> _Bu
 
 def _first(requests: Sequence[Request]) -> Sequence[Request]:
     """Return the first requests that one transaction takes."""
-    records = 0
+    charges = 0
     for place, request in enumerate(requests):
-        records += request.records
-        if place and records > _MOST_RECORDS:
+        charges += request.most_charges
+        if place and charges > _MOST_CHARGES:
             return requests[:place]
     return requests
 
