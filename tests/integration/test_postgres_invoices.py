@@ -4,6 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from decimal import Decimal
 
+import asyncpg
 import msgspec
 import pytest
 
@@ -232,6 +233,28 @@ async def test_all_are_built_in_order_however_few_one_transaction_takes(
         expected = held[:1] if account == "a-2" else held
         found = [await _charge_ids(tables.pool, number) for number in of_account]
         assert found == [_ids(*each) for each in expected]
+
+
+async def test_a_request_that_the_tables_refuse_holds_back_its_own_account_alone(tables):
+    """Somebody deleted an invoice's charges by hand and asked for it again: its id is taken."""
+    tables.ledger.charge(account="a-2")
+    tables.ledger.limit(account="a-2")
+    await _build(tables)
+    async with tables.owner() as owner:
+        await owner.execute("UPDATE invoice_requests SET state = 'pending'")
+        await owner.execute("UPDATE invoiced_up_to SET sequence = 0")
+        await owner.execute("DELETE FROM invoice_charges")
+    accounts = ["a-1", "a-2", "a-3"]
+    for account in accounts * 2:
+        tables.ledger.charge(account=account)
+        tables.ledger.limit(account=account)
+    await tables.load_written()
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await build_pending_invoices(tables.pool)
+    rows = await tables.pool.fetch("SELECT account_id, number FROM invoices ORDER BY series_number")
+    assert [row["account_id"] for row in rows] == ["a-2", "a-1", "a-1", "a-3", "a-3"]
+    assert [row["number"] for row in rows] == [f"acme-{number:06d}" for number in range(1, 6)]
+    assert await pending_requests(tables.pool) == 3
 
 
 async def test_a_transaction_is_bounded_by_the_charges_that_it_reads(tables, monkeypatch):
