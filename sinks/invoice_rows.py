@@ -42,9 +42,13 @@ class Request(NamedTuple):
     another: bool  # whether another request of the rating key waits behind it
 
     @property
-    def records(self) -> int:
-        """Return how many records the invoice must have."""
-        return sum(one.records for one in self.invoiced)
+    def most_charges(self) -> int:
+        """Return how many charges are looked at for the invoice, at most.
+
+        Not the records that it must have: a charge may be none or one less, and those outside of
+        the scope are read too.
+        """
+        return self.invoice_up_to - self.after
 
 
 class UnbilledPart(NamedTuple):

@@ -11,7 +11,7 @@ from billing.invoice import build_invoice
 from schemas.decimals import EXACT, ZERO
 from schemas.period import to_ms
 from sinks.connection import Connection, Pool
-from sinks.errors import InvoiceMismatch, classified
+from sinks.errors import InvoiceMismatch, SinkError, classified
 from sinks.invoice_rows import (
     Draft,
     Request,
@@ -25,7 +25,7 @@ from sinks.invoice_rows import (
 
 # Of one transaction: whose number is locked meanwhile, and what is held in memory.
 _MOST_REQUESTS = 64
-_MOST_RECORDS = 20_000  # or one request of more
+_MOST_CHARGES = 20_000  # or one request of more
 
 _Entry = tuple[str, str, int, str]
 """Product, product type, start of the bill period, currency: as `schemas.ledger.Unbilled`."""
@@ -52,11 +52,14 @@ async def build_pending_invoices(pool: Pool) -> list[str]:
 
     Safe to repeat, to interrupt anywhere, and to run in several places at once: each request is
     built under the lock of its rating key, so an account's requests are built in order. What comes
-    meanwhile is not built: whoever loads it asks again.
-    `InvoiceMismatch` at the end, after all others, where one does not come to what its limit said.
+    meanwhile may be left, also by whoever loaded it and asks while another holds its rating key:
+    ask again now and then.
+    What is wrong with one request, `InvoiceMismatch` where it does not come to what its limit said,
+    is raised at the end, after all others: it holds back its own account alone.
     """
     numbers: list[str] = []
-    mismatch: InvoiceMismatch | None = None
+    wrong: Exception | None = None
+    most = _MOST_REQUESTS
     with classified():
         async with pool.acquire() as connection:
             rows = await connection.fetch(
@@ -65,13 +68,24 @@ async def build_pending_invoices(pool: Pool) -> list[str]:
             )
             waiting = deque(row["rating_key"] for row in rows)
             while waiting:
-                some = [waiting.popleft() for _ in range(min(_MOST_REQUESTS, len(waiting)))]
-                built = await _build_some(connection, some)
+                some = [waiting.popleft() for _ in range(min(most, len(waiting)))]
+                try:
+                    with classified():
+                        built = await _build_some(connection, some)
+                except SinkError:  # of the database, not of a request
+                    raise
+                except Exception as error:
+                    if len(some) == 1:
+                        wrong = wrong or error
+                    else:  # it is not said of which: each by itself from here
+                        most = 1
+                        waiting.extendleft(reversed(some))
+                    continue
                 numbers += built.numbers
-                mismatch = mismatch or built.mismatch
+                wrong = wrong or built.mismatch
                 waiting.extendleft(reversed(built.again))
-    if mismatch is not None:
-        raise mismatch
+    if wrong is not None:
+        raise wrong
     return numbers
 
 
@@ -110,10 +124,10 @@ async def _build_some(connection: Connection, rating_keys: Sequence[str]) -> _Bu
 
 def _first(requests: Sequence[Request]) -> Sequence[Request]:
     """Return the first requests that one transaction takes."""
-    records = 0
+    charges = 0
     for place, request in enumerate(requests):
-        records += request.records
-        if place and records > _MOST_RECORDS:
+        charges += request.most_charges
+        if place and charges > _MOST_CHARGES:
             return requests[:place]
     return requests
 

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from decimal import Decimal
 
+import asyncpg
 import msgspec
 import pytest
 
@@ -204,14 +205,14 @@ async def test_many_builders_at_once_build_each_invoice_once_and_number_without_
         assert [row["up_to"] for row in rows if row["account_id"] == account] == [1, 3, 5]
 
 
-@pytest.mark.parametrize(("requests", "records"), [(64, 20_000), (1, 20_000), (3, 1), (64, 2)])
+@pytest.mark.parametrize(("requests", "most"), [(64, 20_000), (1, 20_000), (3, 1), (64, 2)])
 async def test_all_are_built_in_order_however_few_one_transaction_takes(
-    tables, monkeypatch, requests, records
+    tables, monkeypatch, requests, most
 ):
     """Three limits of five accounts; one of them does not come to what it said, which holds back
     its own account alone."""
     monkeypatch.setattr(invoices, "_MOST_REQUESTS", requests)
-    monkeypatch.setattr(invoices, "_MOST_RECORDS", records)
+    monkeypatch.setattr(invoices, "_MOST_CHARGES", most)
     charges = {f"a-{number}": [] for number in range(5)}
     for _ in range(3):
         for account, held in charges.items():
@@ -232,6 +233,42 @@ async def test_all_are_built_in_order_however_few_one_transaction_takes(
         expected = held[:1] if account == "a-2" else held
         found = [await _charge_ids(tables.pool, number) for number in of_account]
         assert found == [_ids(*each) for each in expected]
+
+
+async def test_a_request_that_the_tables_refuse_holds_back_its_own_account_alone(tables):
+    """Somebody deleted an invoice's charges by hand and asked for it again: its id is taken."""
+    tables.ledger.charge(account="a-2")
+    tables.ledger.limit(account="a-2")
+    await _build(tables)
+    async with tables.owner() as owner:
+        await owner.execute("UPDATE invoice_requests SET state = 'pending'")
+        await owner.execute("UPDATE invoiced_up_to SET sequence = 0")
+        await owner.execute("DELETE FROM invoice_charges")
+    accounts = ["a-1", "a-2", "a-3"]
+    for account in accounts * 2:
+        tables.ledger.charge(account=account)
+        tables.ledger.limit(account=account)
+    await tables.load_written()
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await build_pending_invoices(tables.pool)
+    rows = await tables.pool.fetch("SELECT account_id, number FROM invoices ORDER BY series_number")
+    assert [row["account_id"] for row in rows] == ["a-2", "a-1", "a-1", "a-3", "a-3"]
+    assert [row["number"] for row in rows] == [f"acme-{number:06d}" for number in range(1, 6)]
+    assert await pending_requests(tables.pool) == 3
+
+
+async def test_a_transaction_is_bounded_by_the_charges_that_it_reads(tables, monkeypatch):
+    """Not by the records of its invoices: here those are one each, of ten charges."""
+    monkeypatch.setattr(invoices, "_MOST_CHARGES", 20)
+    film = {"product": "film", "product_type": "stream", "unit": "view"}
+    for account in ("a-1", "a-2", "a-3", "a-4"):
+        for _ in range(9):
+            tables.ledger.charge(account=account)
+        tables.ledger.charge(account=account, **film)
+        tables.ledger.limit(account=account, scope="product:film")
+    assert len(await _build(tables)) == 4
+    transactions = "SELECT count(*) FROM invoices GROUP BY issued_at ORDER BY issued_at"
+    assert [row["count"] for row in await tables.pool.fetch(transactions)] == [2, 2]
 
 
 async def test_an_invoice_that_does_not_come_to_what_the_limit_said_is_not_built(tables):
