@@ -25,7 +25,7 @@ from sinks.invoice_rows import (
 
 # Of one transaction: whose number is locked meanwhile, and what is held in memory.
 _MOST_REQUESTS = 64
-_MOST_CHARGES = 20_000  # or one request of more
+_MOST_CHARGES = 5_000  # or one request of more
 
 _Entry = tuple[str, str, int, str]
 """Product, product type, start of the bill period, currency: as `schemas.ledger.Unbilled`."""
