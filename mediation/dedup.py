@@ -1,7 +1,7 @@
 """Was this event seen before? A question: asking never marks.
 
 The mark of an event is made together with its effect, in the batch that hands it on
-(`mediation/normalise.py`). All copies meet in one partition, since raw is keyed by stream.
+(`mediation/usage_event.py`). All copies meet in one partition, since raw is keyed by stream.
 """
 
 from __future__ import annotations

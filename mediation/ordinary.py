@@ -2,7 +2,7 @@
 
 An item is ordinary where its event is in the window, somebody known held one of its identifiers,
 and the event fits a record. It is then an event unless it came before, and bytes can be made of it
-at once. All others are decided by the rules in `normalise.py`. That both ways give the same bytes
+at once. All others are decided by the rules in `usage_event.py`. That both ways give the same bytes
 is a law (`test_mediation_normalise_laws.py`).
 """
 

@@ -96,3 +96,18 @@ class Received(msgspec.Struct, frozen=True, gc=False):
     block: BlockSeen | None = None
     keys: tuple[bytes, ...] = ()  # state keys that it needs besides
     recycling: Recycling | None = None
+
+
+def arrived_ms(received: Received) -> int:
+    """Return when the broker took this copy; of what comes back, the record says when the first."""
+    recycling = received.recycling
+    return received.record.appended_at_ms if recycling is None else recycling.came_back_ms
+
+
+def first_copy_of(received: Received, item: ReceivedItem) -> tuple[int, int]:
+    """Return the raw offset and index of an item; of what comes back, those of its first copy."""
+    recycling = received.recycling
+    if recycling is None or recycling.first is None:
+        return received.record.offset, item.index
+    offset, index = recycling.first
+    return offset, index + item.index

@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """The part of deciding about a batch of normalise that is the same for most of its items.
 
-Twins: the loop of `_Decision.take_items` in `mediation/normalise.py`, `pack_in_python` and `by_day` in
+Twins: `take_items` in `mediation/outcomes.py`, `pack_in_python` and `by_day` in
 `mediation/changes.py`, `add_digests` in `schemas/sethash.py`. Held to them by `tests/property/test_native_deciding.py`.
 """
 

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import msgspec
 
-from rating.explain import amount_text, sentences
+from rating.explain import sentences
+from rating.explain_wording import amount_text
 from rating.margins import margins
 from schemas.decimals import DecimalText, to_text
 from schemas.ledger import Charge, OtherRating

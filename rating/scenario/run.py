@@ -9,8 +9,9 @@ from functools import reduce
 from typing import NamedTuple
 
 from rating.catalogue import Catalogue
-from rating.explain import amount_text, sentences
+from rating.explain import sentences
 from rating.explain_others import shown_ratings
+from rating.explain_wording import amount_text
 from rating.margins import margins
 from rating.rate import Filtered
 from rating.scenario.statements import (

@@ -327,27 +327,26 @@ BUGS = (
         "drop_on_error",
         "an item that cannot be read is left out in silence",
         (
-            "mediation/normalise.py",
-            "        if isinstance(outcome, Refused):\n"
-            "            return self._suspend(received, item, outcome)\n",
-            "        if isinstance(outcome, Refused):\n"
-            "            return NormaliseOutcome.IGNORED\n",
+            "mediation/outcomes.py",
+            "    if isinstance(outcome, Refused):\n"
+            "        return decision.suspend(received, item, outcome)\n",
+            "    if isinstance(outcome, Refused):\n        return NormaliseOutcome.IGNORED\n",
         ),
     ),
     bug(
         "duplicates_within_a_batch",
         "what the batch itself has marked is not asked",
         (
-            "mediation/normalise.py",
-            "            elif item.key in state or item.key in changed:\n",
-            "            elif item.key in state:\n",
+            "mediation/outcomes.py",
+            "        elif item.key in state or item.key in changed:\n",
+            "        elif item.key in state:\n",
         ),
         seed=1,
     ),
     bug(
         "mark_without_its_effect",
         "an event is handed on and not marked",
-        ("mediation/normalise.py", "                changed[item.key] = item.mark\n", ""),
+        ("mediation/outcomes.py", "            changed[item.key] = item.mark\n", ""),
     ),
     bug(
         "conflict_taken_for_duplicate",
@@ -542,9 +541,9 @@ BUGS = (
         "commands_to_another_partition",
         "the close of a period goes where its account's counters are not",
         (
-            "mediation/normalise.py",
-            "        partition = self._step.partition_of(key)\n",
-            "        partition = self._step.partition_of(key[::-1])\n",
+            "mediation/decision.py",
+            "        partition = self._partition_of(key)\n",
+            "        partition = self._partition_of(key[::-1])\n",
         ),
     ),
     bug(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediation import changes, normalise, tally
+from mediation import changes, outcomes, tally
 from schemas import sethash
 from schemas.flow import Append
 from schemas.proof import proof_to_msgpack
@@ -69,7 +69,7 @@ def test_items_whose_fields_lie_in_another_way_are_left_to_the_twin():
 def test_a_batch_is_decided_as_by_python(seed, monkeypatch):
     cuts = frozenset({2, 40, 41, 77})
     compiled, decisions = decided(seed, 120, cuts)
-    monkeypatch.setattr(normalise, "_native", None)
+    monkeypatch.setattr(outcomes, "_native", None)
     monkeypatch.setattr(tally, "_native", None)
     twin, twin_decisions = decided(seed, 120, cuts)
     assert compiled.appends == twin.appends

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from rating import explain
 from rating.explain import sentences
 from tests.rating_builders import CARD_HEADER, Month, catalogue_of, charge_of, event
 
@@ -122,6 +123,15 @@ def test_a_step_of_a_later_build_is_shown_as_it_stands(month):
     charge = charge_of(month.rate(event("message")))
     newer = msgspec.structs.replace(charge, explanation=(("voucher", "10 %"),))
     assert sentences(newer)[1] == "voucher 10 %."
+
+
+def test_no_step_has_sentences_of_two_subjects():
+    """The later one would be said, and the other one never."""
+    tables = [
+        module.SENTENCES for name, module in vars(explain).items() if name.startswith("explain_")
+    ]
+    assert len(tables) > 5
+    assert sum(map(len, tables)) == len(explain._SENTENCES)
 
 
 def test_an_allowance_that_was_made_smaller_has_nothing_left(month):
