@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import chain
+from operator import itemgetter
 from typing import NamedTuple
-from uuid import UUID
 
 from billing.currency import currency_places
 from schemas.decimals import EXACT, ZERO
@@ -26,7 +26,8 @@ class Billable(NamedTuple):
     amount: Decimal  # the exact sum
     usage_from_ms: int  # of the first usage
     usage_to_ms: int  # of the last one, inclusive
-    charges: tuple[tuple[int, UUID], ...]  # sequence and id of each, in order; at least one
+    # Sequence and id of each, in order; at least one. What an id is, is whoever's who asks.
+    charges: tuple[tuple[int, object], ...]
 
 
 class InvoiceLine(NamedTuple):
@@ -40,7 +41,7 @@ class InvoiceLine(NamedTuple):
     quantity: Decimal  # billed
     charges: Decimal  # the exact sum of the charges
     amount: Decimal  # that sum, rounded once to the places of the currency
-    charge_ids: tuple[UUID, ...]  # in order of sequence
+    charge_ids: tuple[object, ...]  # in order of sequence
 
 
 class TaxTotal(NamedTuple):
@@ -99,7 +100,7 @@ def _line_order(key: _LineKey) -> tuple[str, str, str, str]:
 
 def _line(key: _LineKey, parts: Sequence[Billable], currency: str) -> InvoiceLine:
     exact = _sum(part.amount for part in parts)
-    charges = sorted(chain.from_iterable(part.charges for part in parts))
+    charges = sorted(chain.from_iterable(part.charges for part in parts), key=itemgetter(0))
     return InvoiceLine(
         *key,
         records=sum(part.records for part in parts),
