@@ -49,7 +49,7 @@ class MadeCompiled(Iterable[Item]):
     """Items that something compiled may make events of while it reads them.
 
     A base class, not a protocol: whether items are such is asked for every raw record, and an
-    `isinstance` by the members of a class took a fifth of what a record of one event costs.
+    `isinstance` by the members of a class took a twelfth of what a record of one event costs.
     """
 
     @abstractmethod

@@ -1,7 +1,7 @@
 -- migrate:up
 
 -- A foreign key locks the row that it looks at, and writes that lock: for each charge of an invoice one
--- row of charges and one of invoice_lines, half of what an invoice took. Both are there: the charges are
+-- row of charges and one of invoice_lines, two fifths of what an invoice took. Both are there: the charges are
 -- selected and the lines inserted in the transaction that inserts these rows, and no role of a worker may
 -- delete any. `ratemill verify` looks for rows that point at nothing.
 ALTER TABLE invoice_charges DROP CONSTRAINT invoice_charges_charge_id_fkey;
